@@ -1,0 +1,365 @@
+"""The HDF5 store of demonstrations: write, read, compare with a task.
+
+The schema stands in docs/demonstrations.md. Nothing is ever unpickled: object
+types, links and external data are refused, so a store from a stranger is data
+and no more.
+"""
+
+import json
+import os
+import pathlib
+
+import h5py
+import numpy as np
+
+from .errors import UserError
+
+FORMAT = 'dreamer_gail_plugin/demonstrations'
+VERSION = 1
+FLAGS = ('is_first', 'is_last', 'is_terminal')
+ROOT_ATTRS = ('task', 'source', 'licence', 'preprocessing', 'action_meanings')
+CHUNK = 16  # Steps a chunk: a random window of 64 reads little beyond itself.
+
+
+def write(path, trajectories, attrs):
+  """Write a store and return the number of trajectories.
+
+  `trajectories` is an iterable of dicts: one array (T, ...) per observation
+  and action key, the three flags, optionally `reward`, and optionally `attrs`
+  (`score`, `source_id`). It is consumed one at a time, so a generator needs
+  memory for one trajectory only. `attrs` are root attributes; `preprocessing`
+  and `action_meanings` may be Python values and become JSON. The file appears
+  under its name when it is whole, and not at all if anything fails. Raises
+  UserError for a missing folder, no trajectories or arrays that break the
+  schema.
+  """
+  path = pathlib.Path(path)
+  if not path.parent.is_dir():
+    raise UserError(
+        f'{path}: the folder {path.parent} does not exist; create it first')
+  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+  try:
+    with h5py.File(part, 'w') as file:
+      count = _fill(file, path, trajectories, attrs)
+    os.replace(part, path)
+  finally:
+    part.unlink(missing_ok=True)
+  return count
+
+
+def score(reward, is_first, is_last):
+  """Return the mean sum of rewards (T,) over complete episodes.
+
+  An episode is complete if both its first and its last step are there. With
+  none, as in a cut of one long game, the sum of all rewards is returned.
+  """
+  starts = np.flatnonzero(is_first)
+  sums = []
+  for stop in np.flatnonzero(is_last) + 1:
+    before = starts[starts < stop]
+    if len(before):
+      sums.append(reward[before[-1]: stop].sum())
+  return float(np.mean(sums) if sums else np.sum(reward))
+
+
+class Store:
+  """Read access to a store file.
+
+  `attrs` are the root attributes, `infos` the attributes of each trajectory
+  (`score`, `length`, `source_id`), `lengths` their steps, `spec` maps every
+  key to (dtype, shape of one step) and `keys` are its names. Raises UserError
+  if the file is missing, damaged, of another format or a newer version.
+  """
+
+  def __init__(self, path):
+    self.path = pathlib.Path(path)
+    self.file = _open(self.path)
+    try:
+      self.attrs = {k: _plain(v) for k, v in self.file.attrs.items()}
+      _check_header(self.path, self.attrs)
+      self.groups, self.spec = _scan(self.path, self.file)
+      self.infos = [
+          {k: _plain(v) for k, v in x.attrs.items()} for x in self.groups]
+    except UserError:
+      self.close()
+      raise
+    except (OSError, RuntimeError, KeyError, ValueError) as e:
+      self.close()
+      raise UserError(_damaged(self.path, e)) from e
+    self.keys = tuple(self.spec)
+    self.lengths = [len(x['is_first']) for x in self.groups]
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *args):
+    self.close()
+
+  def __len__(self):
+    return len(self.groups)
+
+  def close(self):
+    """Close the file; reading afterwards is an error."""
+    self.file.close()
+
+  def read(self, index, start=0, stop=None, keys=None):
+    """Return a dict of arrays (stop - start, ...) of one trajectory."""
+    group = self.groups[index]
+    keys = self.keys if keys is None else keys
+    try:
+      return {k: group[k][start: stop] for k in keys}
+    except OSError as e:
+      raise UserError(_damaged(self.path, e)) from e
+
+
+def validate(store, obs_space, act_space, task=None):
+  """Raise one UserError that lists all that differs from the task's spaces.
+
+  Compared are the task name (a store with an empty name fits any task), the
+  keys, types and shapes, the number of actions, the values of actions and of
+  observations that have a range, and the order of the episode flags. Keys
+  that start with `log/`, the reward and the reset flag are not needed.
+  """
+  diffs = []
+  wanted = store.attrs['task']
+  if task and wanted and wanted != task:
+    diffs.append(f'task: store has {wanted}, task wants {task}')
+  acts = {k: v for k, v in act_space.items() if k != 'reset'}
+  obs = {k: v for k, v in obs_space.items() if needed(k)}
+  meanings = json.loads(store.attrs['action_meanings'] or '[]')
+  for key, space in {**obs, **acts}.items():
+    diffs += _diff_spec(store.spec, key, space)
+    if key in acts and meanings and space.discrete and space.shape == ():
+      if len(meanings) != space.classes:
+        diffs.append(
+            f'{key}: store has {len(meanings)} actions '
+            f'({" ".join(meanings)}), task wants {space.classes}')
+  if not diffs:
+    diffs += _diff_values(store, obs, acts)
+  if diffs:
+    raise UserError('\n'.join([
+        f'{store.path}: these demonstrations do not fit the task '
+        f'{task or "given"}:', *[f'  - {x}' for x in diffs],
+        '  Choose the task they were made for '
+        f'(--task {wanted or "NAME"}), or import or record them again with '
+        'the settings of this task; they were made with '
+        f'{store.attrs["preprocessing"] or "unknown settings"}.']))
+
+
+def needed(key):
+  """Return whether the stream needs this observation key."""
+  return key != 'reward' and not key.startswith('log/')
+
+
+def _fill(file, path, trajectories, attrs):
+  file.attrs['format'] = FORMAT
+  file.attrs['version'] = VERSION
+  attrs = {**{k: '' for k in ROOT_ATTRS}, **attrs}
+  for key, value in attrs.items():
+    plain = isinstance(value, (str, int, float))
+    file.attrs[key] = value if plain else json.dumps(value)
+  root, count, spec = file.create_group('trajectories'), 0, None
+  for count, traj in enumerate(trajectories, 1):
+    place = f'{path}: trajectory {count - 1}'
+    info = traj.get('attrs', {})
+    data = {k: np.asarray(v) for k, v in traj.items() if k != 'attrs'}
+    data = {k: v.astype(bool) if k in FLAGS else v for k, v in data.items()}
+    _check_arrays(place, data)
+    current = {k: (v.dtype, v.shape[1:]) for k, v in data.items()}
+    spec = spec or current
+    if current != spec:
+      raise UserError(f'{place}: has {current}, the first one has {spec}')
+    _add(root.create_group(f'{count - 1:05}'), data, info)
+  if not count:
+    raise UserError(f'{path}: there are no trajectories to write')
+  return count
+
+
+def _add(group, data, info):
+  for key, value in data.items():
+    group.create_dataset(
+        key, data=value, chunks=(min(CHUNK, len(value)), *value.shape[1:]),
+        compression='gzip', compression_opts=4, shuffle=True)
+  if 'reward' in data:
+    info = {'score': score(*[
+        data[k] for k in ('reward', 'is_first', 'is_last')]), **info}
+  info = {'score': np.nan, 'source_id': '', **info}
+  for key, value in {**info, 'length': len(data['is_first'])}.items():
+    group.attrs[key] = value
+
+
+def _check_arrays(place, data):
+  for key in FLAGS:
+    if key not in data:
+      raise UserError(f'{place}: the key {key} is missing')
+  for key, value in data.items():
+    if value.dtype.kind not in 'buif':
+      raise UserError(
+          f'{place}: {key} has type {value.dtype}, expected numbers or bool')
+    if not value.ndim or not len(value):
+      raise UserError(f'{place}: {key} is empty')
+    if len(value) != len(data['is_first']):
+      raise UserError(
+          f'{place}: {key} has {len(value)} steps, is_first has '
+          f'{len(data["is_first"])}')
+  bad = _bad_border(data['is_first'], data['is_last'])
+  if bad is not None:
+    raise UserError(f'{place}: {bad}')
+
+
+def _bad_border(is_first, is_last):
+  # A gap inside a trajectory would look like one move of the game, so every
+  # border must have both of its flags.
+  wrong = np.flatnonzero(is_first[1:] != is_last[:-1])
+  if not len(wrong):
+    return None
+  at = wrong[0]
+  return (
+      f'step {at} has is_last {bool(is_last[at])} and step {at + 1} has '
+      f'is_first {bool(is_first[at + 1])}, expected both or neither')
+
+
+def _open(path):
+  if not path.exists():
+    raise UserError(
+        f'{path}: no such file; give the path of a demonstration store, see '
+        'docs/demonstrations.md for how to make one')
+  if not path.is_file():
+    raise UserError(f'{path}: not a file; expected an HDF5 store')
+  try:
+    return h5py.File(path, 'r')
+  except OSError as e:
+    raise UserError(_damaged(path, e)) from e
+
+
+def _damaged(path, error):
+  return (
+      f'{path}: cannot be read as a demonstration store ({error}); expected a '
+      'whole HDF5 file, so copy or import it again')
+
+
+def _check_header(path, attrs):
+  if attrs.get('format') != FORMAT:
+    raise UserError(
+        f'{path}: the attribute format is {attrs.get("format")!r}, expected '
+        f'{FORMAT!r}; import the data first, see docs/demonstrations.md')
+  version = attrs.get('version')
+  if not isinstance(version, int) or version < 1:
+    raise UserError(f'{path}: the version is {version!r}, expected {VERSION}')
+  if version > VERSION:
+    raise UserError(
+        f'{path}: written in version {version} of the format, this program '
+        f'reads up to {VERSION}; update dreamer_gail_plugin')
+  missing = [k for k in ROOT_ATTRS if not isinstance(attrs.get(k), str)]
+  if missing:
+    raise UserError(f'{path}: text attributes missing: {", ".join(missing)}')
+  for key in ('preprocessing', 'action_meanings'):
+    try:
+      json.loads(attrs[key] or 'null')
+    except ValueError as e:
+      raise UserError(f'{path}: the attribute {key} is not JSON: {e}') from e
+  if attrs['action_meanings'][:1] not in ('', '['):
+    raise UserError(f'{path}: action_meanings is not a list of names')
+
+
+def _scan(path, file):
+  root = _hard(path, file, 'trajectories', h5py.Group)
+  groups, spec = [], None
+  for name in sorted(root):
+    place = f'trajectories/{name}'
+    group = _hard(path, file, place, h5py.Group)
+    sets = {k: _hard(path, file, f'{place}/{k}', h5py.Dataset) for k in group}
+    current = {k: (v.dtype, v.shape[1:]) for k, v in sets.items()}
+    spec = spec or current
+    _check_sets(path, place, sets)
+    if current != spec:
+      raise UserError(
+          f'{path}: {place} has {current}, the first one has {spec}')
+    groups.append(group)
+  if not groups:
+    raise UserError(f'{path}: holds no trajectories, expected at least one')
+  return groups, spec
+
+
+def _hard(path, file, name, kind):
+  # Links and external storage could make a store read any file of the user.
+  if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+    raise UserError(f'{path}: {name} is missing or a link, expected data')
+  value = file[name]
+  if not isinstance(value, kind):
+    raise UserError(f'{path}: {name} is not a {kind.__name__.lower()}')
+  if kind is h5py.Dataset and (value.external or value.is_virtual):
+    raise UserError(f'{path}: {name} points outside of the file, refused')
+  return value
+
+
+def _check_sets(path, place, sets):
+  for key in FLAGS:
+    if key not in sets or sets[key].dtype != bool or sets[key].ndim != 1:
+      raise UserError(f'{path}: {place}/{key} must be there, as bool (T,)')
+  length = len(sets['is_first'])
+  for key, value in sets.items():
+    if value.dtype.kind not in 'buif':
+      raise UserError(
+          f'{path}: {place}/{key} has type {value.dtype}, expected numbers or '
+          'bool')
+    if not length or not value.ndim or len(value) != length:
+      raise UserError(
+          f'{path}: {place}/{key} has shape {value.shape}, expected '
+          f'{length or "at least 1"} steps as in is_first')
+
+
+def _diff_spec(spec, key, space):
+  if key not in spec:
+    have = ', '.join(k for k in spec if k not in FLAGS)
+    return [f'{key}: store has no such key (it has {have}), task wants it']
+  dtype, shape = spec[key]
+  if (dtype, shape) == (space.dtype, space.shape):
+    return []
+  return [
+      f'{key}: store has {dtype} {shape}, task wants {space.dtype} '
+      f'{space.shape}']
+
+
+def _diff_values(store, obs, acts):
+  diffs = []
+  ranged = [k for k, v in obs.items() if _ranged(v)] + list(acts)
+  spaces = {**obs, **acts}
+  for index in range(len(store)):
+    data = store.read(index, keys=[*FLAGS, *ranged])
+    bad = _bad_border(data['is_first'], data['is_last'])
+    if bad:
+      diffs.append(f'trajectory {index}: {bad}')
+    for key in ranged:
+      # The action of a last step is meaningless and may be anything.
+      keep = ~data['is_last'] if key in acts else slice(None)
+      values, space = data[key][keep], spaces[key]
+      # Actions have the upper bound one above the last value.
+      high = space.high - int(key in acts and space.discrete)
+      diffs += _diff_range(index, key, values, space.low, high)
+  return diffs
+
+
+def _ranged(space):
+  if space.dtype == bool:
+    return False
+  if space.dtype.kind == 'f':
+    return True
+  info = np.iinfo(space.dtype)
+  return (space.low > info.min).any() or (space.high < info.max).any()
+
+
+def _diff_range(index, key, value, low, high):
+  if value.dtype.kind == 'f' and not np.isfinite(value).all():
+    return [f'{key}: trajectory {index} has values that are not finite']
+  if not ((value < low) | (value > high)).any():
+    return []
+  return [
+      f'{key}: store has values from {value.min()} to {value.max()} in '
+      f'trajectory {index}, task wants {np.min(low)} to {np.max(high)}']
+
+
+def _plain(value):
+  if isinstance(value, bytes):
+    return value.decode('utf-8', 'replace')
+  return value.item() if isinstance(value, np.generic) else value
