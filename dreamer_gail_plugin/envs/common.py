@@ -1,0 +1,44 @@
+"""What all environments share: the standard keys and one error."""
+
+import difflib
+
+import elements
+import numpy as np
+
+from ..errors import UserError
+
+
+def standard_spaces():
+  """Return the observation spaces that every environment has."""
+  return {
+      'reward': elements.Space(np.float32),
+      'is_first': elements.Space(bool),
+      'is_last': elements.Space(bool),
+      'is_terminal': elements.Space(bool),
+  }
+
+
+def standard(reward=0.0, first=False, last=False, terminal=False):
+  """Return the values for `standard_spaces`, as scalars.
+
+  The reward is the one that came with this observation. `last` ends the
+  episode for any reason, a time limit among them; `terminal` says that
+  the task itself ended, so that no value lies beyond.
+  """
+  return {
+      'reward': np.float32(reward),
+      'is_first': bool(first),
+      'is_last': bool(last),
+      'is_terminal': bool(terminal),
+  }
+
+
+def choose(kind, name, choices):
+  """Return `name` if it is one of `choices`, else raise UserError."""
+  choices = sorted(choices)
+  if name in choices:
+    return name
+  close = difflib.get_close_matches(name, choices, 3, 0.5)
+  hint = f' Did you mean {" or ".join(close)}?' if close else ''
+  raise UserError(
+      f'Unknown {kind} {name!r}.{hint} Choose one of: {", ".join(choices)}.')

@@ -1,0 +1,34 @@
+"""Mends for defects of upstream (`dreamer`), one small file each.
+
+Every file says in its docstring what is wrong, which upstream versions have
+it and how it is mended. It has `needed()`, a check of the feature itself
+(not of a version), and `apply()`. Upstream's files are never changed and
+nothing outside upstream's own modules is.
+
+This folder is imported as `dreamer_gail_plugin.patches`, from a checkout and
+from a wheel alike, so that functions defined here can be pickled by reference
+into child processes: unpickling one imports `dreamer_gail_plugin`, which
+applies all patches there, before the child touches upstream.
+"""
+
+import functools
+import importlib
+
+# The first one must come before `embodied` is imported, as all others do.
+ORDER = (
+    'embodied_envs',
+    'child_processes',
+    'jax_jit_keywords',
+)
+
+
+@functools.cache
+def apply():
+  """Apply the patches that are needed, once; return their names, in order."""
+  applied = []
+  for name in ORDER:
+    patch = importlib.import_module(f'{__name__}.{name}')
+    if patch.needed():
+      patch.apply()
+      applied.append(name)
+  return tuple(applied)
