@@ -29,7 +29,7 @@ class MinAtar(embodied.Env):
       `is_terminal`. Needed, because a Breakout ball can circle forever.
     seed: makes games and sticky actions repeatable.
 
-  The game's own end is terminal; in Freeway that is its 2500-step clock.
+  The game's own end is terminal; in Freeway that is its clock of 2500 frames.
   """
 
   def __init__(
