@@ -1,6 +1,5 @@
 """Helpers for the tests of environments."""
 
-import embodied
 import numpy as np
 
 
@@ -49,11 +48,12 @@ def same(left, right):
   """Return whether two rollouts are equal in every value."""
   return len(left) == len(right) and all(
       x.keys() == y.keys() and all(np.array_equal(x[k], y[k]) for k in x)
-      for x, y in zip(left, right))
+      for x, y in zip(left, right, strict=True))
 
 
 def check_spaces(env, steps):
   """Take random steps with checks of all spaces; return them."""
+  import embodied  # Not before the plugin has mended it.
   for name, space in env.act_space.items():
     if not space.discrete:
       env = embodied.wrappers.NormalizeAction(env, name)
@@ -62,7 +62,7 @@ def check_spaces(env, steps):
   result = rollout(env, steps)
   for obs in result:
     assert obs.keys() == env.obs_space.keys()
-  for before, after in zip(result, result[1:]):
+  for before, after in zip(result[:-1], result[1:], strict=True):
     assert after['is_first'] == before['is_last']
     assert not after['is_terminal'] or after['is_last']
   return result

@@ -79,13 +79,20 @@ class TestBreakoutByHand:
       obs = envtools.act(env, RIGHT)
       assert obs['image'][9, 4, PADDLE] == 255
 
+  def test_sticky_does_not_reach_into_the_next_episode(self):
+    env, _ = breakout(9)
+    envtools.act(env, RIGHT)
+    envtools.reset(env)
+    env.sticky = 1.0
+    assert envtools.act(env, RIGHT)['image'][9, 4, PADDLE] == 255
+
 
 class TestTimeLimit:
 
   def test_last_but_not_terminal(self):
     env, _ = breakout(9, length=4)
-    flags = [envtools.flags(envtools.act(env, NOOP)) for _ in range(5)]
-    assert flags == ['', '', '', 'last', 'first']
+    flags = [envtools.flags(envtools.act(env, NOOP)) for _ in range(9)]
+    assert flags == ['', '', '', 'last', 'first', '', '', '', 'last']
 
   def test_end_at_the_limit_is_terminal(self):
     env, _ = breakout(0, length=6)
