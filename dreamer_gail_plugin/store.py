@@ -111,6 +111,14 @@ class Store:
     except OSError as e:
       raise UserError(_damaged(self.path, e)) from e
 
+  def read_into(self, index, start, key, out):
+    """Read the steps from `start` on into a contiguous array (T, ...)."""
+    span = np.s_[start: start + len(out)]
+    try:
+      self.groups[index][key].read_direct(out, span)
+    except OSError as e:
+      raise UserError(_damaged(self.path, e)) from e
+
 
 def validate(store, obs_space, act_space, task=None):
   """Raise one UserError that lists all that differs from the task's spaces.

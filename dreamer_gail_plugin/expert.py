@@ -1,0 +1,211 @@
+"""The replay stream of demonstrations: `expert/...` keys for every batch."""
+
+import math
+import pathlib
+import weakref
+
+import elements
+import numpy as np
+import psutil
+
+from . import store as storelib
+from .errors import UserError
+
+PREFIX = 'expert/'
+FRACTION = 0.5  # Of the free memory that `memory='auto'` may fill.
+SMALL = 256  # Bytes a step up to which a key stays in memory in any case.
+LOADED = weakref.WeakValueDictionary()  # Streams of one store share its steps.
+
+
+class ExpertReplay:
+  """Samples batches of sequences from a store of demonstrations.
+
+  All trajectories are laid end to end and form a ring; a sequence is any
+  `length` steps of it, so every step is drawn equally often and short episodes
+  fill a sequence together. Wherever the game does not continue, `is_first` is
+  True and the model must start from a reset; `is_cut` is True at those of them
+  that are not the start of an episode: the first step of a sequence that
+  begins in mid-episode, and a join to a trajectory that does. The reward is
+  never read. Batch k depends on the seed and k alone.
+
+  `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
+  free memory). Raises UserError if the store does not fit the spaces or holds
+  fewer steps than one sequence.
+  """
+
+  def __init__(
+      self, path, batch_size, length, obs_space, act_space, seed=0, task=None,
+      memory='auto'):
+    assert batch_size > 0 and length > 0, (batch_size, length)
+    assert memory in ('auto', 'ram', 'disk'), memory
+    obs = {k: v for k, v in obs_space.items() if storelib.needed(k)}
+    act = {k: v for k, v in act_space.items() if k != 'reset'}
+    self.spaces = {**obs, **act}
+    self.steps = _load(path, obs_space, act_space, task, memory)
+    if self.steps.total < length:
+      raise UserError(
+          f'{path}: holds {self.steps.total} steps, fewer than a sequence of '
+          f'{length}; record more or choose a smaller batch_length')
+    self.shape = (batch_size, length)
+    self.seed = seed
+    self.count = 0
+
+  @property
+  def space(self):
+    """Return the spaces of one step of every key that `sample` returns."""
+    spaces = {**self.spaces, 'is_cut': elements.Space(bool)}
+    return {PREFIX + k: v for k, v in spaces.items()}
+
+  @property
+  def stats(self):
+    """Return trajectories, steps, bytes, memory and score (NaN: unknown)."""
+    return self.steps.stats
+
+  def __str__(self):
+    stats = self.stats
+    score = stats['score']
+    score = 'unknown' if math.isnan(score) else f'{score:.1f}'
+    return (
+        f'{stats["trajectories"]} trajectories, {stats["steps"]:,} steps, '
+        f'mean expert score {score}, {stats["bytes"] / 1e6:.1f} MB '
+        f'({stats["memory"]})')
+
+  def sample(self):
+    """Return the next batch, `expert/<key>` arrays (B, T, ...)."""
+    rng = np.random.default_rng([self.seed, self.count])
+    starts = rng.integers(0, self.steps.total, self.shape[0])
+    self.count += 1
+    batch = {}
+    for key, space in self.space.items():
+      batch[key] = np.empty((*self.shape, *space.shape), space.dtype)
+      for row, start in zip(batch[key], starts):
+        self.steps.fill(key.removeprefix(PREFIX), row, start)
+    # The model starts from a reset here, wherever in the game this is.
+    first, cut = batch[PREFIX + 'is_first'], batch[PREFIX + 'is_cut']
+    cut[:, 0] |= ~first[:, 0]
+    first[:, 0] = True
+    return batch
+
+  def save(self):
+    """Return the state: how many batches were drawn."""
+    return {'count': self.count}
+
+  def load(self, state):
+    """Continue with the batch that followed when `state` was saved."""
+    self.count = state['count']
+
+
+class ExpertStream:
+  """Adds expert batches to the batches of another stream.
+
+  Both must have the same batch size and length; the result has the keys of
+  the source and the `expert/<key>` arrays. Saves and restores both.
+  """
+
+  def __init__(self, source, expert):
+    self.source = source
+    self.expert = expert
+
+  def __iter__(self):
+    self.source = iter(self.source)
+    return self
+
+  def __next__(self):
+    batch = next(self.source)
+    shape = batch['is_first'].shape
+    assert shape == self.expert.shape, (shape, self.expert.shape)
+    return {**batch, **self.expert.sample()}
+
+  def save(self):
+    return {'source': self.source.save(), 'expert': self.expert.save()}
+
+  def load(self, state):
+    self.source.load(state['source'])
+    self.expert.load(state['expert'])
+
+
+class Steps:
+  """The steps of a store as one ring, in memory or read when asked for."""
+
+  def __init__(self, store, keys, memory):
+    lengths = np.array(store.lengths)
+    sizes = {k: _bytes(store.spec[k]) for k in keys}
+    self.store = store
+    self.total = int(lengths.sum())
+    self.ends = np.cumsum(lengths)
+    amount = self.total * sum(sizes.values())
+    if memory == 'auto':
+      free = psutil.virtual_memory().available
+      memory = 'ram' if amount <= FRACTION * free else 'disk'
+    lazy = {k for k in keys if memory == 'disk' and sizes[k] > SMALL}
+    self.data = {k: self._gather(k) for k in keys if k not in lazy}
+    self._mark_starts()
+    self.stats = dict(
+        trajectories=len(lengths), steps=self.total, score=_score(store),
+        bytes=amount, memory=memory)
+    if not lazy:
+      store.close()
+
+  def fill(self, key, out, start):
+    """Write the steps from `start` on, around the ring, into out (T, ...)."""
+    done = 0
+    while done < len(out):
+      at = (start + done) % self.total
+      done += self._piece(key, out[done:], at)
+
+  def _piece(self, key, out, start):
+    if key in self.data:
+      part = self.data[key][start: start + len(out)]
+      out[:len(part)] = part
+      return len(part)
+    index = np.searchsorted(self.ends, start, 'right')
+    begin = start - (self.ends[index] - self.store.lengths[index])
+    stop = min(begin + len(out), self.store.lengths[index])
+    self.store.read_into(index, begin, key, out[:stop - begin])
+    return stop - begin
+
+  def _gather(self, key):
+    dtype, shape = self.store.spec[key]
+    result = np.empty((self.total, *shape), dtype)
+    parts = np.split(result, self.ends[:-1])  # Views, one a trajectory.
+    for index, part in enumerate(parts):
+      self.store.read_into(index, 0, key, part)
+    return result
+
+  def _mark_starts(self):
+    starts = np.r_[0, self.ends[:-1]]
+    self.data['is_cut'] = np.zeros(self.total, bool)
+    self.data['is_cut'][starts] = ~self.data['is_first'][starts]
+    self.data['is_first'][starts] = True
+
+
+def _load(path, obs_space, act_space, task, memory):
+  path = pathlib.Path(path)
+  store = storelib.Store(path)
+  try:
+    storelib.validate(store, obs_space, act_space, task)
+    spaces = {**obs_space, **act_space}
+    keys = tuple(sorted(
+        k for k in spaces if storelib.needed(k) and k != 'reset'))
+    name = (path.resolve(), path.stat().st_mtime_ns, keys, memory)
+    steps = LOADED.get(name) or Steps(store, keys, memory)
+  except UserError:
+    store.close()
+    raise
+  if steps.store is not store:
+    store.close()
+  LOADED[name] = steps
+  return steps
+
+
+def _score(store):
+  if 'expert_score' in store.attrs:
+    return float(store.attrs['expert_score'])
+  scores = [x.get('score', math.nan) for x in store.infos]
+  scores = [x for x in scores if not math.isnan(x)]
+  return float(np.mean(scores)) if scores else math.nan
+
+
+def _bytes(spec):
+  dtype, shape = spec
+  return dtype.itemsize * math.prod(shape)
