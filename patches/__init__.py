@@ -19,6 +19,10 @@ ORDER = (
     'embodied_envs',
     'child_processes',
     'jax_jit_keywords',
+    'parallel_driver',
+    'log_aggregation',
+    'from_checkpoint',
+    'mixer_stream',
 )
 
 

@@ -1,0 +1,63 @@
+"""The run loops ask for several aggregates of a `log/` key at once.
+
+Wrong: they call `Agg.add(key, value, agg=('avg', 'max', 'sum'))`, but the
+class takes one name only. The first step of an environment that has a `log/`
+key ends the run with a KeyError.
+Versions: dreamer 3.3.0 with elements 3.17 to 3.22 (all that it allows).
+Upstream's git adds the three under names of their own.
+Mended: the run loops get a subclass that does the same as upstream's git. The
+results are called `log/name/avg`, `log/name/max` and `log/name/sum`.
+"""
+
+import ast
+import inspect
+import sys
+
+import elements
+
+from . import proxies
+
+LOOPS = ('train', 'train_eval', 'eval_only', 'parallel')
+
+
+class Agg(elements.Agg):
+  """An aggregator that also takes a tuple of strategies for one value."""
+
+  def add(self, key_or_dict, value=None, agg=None, prefix=None):
+    if isinstance(agg, tuple):
+      for name in agg:
+        super().add(f'{key_or_dict}/{name}', value, name, prefix)
+    else:
+      super().add(key_or_dict, value, agg, prefix)
+
+
+def needed():
+  """Return whether upstream gives a tuple that elements refuses."""
+  if not any(gives_tuple(module) for module in modules()):
+    return False
+  try:
+    elements.Agg().add('key', 0.0, agg=('avg', 'max'))
+    return False
+  except KeyError:
+    return True
+
+
+def apply():
+  """Let upstream's run loops see the subclass as `elements.Agg`."""
+  for module in modules():
+    module.elements = proxies.Proxy(elements, Agg=Agg)
+
+
+def modules():
+  """Return the modules of the run loops."""
+  import embodied.run  # noqa: F401
+  # By name, since the package's attributes are the functions in them.
+  return [sys.modules[f'embodied.run.{name}'] for name in LOOPS]
+
+
+def gives_tuple(module):
+  """Return whether the module's source has agg=(...)."""
+  return any(
+      isinstance(node, ast.keyword) and node.arg == 'agg' and
+      isinstance(node.value, ast.Tuple)
+      for node in ast.walk(ast.parse(inspect.getsource(module))))
