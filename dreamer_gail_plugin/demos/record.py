@@ -1,0 +1,91 @@
+"""Records what a policy does in an environment as demonstrations."""
+
+import multiprocessing
+
+import numpy as np
+
+
+def record(make_env, make_policy, trajectories, length, seed=0, workers=1):
+  """Yield trajectories, in order, as dicts ready for `store.write`.
+
+  A trajectory has exactly `length` steps, starts with a reset and may hold
+  several episodes, of which the last may be cut. Step t holds the
+  observation, the reward that came with it and the action chosen in it. It
+  depends on `seed` and its own number only, not on `workers`.
+
+  Args:
+    make_env: function of a seed that returns an `embodied.Env`.
+    make_policy: function of (env, seed) that returns a policy, which is a
+      function from an observation to a dict of actions, without `reset`.
+    workers: number of processes; with more than one, both functions must be
+      picklable.
+  """
+  jobs = [
+      (make_env, make_policy, length, seed, i) for i in range(trajectories)]
+  if workers == 1:
+    yield from map(_job, jobs)
+    return
+  # Not fork: the caller may run threads, JAX among them.
+  with multiprocessing.get_context('spawn').Pool(workers) as pool:
+    yield from pool.imap(_job, jobs)
+
+
+def rollout(env, policy, length):
+  """Return the arrays (length, ...) of `length` steps from a reset on.
+
+  Their keys are those of the observation and action spaces, without `reset`
+  and logs. The policy is not asked at the last step of an episode, where
+  the action is zero and meaningless.
+  """
+  spaces = {**env.obs_space, **env.act_space}
+  spaces = {
+      k: v for k, v in spaces.items()
+      if k != 'reset' and not k.startswith('log/')}
+  zeros = {
+      k: np.zeros(v.shape, v.dtype)
+      for k, v in env.act_space.items() if k != 'reset'}
+  data = {k: np.zeros((length, *v.shape), v.dtype) for k, v in spaces.items()}
+  acts, last = zeros, True
+  for step in range(length):
+    obs = env.step({**acts, 'reset': last})
+    last = bool(obs['is_last'])
+    acts = zeros if last else policy(obs)
+    for key, value in {**obs, **acts}.items():
+      if key in data:
+        data[key][step] = value
+  return data
+
+
+def seeds(seed, index):
+  """Return the seeds of the environment and the policy of a trajectory."""
+  words = np.random.SeedSequence([seed, index]).generate_state(2)
+  return [int(x % 2 ** 31) for x in words]  # Some simulators want an int32.
+
+
+class Random:
+  """The policy that draws every action uniformly."""
+
+  def __init__(self, env, seed=0):
+    self.spaces = {k: v for k, v in env.act_space.items() if k != 'reset'}
+    self.random = np.random.default_rng(seed)
+
+  def __call__(self, obs):
+    """Return random actions."""
+    return {k: self._draw(v) for k, v in self.spaces.items()}
+
+  def _draw(self, space):
+    if space.discrete:  # Its upper bound is excluded.
+      return self.random.integers(space.low, space.high, dtype=space.dtype)
+    return self.random.uniform(space.low, space.high).astype(space.dtype)
+
+
+def _job(job):
+  make_env, make_policy, length, seed, index = job
+  env_seed, policy_seed = seeds(seed, index)
+  env = make_env(env_seed)
+  try:
+    data = rollout(env, make_policy(env, policy_seed), length)
+  finally:
+    env.close()
+  info = {'source_id': f'seed {seed} number {index}', 'seed': env_seed}
+  return {**data, 'attrs': info}
