@@ -1,0 +1,86 @@
+"""What is settled before a run starts: the platform and the memory."""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import elements
+import numpy as np
+import psutil
+
+from .errors import UserError
+
+
+def platform(config):
+  """Return the config with `jax.platform` and `jax.compute_dtype` settled.
+
+  `auto` picks cuda where JAX can use it, else cpu, with bfloat16 on an
+  accelerator and float32 on a CPU, which computes bfloat16 slowly.
+  """
+  name, dtype = config.jax.platform, config.jax.compute_dtype
+  if name == 'auto':
+    name = 'cuda' if cuda_works() else 'cpu'
+  if dtype == 'auto':
+    dtype = 'float32' if name == 'cpu' else 'bfloat16'
+  elements.print(
+      f'Device: {name.upper()} ({dtype})'
+      f'{" - no GPU that JAX can use was found" if name == "cpu" else ""}',
+      color='yellow')
+  usage = config.run.usage.nvsmi and name != 'cpu'
+  return config.update({
+      'jax.platform': name, 'jax.compute_dtype': dtype,
+      'run.usage.nvsmi': usage})
+
+
+def cuda_works():
+  """Return whether JAX can use a CUDA device.
+
+  Asked in another process, as JAX must not start before upstream has set its
+  flags; without a CUDA plugin installed the answer takes no time.
+  """
+  plugins = [f'jax_cuda{version}_plugin' for version in (12, 13)]
+  if not any(importlib.util.find_spec(name) for name in plugins):
+    return False
+  code = "import jax; jax.devices('cuda')"
+  return not subprocess.run(
+      [sys.executable, '-c', code], capture_output=True).returncode
+
+
+def memory(config, spaces):
+  """Print what the replay will take and raise UserError if it cannot fit."""
+  if not config.script.startswith(('train', 'parallel')):
+    return
+  each = step_bytes(config, spaces)
+  steps = min(config.replay.size, config.run.steps)
+  need, free = each * steps, free_memory()
+  print(
+      f'Replay memory: up to {need / 1e9:.1f} GB ({steps:,.0f} steps of '
+      f'{each:,} bytes); free now: {free / 1e9:.1f} GB')
+  if need > free:
+    fits = float(f'{0.8 * free / each:.1e}')
+    raise UserError(
+        f'--replay.size {config.replay.size:.1e}: needs {need / 1e9:.1f} GB, '
+        f'but {free / 1e9:.1f} GB are free. Use --replay.size {fits:.1e} or '
+        f'less.')
+
+
+def step_bytes(config, spaces):
+  """Return the bytes that upstream's replay keeps for one step."""
+  total = 20  # The step's identifier.
+  for space in [*spaces[0].values(), *spaces[1].values()]:
+    total += int(np.prod(space.shape)) * np.dtype(space.dtype).itemsize
+  if config.replay_context:
+    dyn = config.agent.dyn[config.agent.dyn.typ]
+    total += 4 * (dyn.deter + dyn.stoch * dyn.classes)
+  return total
+
+
+def free_memory():
+  """Return the bytes that this process can still use, container included."""
+  free = psutil.virtual_memory().available
+  limit = pathlib.Path('/sys/fs/cgroup/memory.max')
+  used = pathlib.Path('/sys/fs/cgroup/memory.current')
+  if limit.exists() and limit.read_text().strip().isdigit():
+    free = min(free, int(limit.read_text()) - int(used.read_text()))
+  return free

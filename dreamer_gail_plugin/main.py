@@ -1,0 +1,243 @@
+"""The entry: DreamerV3's flags and scripts, with demonstrations for a reward.
+
+  python -m dreamer_gail_plugin.main --configs minatar tiny gail
+
+Run loops, replay, logger and wrappers are upstream's own; the agent, the
+environments and the expert stream are ours.
+"""
+
+import os
+import sys
+from functools import partial as bind
+
+import dreamerv3.main as upmain
+import elements
+import embodied
+import numpy as np
+import portal
+import ruamel.yaml as yaml
+
+from . import checks
+from . import envs
+from . import openloop
+from . import scores
+from . import upstream
+from .errors import UserError
+from .expert import ExpertReplay
+from .expert import ExpertStream
+
+
+def main(argv=None):
+  """Run one script to its end; raises UserError for mistakes of the user."""
+  config = load_config(argv)
+  config = checks.platform(config)
+  expert = describe_expert(config)
+  checks.memory(config, spaces(config))
+  run(config)
+  if config.script in ('train', 'train_eval') and not config.random_agent:
+    print(scores.summary(config, expert, bind(make_env, config)))
+
+
+def load_config(argv=None):
+  """Return the Config of the flags `argv`, without touching the disk."""
+  blocks = yaml.YAML(typ='safe').load(
+      upstream.resource('configs.yaml').read_text())
+  parsed, other = elements.Flags(configs=['defaults']).parse_known(argv)
+  config = elements.Config(blocks['defaults'])
+  for name in parsed.configs:
+    if name not in blocks:
+      raise UserError(
+          f'--configs {name}: no such block in configs.yaml. '
+          f'There are: {", ".join(sorted(blocks))}')
+    config = config.update(blocks[name])
+  try:
+    config = elements.Flags(config).parse(other)
+  except (KeyError, TypeError, ValueError) as error:
+    raise UserError(f'{error.args[0]} See configs.yaml for all keys.')
+  config = config.update(
+      logdir=config.logdir.format(timestamp=elements.timestamp()))
+  if 'JOB_COMPLETION_INDEX' in os.environ:
+    config = config.update(replica=int(os.environ['JOB_COMPLETION_INDEX']))
+  return config
+
+
+def run(config):
+  """Make the log directory and hand over to upstream's run loop."""
+  logdir = elements.Path(config.logdir)
+  print('Replica:', config.replica, '/', config.replicas)
+  print('Logdir:', logdir)
+  print('Run script:', config.script)
+  make = lambda fn, *args: bind(fn, config, *args)
+  agent, env = make(make_agent), make(make_env)
+  stream, logger = make(make_stream), make(make_logger)
+  replay = make(upmain.make_replay, 'replay')
+  evalreplay = make(upmain.make_replay, 'eval_replay', 'eval')
+  args = run_args(config)
+  iseval = config.replica >= args.envs
+  scripts = {
+      'train': bind(
+          embodied.run.train, agent, replay, env, stream, logger, args),
+      'train_eval': bind(
+          embodied.run.train_eval, agent, replay, evalreplay, env, env,
+          stream, logger, args),
+      'eval_only': bind(embodied.run.eval_only, agent, env, logger, args),
+      'parallel': bind(
+          embodied.run.parallel.combined, agent, replay, evalreplay, env, env,
+          stream, logger, args),
+      'parallel_env': bind(
+          embodied.run.parallel.parallel_env, env, config.replica, args,
+          iseval),
+      'parallel_envs': bind(
+          embodied.run.parallel.parallel_envs, env, env, args),
+      'parallel_replay': bind(
+          embodied.run.parallel.parallel_replay, replay, evalreplay, stream,
+          args),
+  }
+  if config.script not in scripts:
+    raise UserError(
+        f'--script {config.script}: no such script. '
+        f'There are: {", ".join(scripts)}')
+  if not config.script.endswith(('_env', '_replay')):
+    logdir.mkdir()
+    config.save(logdir / 'config.yaml')
+  setup(config)
+  scripts[config.script]()
+
+
+def setup(config):
+  """Prepare this process and its children for upstream's run loops."""
+  def init():
+    elements.timer.global_timer.enabled = config.logger.timer
+  portal.setup(
+      errfile=config.errfile and elements.Path(config.logdir) / 'error',
+      clientkw=dict(logging_color='cyan'),
+      serverkw=dict(logging_color='cyan'),
+      initfns=[init],
+      ipv6=config.ipv6,
+  )
+
+
+def run_args(config):
+  """Return what upstream's run loops read from the config."""
+  keys = (
+      'replica', 'replicas', 'logdir', 'batch_size', 'batch_length',
+      'report_length', 'consec_train', 'consec_report', 'replay_context')
+  return elements.Config(**config.run, **{k: config[k] for k in keys})
+
+
+def make_agent(config):
+  """Return our agent, or upstream's random one with `random_agent`."""
+  obs_space, act_space = spaces(config)
+  if config.random_agent:
+    return embodied.RandomAgent(obs_space, act_space)
+  from .agent import Agent
+  [elements.print(line) for line in Agent.banner]
+  keys = (
+      'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
+      'report_length', 'replica', 'replicas')
+  return Agent(obs_space, act_space, elements.Config(
+      **config.agent, **{k: config[k] for k in keys}))
+
+
+def make_logger(config):
+  """Return upstream's logger; boards and frame stacks are shown in colour."""
+  logger = upmain.make_logger(config)
+  logger.outputs = [openloop.ColourOutput(x) for x in logger.outputs]
+  return logger
+
+
+def make_env(config, index, **overrides):
+  """Return environment number `index` of the task, in upstream's wrappers."""
+  return upmain.wrap_env(make_raw_env(config, index, **overrides), config)
+
+
+def make_raw_env(config, index, **overrides):
+  """Return environment number `index` with actions in their own units."""
+  suite, _, task = config.task.partition('_')
+  kwargs = {**config.env.get(suite, {}), **overrides}
+  seed = np.random.SeedSequence([config.seed, index]).generate_state(1)[0]
+  return envs.make(suite, task, seed=int(seed), **kwargs)
+
+
+def spaces(config):
+  """Return the agent's observation and action spaces for the task."""
+  env = make_env(config, 0)
+  obs_space = {
+      k: v for k, v in env.obs_space.items() if not k.startswith('log/')}
+  act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
+  env.close()
+  return obs_space, act_space
+
+
+def make_stream(config, replay, mode):
+  """Return upstream's stream of replay batches with the expert's added.
+
+  `mode` is train, report or eval, as in upstream. The expert's sequences are
+  as long as the replay's with their context.
+  """
+  stream = upmain.make_stream(config, replay, mode)
+  if config.agent.gail.reward == 'env' or config.random_agent:
+    return stream
+  length = config.batch_length if mode == 'train' else config.report_length
+  return ExpertStream(stream, make_expert(
+      config, length + config.replay_context,
+      seed=(config.seed, ('train', 'report', 'eval').index(mode))))
+
+
+def make_expert(config, length, seed=0):
+  """Return the ExpertReplay of the task's demonstrations."""
+  obs_space, act_space = spaces(config)
+  return ExpertReplay(
+      expert_path(config), config.batch_size, length, obs_space, act_space,
+      seed=seed, task=config.task)
+
+
+def describe_expert(config):
+  """Check the demonstrations, say what they are; return their stats.
+
+  Returns None where the agent does not need any. `expert: random` records
+  them first, unless an earlier start of this run did.
+  """
+  needed = ('train', 'train_eval', 'parallel', 'parallel_replay')
+  if (config.script not in needed or config.random_agent or
+      config.agent.gail.reward == 'env'):
+    return None
+  if config.agent.gail.expert == 'random':
+    record_random(config)
+  expert = make_expert(config, config.batch_length + config.replay_context)
+  print(f'Demonstrations: {expert_path(config)}: {expert}')
+  return expert.stats
+
+
+def expert_path(config):
+  """Return the path of the store that `agent.gail.expert` names."""
+  name = config.agent.gail.expert
+  if name == 'random':
+    return elements.Path(config.logdir) / 'expert_random.h5'
+  if name != 'auto':
+    return name
+  folder = upstream.resource('expert_data')
+  path = folder / f'{config.task}.h5'
+  if not path.exists():
+    bundled = ', '.join(sorted(x.stem for x in folder.glob('*.h5')))
+    raise UserError(
+        f'--agent.gail.expert auto: no demonstrations are bundled for '
+        f'{config.task} (there are: {bundled}). Import some with `python -m '
+        f'dreamer_gail_plugin.demos` and name the file by this flag.')
+  return path
+
+
+def cli():
+  """Run main() and turn a UserError into one line and exit code 2."""
+  try:
+    main()
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == '__main__':
+  # Children unpickle functions by their module's name, so the functions must
+  # come from the importable module rather than from __main__.
+  from dreamer_gail_plugin.main import cli
+  cli()
