@@ -13,12 +13,17 @@ import numpy as np
 import ruamel.yaml
 import tqdm
 
-from .. import envs, store, upstream
+from .. import envs
+from .. import store
+from .. import upstream
 from ..errors import UserError
-from . import breakout, record
+from . import breakout
+from . import record
+from . import seaquest
 
 PLANNERS = {
     'minatar_breakout': breakout.Breakout,
+    'minatar_seaquest': seaquest.Seaquest,
 }
 
 
