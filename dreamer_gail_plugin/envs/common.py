@@ -38,7 +38,9 @@ def choose(kind, name, choices):
   choices = sorted(choices)
   if name in choices:
     return name
-  close = difflib.get_close_matches(name, choices, 3, 0.5)
-  hint = f' Did you mean {" or ".join(close)}?' if close else ''
-  raise UserError(
-      f'Unknown {kind} {name!r}.{hint} Choose one of: {", ".join(choices)}.')
+  close = difflib.get_close_matches(name, choices, 3, 0.6)
+  hint = f'Did you mean {" or ".join(close)}? ' if close else ''
+  listing = f'Choose one of: {", ".join(choices)}.'
+  if close and len(choices) > 20:
+    listing = f'There are {len(choices)} to choose from.'
+  raise UserError(f'Unknown {kind} {name!r}. {hint}{listing}')
