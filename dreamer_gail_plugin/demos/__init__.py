@@ -1,0 +1,1 @@
+"""Importers and recorders of demonstrations, see docs/demonstrations.md."""

@@ -1,0 +1,41 @@
+"""Make a store of demonstrations: python -m dreamer_gail_plugin.demos NAME."""
+
+import argparse
+import importlib
+import sys
+
+from ..errors import UserError
+
+# Each module has add_arguments(parser) and run(args).
+IMPORTERS = {
+    'atari_head': 'human players of Atari games, from Atari-HEAD',
+    'planner': 'a scripted expert or random play, recorded here',
+}
+
+
+def main(argv=None):
+  """Run the importer that the first argument names; return the exit code."""
+  argv = sys.argv[1:] if argv is None else argv
+  prog = 'python -m dreamer_gail_plugin.demos'
+  parser = argparse.ArgumentParser(
+      prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter,
+      description=__doc__, epilog='\n'.join(
+          f'{k:<12}{v}' for k, v in IMPORTERS.items()))
+  parser.add_argument('name', choices=IMPORTERS)
+  name = parser.parse_args(argv[:1]).name
+  # Only the one that runs is imported: each has its own needs.
+  module = importlib.import_module(f'{__package__}.{name}')
+  parser = argparse.ArgumentParser(
+      prog=f'{prog} {name}', description=module.__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter)
+  module.add_arguments(parser)
+  try:
+    module.run(parser.parse_args(argv[1:]))
+  except UserError as e:
+    print(f'error: {e}', file=sys.stderr)
+    return 2
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

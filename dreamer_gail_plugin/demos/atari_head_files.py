@@ -1,0 +1,249 @@
+"""Reads the files of Atari-HEAD v4 as they are published.
+
+A game is a folder, or a zip with that folder, of `<stem>.txt` (labels) and
+`<stem>.tar.bz2` (one PNG per emulator frame) for every trial, where the stem
+starts with the trial's number. Its subfolder `highscore` holds trials that
+continue an earlier one. Archives are read as streams; nothing is extracted.
+"""
+
+import bz2
+import collections
+import csv
+import io
+import pathlib
+import re
+import tarfile
+import zipfile
+
+import numpy as np
+import tqdm
+from PIL import Image
+
+from ..errors import UserError
+
+HEADER = 'frame_id,episode_id,score,duration(ms),unclipped_reward,action,'
+COLUMNS = ('episode_id', 'score', 'duration(ms)', 'unclipped_reward', 'action')
+ACTIONS = 18  # The ALE's own numbering, 0 NOOP to 17 DOWNLEFTFIRE.
+SCREEN = (160, 210)  # Width and height.
+LARGEST = 1 << 20  # Bytes of one PNG; a screen takes about a thousand.
+META = (
+    'GameName', 'trial_id', 'highest_score', 'load_trial', 'total_episode',
+    'frame_averaging')
+
+Trial = collections.namedtuple('Trial', 'number labels frames resumed')
+Meta = collections.namedtuple('Meta', 'score resumed episodes averaged')
+# Arrays (N,) over the frames; NaN in the floats where a label is null.
+Labels = collections.namedtuple('Labels', 'names episode score reward action')
+
+
+def find_game(source, game):
+  """Return the folder of a game, a pathlib.Path or a zipfile.Path.
+
+  `source` is the game's folder or zip, or a folder that holds one of them.
+  """
+  source = pathlib.Path(source)
+  if not source.exists():
+    raise UserError(
+        f'--source {source}: no such file or folder; give the folder or zip '
+        f'of the game {game} from Atari-HEAD')
+  if source.is_file():
+    return _find_in_zip(source, game)
+  for folder in (source / game, source):
+    if folder.name == game and folder.is_dir():
+      return folder
+  if (source / f'{game}.zip').is_file():
+    return _find_in_zip(source / f'{game}.zip', game)
+  raise UserError(
+      f'--source {source}: has neither a folder {game} nor {game}.zip; it has '
+      f'{_listing(source)}')
+
+
+def find_trials(folder):
+  """Return {number: Trial} of the trials that the folder of a game holds."""
+  trials = {}
+  for place in (folder, folder / 'highscore'):
+    names = [x.name for x in place.iterdir()] if place.is_dir() else []
+    for name in sorted(names):
+      match = re.fullmatch(r'(\d+)_.*\.txt', name)
+      if match:
+        trials[int(match[1])] = Trial(
+            int(match[1]), place / name, place / (name[:-4] + '.tar.bz2'),
+            place is not folder)
+  if not trials:
+    raise UserError(
+        f'{folder}: has no label files <trial>_<name>.txt; it has '
+        f'{_listing(folder)}')
+  return trials
+
+
+def find_meta(source):
+  """Return the path of meta_data.csv in or beside the source, or None."""
+  source = pathlib.Path(source).resolve()
+  for folder in (source, source.parent):
+    if (folder / 'meta_data.csv').is_file():
+      return folder / 'meta_data.csv'
+  return None
+
+
+def read_meta(path, game):
+  """Return {number: Meta} of the game's trials, without its highscores."""
+  result = {}
+  with path.open(newline='', encoding='utf-8') as file:
+    reader = csv.DictReader(file)
+    lost = [x for x in META if x not in (reader.fieldnames or ())]
+    if lost:
+      raise UserError(
+          f'{path}: columns missing: {", ".join(lost)}; expected the file of '
+          'Atari-HEAD version 4')
+    for row in reader:
+      values = [(row[x] or '').strip() for x in META]
+      if values[0] != game:
+        continue
+      try:
+        number, score, load, episodes = [int(x) for x in values[1:5]]
+      except ValueError as e:
+        raise UserError(f'{path}: line {reader.line_num}: {e}') from e
+      result[number] = Meta(
+          score, load != 0, episodes, values[5].upper() == 'TRUE')
+  return result
+
+
+def read_labels(path):
+  """Return the Labels of a trial, in the order of its frames.
+
+  Raises UserError with the line number for a row that is not as published:
+  frame name, five numbers or `null`, gaze positions.
+  """
+  names, rows = [], []
+  try:
+    lines = path.read_bytes().decode('utf-8').splitlines()
+  except UnicodeDecodeError as e:
+    raise UserError(f'{path}: not a text file: {e}') from e
+  for number, line in enumerate(lines, 1):
+    if number == 1 and line.startswith('frame_id'):
+      if not line.startswith(HEADER):
+        raise UserError(f'{path}: line 1: expected {HEADER}...')
+      continue
+    name, values = _parse(f'{path}: line {number}', line)
+    if names and _order(name) != _order(names[-1]) + 1:
+      raise UserError(
+          f'{path}: line {number}: frame {name} follows {names[-1]}, expected '
+          'consecutive numbers')
+    names.append(name)
+    rows.append(values)
+  if not rows:
+    raise UserError(f'{path}: has no rows, expected one per frame')
+  episode, score, _, reward, action = np.array(rows).T
+  return Labels(names, episode, score, reward, action)
+
+
+def read_frames(path, names):
+  """Return ({name: PNG bytes}, number of other entries) of a tar.bz2.
+
+  `names` are the frames that must be there, all of them and no others.
+  Links, other files and names that point outside are left alone and counted.
+  """
+  if not path.is_file():
+    raise UserError(
+        f'{path}: no such file, but there are labels for its frames; copy the '
+        'whole trial')
+  frames, ignored = {}, 0
+  bar = tqdm.tqdm(total=len(names), desc='read', unit=' frames')
+  try:
+    with bar, path.open('rb') as raw, bz2.open(raw) as plain, \
+        tarfile.open(fileobj=plain, mode='r|') as tar:
+      for member in tar:
+        name = _frame_name(member)
+        if name:
+          frames[name] = tar.extractfile(member).read()
+          bar.update()
+        else:
+          ignored += not member.isdir()
+  except (EOFError, OSError, tarfile.TarError, zipfile.BadZipFile) as e:
+    raise UserError(
+        f'{path}: damaged after {len(frames)} frames ({e}); expected a whole '
+        'tar.bz2, so copy it again') from e
+  _compare(path, frames, names)
+  return frames, ignored
+
+
+def decode(path, name, data):
+  """Return a frame (210, 160, 3) uint8."""
+  try:
+    image = Image.open(io.BytesIO(data), formats=['PNG'])
+    # Before it is decoded: a bad file could claim any size.
+    if image.size != SCREEN:
+      raise UserError(
+          f'{path}: frame {name} has {image.size[0]} x {image.size[1]} pixels '
+          f'(width x height), expected {SCREEN[0]} x {SCREEN[1]}')
+    return np.asarray(image.convert('RGB'))
+  except (OSError, SyntaxError, ValueError) as e:
+    raise UserError(f'{path}: frame {name} is not a whole PNG: {e}') from e
+
+
+def _find_in_zip(path, game):
+  try:
+    folder = zipfile.Path(path) / game
+  except (zipfile.BadZipFile, OSError) as e:
+    raise UserError(
+        f'--source {path}: not a whole zip ({e}); give the folder or the zip '
+        f'of the game {game}') from e
+  if not folder.is_dir():
+    raise UserError(
+        f'--source {path}: has no folder {game}; it has '
+        f'{_listing(zipfile.Path(path))}')
+  return folder
+
+
+def _listing(folder):
+  names = sorted(x.name for x in folder.iterdir())
+  more = f' and {len(names) - 5} more' if len(names) > 5 else ''
+  return (', '.join(names[:5]) + more) or 'nothing'
+
+
+def _parse(place, line):
+  parts = line.split(',', 6)
+  if len(parts) < 7:
+    raise UserError(
+        f'{place}: has {len(parts)} fields, expected {HEADER}gaze_positions')
+  if not re.fullmatch(r'[^/\\]+_\d+', parts[0]):
+    raise UserError(
+        f'{place}: frame_id is {parts[0]!r}, expected a name such as '
+        'RZ_2461867_1')
+  values = []
+  for column, text in zip(COLUMNS, parts[1:]):
+    if not re.fullmatch(r'null|-?\d{1,15}', text):
+      raise UserError(
+          f'{place}: {column} is {text!r}, expected a whole number or null')
+    values.append(np.nan if text == 'null' else float(text))
+  if not np.isnan(values[-1]) and not 0 <= values[-1] < ACTIONS:
+    raise UserError(
+        f'{place}: action is {parts[5]}, expected 0 to {ACTIONS - 1} or null')
+  return parts[0], values
+
+
+def _frame_name(member):
+  path = pathlib.PurePosixPath(member.name)
+  inside = not path.is_absolute() and '..' not in path.parts
+  frame = re.fullmatch(r'([^.].*_\d+)\.png', path.name)
+  if member.isreg() and inside and frame and member.size <= LARGEST:
+    return frame[1]
+  return None
+
+
+def _compare(path, frames, names):
+  if not frames:
+    raise UserError(f'{path}: has no frames, expected {len(names)} PNG files')
+  lost = [x for x in names if x not in frames]
+  extra = sorted(frames.keys() - set(names), key=_order)
+  if lost or extra:
+    raise UserError(
+        f'{path}: has {len(frames)} frames, the labels have {len(names)} rows'
+        + (f'; no frame for the row {lost[0]}' if lost else '')
+        + (f'; no row for the frame {extra[0]}' if extra else '')
+        + '; copy both files again')
+
+
+def _order(name):
+  # Numbers have no leading zeros, so names must not be sorted as text.
+  return int(name.rpartition('_')[2])
