@@ -6,8 +6,8 @@ import weakref
 
 import elements
 import numpy as np
-import psutil
 
+from . import checks
 from . import store as storelib
 from .errors import UserError
 
@@ -15,6 +15,14 @@ PREFIX = 'expert/'
 FRACTION = 0.5  # Of the free memory that `memory='auto'` may fill.
 SMALL = 256  # Bytes a step up to which a key stays in memory in any case.
 LOADED = weakref.WeakValueDictionary()  # Streams of one store share its steps.
+
+
+def space(obs_space, act_space):
+  """Return the spaces of one step of every key that the stream adds."""
+  spaces = {k: v for k, v in obs_space.items() if storelib.needed(k)}
+  spaces.update({k: v for k, v in act_space.items() if k != 'reset'})
+  spaces['is_cut'] = elements.Space(bool)
+  return {PREFIX + k: v for k, v in spaces.items()}
 
 
 class ExpertReplay:
@@ -26,7 +34,8 @@ class ExpertReplay:
   True and the model must start from a reset; `is_cut` is True at those of them
   that are not the start of an episode: the first step of a sequence that
   begins in mid-episode, and a join to a trajectory that does. The reward is
-  never read. Batch k depends on the seed and k alone.
+  never read. `space` has the spaces of one step. Batch k depends on the seed
+  and k alone.
 
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds
@@ -38,9 +47,7 @@ class ExpertReplay:
       memory='auto'):
     assert batch_size > 0 and length > 0, (batch_size, length)
     assert memory in ('auto', 'ram', 'disk'), memory
-    obs = {k: v for k, v in obs_space.items() if storelib.needed(k)}
-    act = {k: v for k, v in act_space.items() if k != 'reset'}
-    self.spaces = {**obs, **act}
+    self.space = space(obs_space, act_space)
     self.steps = _load(path, obs_space, act_space, task, memory)
     if self.steps.total < length:
       raise UserError(
@@ -49,12 +56,6 @@ class ExpertReplay:
     self.shape = (batch_size, length)
     self.seed = seed
     self.count = 0
-
-  @property
-  def space(self):
-    """Return the spaces of one step of every key that `sample` returns."""
-    spaces = {**self.spaces, 'is_cut': elements.Space(bool)}
-    return {PREFIX + k: v for k, v in spaces.items()}
 
   @property
   def stats(self):
@@ -135,8 +136,8 @@ class Steps:
     self.ends = np.cumsum(lengths)
     amount = self.total * sum(sizes.values())
     if memory == 'auto':
-      free = psutil.virtual_memory().available
-      memory = 'ram' if amount <= FRACTION * free else 'disk'
+      fits = amount <= FRACTION * checks.free_memory()
+      memory = 'ram' if fits else 'disk'
     lazy = {k for k in keys if memory == 'disk' and sizes[k] > SMALL}
     self.data = {k: self._gather(k) for k in keys if k not in lazy}
     self._mark_starts()
