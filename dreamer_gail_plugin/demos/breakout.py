@@ -34,7 +34,7 @@ class Breakout:
 
   DISCOUNT = 0.99
   ALIVE = 10.0
-  COST = np.array((0, 0.01, 0.01))
+  COST = np.array((0, 0.05, 0.05))
   MARGIN = 1e-3  # Below it the no-op wins.
   SPREAD = 0.3
 

@@ -37,6 +37,10 @@ def add_arguments(parser):
   parser.add_argument('--trajectories', type=int, default=10)
   parser.add_argument(
       '--length', type=int, default=1024, help='steps of a trajectory')
+  parser.add_argument(
+      '--limit', type=int, default=0,
+      help='end games after so many steps, as an expert who never loses '
+      'shows little of how games start; 0 for never')
   parser.add_argument('--seed', type=int, default=0)
   parser.add_argument(
       '--workers', type=int, default=os.cpu_count(),
@@ -62,7 +66,8 @@ def run(args):
       record.record(
           functools.partial(make_env, args.task),
           make_policy(args.task, args.policy), args.trajectories,
-          args.length, args.seed, min(args.workers, args.trajectories)),
+          args.length, args.seed, args.limit,
+          min(args.workers, args.trajectories)),
       args.task, args.trajectories, unit='trajectory'))
   attrs = {
       'task': args.task,
@@ -132,5 +137,5 @@ def command(args):
   return (
       f'python -m dreamer_gail_plugin.demos planner --task {args.task} '
       f'--policy {args.policy} --trajectories {args.trajectories} '
-      f'--length {args.length} --seed {args.seed} '
+      f'--length {args.length} --limit {args.limit} --seed {args.seed} '
       f'--out {pathlib.Path(args.out).name}')

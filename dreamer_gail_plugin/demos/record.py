@@ -5,7 +5,8 @@ import multiprocessing
 import numpy as np
 
 
-def record(make_env, make_policy, trajectories, length, seed=0, workers=1):
+def record(
+    make_env, make_policy, trajectories, length, seed=0, limit=0, workers=1):
   """Yield trajectories, in order, as dicts ready for `store.write`.
 
   A trajectory has exactly `length` steps, starts with a reset and may hold
@@ -17,11 +18,13 @@ def record(make_env, make_policy, trajectories, length, seed=0, workers=1):
     make_env: function of a seed that returns an `embodied.Env`.
     make_policy: function of (env, seed) that returns a policy, which is a
       function from an observation to a dict of actions, without `reset`.
+    limit: ends games after so many steps, without `is_terminal`; 0 for never.
     workers: number of processes; with more than one, both functions must be
       picklable.
   """
   jobs = [
-      (make_env, make_policy, length, seed, i) for i in range(trajectories)]
+      (make_env, make_policy, length, limit, seed, i)
+      for i in range(trajectories)]
   if workers == 1:
     yield from map(_job, jobs)
     return
@@ -30,7 +33,7 @@ def record(make_env, make_policy, trajectories, length, seed=0, workers=1):
     yield from pool.imap(_job, jobs)
 
 
-def rollout(env, policy, length):
+def rollout(env, policy, length, limit=0):
   """Return the arrays (length, ...) of `length` steps from a reset on.
 
   Their keys are those of the observation and action spaces, without `reset`
@@ -45,12 +48,13 @@ def rollout(env, policy, length):
       k: np.zeros(v.shape, v.dtype)
       for k, v in env.act_space.items() if k != 'reset'}
   data = {k: np.zeros((length, *v.shape), v.dtype) for k, v in spaces.items()}
-  acts, last = zeros, True
+  acts, last, duration = zeros, True, 0
   for step in range(length):
     obs = env.step({**acts, 'reset': last})
-    last = bool(obs['is_last'])
+    duration = 0 if obs['is_first'] else duration + 1
+    last = bool(obs['is_last']) or 0 < limit <= duration
     acts = zeros if last else policy(obs)
-    for key, value in {**obs, **acts}.items():
+    for key, value in {**obs, **acts, 'is_last': last}.items():
       if key in data:
         data[key][step] = value
   return data
@@ -63,7 +67,8 @@ def seeds(seed, index):
 
 
 class Random:
-  """The policy that draws every action uniformly."""
+  """The policy that draws every action uniformly, unbounded ones in [-1, 1].
+  """
 
   def __init__(self, env, seed=0):
     self.spaces = {k: v for k, v in env.act_space.items() if k != 'reset'}
@@ -76,15 +81,17 @@ class Random:
   def _draw(self, space):
     if space.discrete:  # Its upper bound is excluded.
       return self.random.integers(space.low, space.high, dtype=space.dtype)
-    return self.random.uniform(space.low, space.high).astype(space.dtype)
+    low = np.where(np.isfinite(space.low), space.low, -1)
+    high = np.where(np.isfinite(space.high), space.high, 1)
+    return self.random.uniform(low, high).astype(space.dtype)
 
 
 def _job(job):
-  make_env, make_policy, length, seed, index = job
+  make_env, make_policy, length, limit, seed, index = job
   env_seed, policy_seed = seeds(seed, index)
   env = make_env(env_seed)
   try:
-    data = rollout(env, make_policy(env, policy_seed), length)
+    data = rollout(env, make_policy(env, policy_seed), length, limit)
   finally:
     env.close()
   info = {'source_id': f'seed {seed} number {index}', 'seed': env_seed}
