@@ -21,7 +21,10 @@ ORDER = (
     'jax_jit_keywords',
     'parallel_driver',
     'log_aggregation',
+    'timer_summary',
     'from_checkpoint',
+    'final_save',
+    'parallel_end',
     'mixer_stream',
 )
 

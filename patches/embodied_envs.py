@@ -7,8 +7,8 @@ Mended: an empty module takes its place before `embodied` is imported. The
 plugin has environments of its own in `dreamer_gail_plugin.envs`.
 """
 
-import importlib.machinery
 import importlib.util
+import pathlib
 import sys
 import types
 
@@ -21,8 +21,9 @@ def needed():
     return is_stub(sys.modules[NAME])
   # Looking up 'embodied.envs' by name would import `embodied`, which fails.
   package = importlib.util.find_spec('embodied')
-  return package is not None and not importlib.machinery.PathFinder.find_spec(
-      NAME, package.submodule_search_locations)
+  return not any(
+      pathlib.Path(place, 'envs').exists()
+      for place in package.submodule_search_locations)
 
 
 def apply():

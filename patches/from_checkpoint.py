@@ -3,72 +3,69 @@
 Wrong: the run loops unpickle a single file and look up 'model' in it, while
 checkpoints are folders that hold 'agent'. Starting from the agent of another
 run fails in `train`, `train_eval` and `parallel`. They also read the key
-`run.from_checkpoint_regex`, which upstream's own configs lack.
+`run.from_checkpoint_regex`, which upstream's own configs lack. `eval_only`
+takes the folder of one save only, whose name nobody knows by heart.
 Versions: dreamer 3.3.0 with elements 3.17 or later. Upstream's git loads the
 folder; its configs still lack the key.
-Mended: the loops get a function that makes the agent and loads the folder
-into it, and no longer see the flag. Without the key, all that the folder
-holds is loaded.
+Mended: the first three get a function that makes the agent and loads the
+folder into it, and no longer see the flag. Without the key, all that the
+folder holds is loaded. All four take a logdir too.
 """
 
 import functools
-import inspect
 import re
-import sys
 
 import elements
 
-LOOPS = (
-    ('train', 'train'),
-    ('train_eval', 'train_eval'),
-    ('parallel', 'combined'),
-)
+from . import loops
 
 
 def needed():
   """Return whether upstream's loops unpickle by themselves."""
-  import embodied.run  # noqa: F401
-  return 'pickle' in vars(sys.modules['embodied.run.train'])
+  return 'pickle' in vars(loops.module('train'))
 
 
 def apply():
-  """Wrap the run loops, in their modules and in the package."""
-  import embodied
-  for module, name in LOOPS:
-    module = sys.modules[f'embodied.run.{module}']
-    loop = with_checkpoint(getattr(module, name))
-    setattr(module, name, loop)
-    if hasattr(embodied.run, name):
-      setattr(embodied.run, name, loop)
+  """Wrap the run loops, to act on the flag before they see it."""
+  loops.wrap('train', 'train', restored)
+  loops.wrap('train_eval', 'train_eval', restored)
+  loops.wrap('parallel', 'combined', restored)
+  loops.wrap('eval_only', 'eval_only', found)
 
 
-def with_checkpoint(loop):
-  """Return the loop with its flag `from_checkpoint` acted on beforehand."""
-  signature = inspect.signature(loop)
-
-  @functools.wraps(loop)
-  def wrapper(*args, **kwargs):
-    given = signature.bind(*args, **kwargs).arguments
-    flags = given['args']
-    if flags.from_checkpoint:
-      given['make_agent'] = functools.partial(
-          make_restored, given['make_agent'], flags.from_checkpoint,
-          flags.get('from_checkpoint_regex', '.*'))
-      given['args'] = flags.update(from_checkpoint='')
-    return loop(**given)
-
-  return wrapper
+def restored(loop, given):
+  """Run the loop with an agent that has the saved parameters."""
+  args = given['args']
+  if args.from_checkpoint:
+    given['make_agent'] = functools.partial(
+        make_agent, given['make_agent'], args.from_checkpoint,
+        args.get('from_checkpoint_regex', '.*'))
+    given['args'] = args.update(from_checkpoint='')
+  return loop(**given)
 
 
-def make_restored(make_agent, path, regex):
+def found(loop, given):
+  """Run the loop with the folder that the flag points to."""
+  path = given['args'].from_checkpoint
+  if path:
+    given['args'] = given['args'].update(from_checkpoint=str(find(path)))
+  return loop(**given)
+
+
+def find(path):
+  """Return the folder of the latest save; see checkpoint.find."""
+  # Not at the top: this file is imported while the package still is.
+  from dreamer_gail_plugin import checkpoint
+  return checkpoint.find(path)
+
+
+def make_agent(make_agent, path, regex):
   """Return a new agent with the parameters saved at `path`.
 
   Only those whose names match `regex` from their start. Raises UserError if
   the agent lacks one of them or has it in another shape.
   """
-  # Not at the top: this module is imported while the package still is.
-  from dreamer_gail_plugin import checkpoint
-  folder = checkpoint.find(path)
+  folder = find(path)
   agent = make_agent()
 
   def load(data):
@@ -84,13 +81,13 @@ def check(folder, params, saved, regex):
   from dreamer_gail_plugin.errors import UserError
   chosen = {k: v for k, v in saved.items() if re.match(regex, k)}
   wrong = [
-      f'{k} {v.shape} here {params[k].shape if k in params else "absent"}'
+      f'{k} {v.shape}, here {params[k].shape if k in params else "absent"}'
       for k, v in chosen.items()
       if k not in params or params[k].shape != v.shape]
   if wrong or not chosen:
-    listed = ', '.join(wrong[:5]) + (', ...' if len(wrong) > 5 else '')
+    listed = '; '.join(wrong[:5]) + ('; ...' if len(wrong) > 5 else '')
     raise UserError(
         f'{folder}: {len(chosen)} of {len(saved)} saved parameters match '
-        f'{regex!r} and {len(wrong)} of them do not fit this agent: {listed}. '
-        'Use the configs of that run, or choose what to load by '
-        "--run.from_checkpoint_regex, such as '(enc|dyn|dec|con)/'.")
+        f'{regex!r} and {len(wrong)} of those do not fit this agent: {listed} '
+        f'Use the --configs of that run, or choose what to load, such as '
+        f"--run.from_checkpoint_regex '(enc|dyn|dec|con)/'.")

@@ -11,13 +11,11 @@ results are called `log/name/avg`, `log/name/max` and `log/name/sum`.
 
 import ast
 import inspect
-import sys
 
 import elements
 
+from . import loops
 from . import proxies
-
-LOOPS = ('train', 'train_eval', 'eval_only', 'parallel')
 
 
 class Agg(elements.Agg):
@@ -33,7 +31,7 @@ class Agg(elements.Agg):
 
 def needed():
   """Return whether upstream gives a tuple that elements refuses."""
-  if not any(gives_tuple(module) for module in modules()):
+  if not any(gives_tuple(module) for module in loops.modules()):
     return False
   try:
     elements.Agg().add('key', 0.0, agg=('avg', 'max'))
@@ -44,15 +42,8 @@ def needed():
 
 def apply():
   """Let upstream's run loops see the subclass as `elements.Agg`."""
-  for module in modules():
-    module.elements = proxies.Proxy(elements, Agg=Agg)
-
-
-def modules():
-  """Return the modules of the run loops."""
-  import embodied.run  # noqa: F401
-  # By name, since the package's attributes are the functions in them.
-  return [sys.modules[f'embodied.run.{name}'] for name in LOOPS]
+  for module in loops.modules():
+    module.elements = proxies.Proxy(module.elements, Agg=Agg)
 
 
 def gives_tuple(module):

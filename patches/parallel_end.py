@@ -1,0 +1,68 @@
+"""`--script parallel` never ends.
+
+Wrong: unlike the other loops, it does not look at `run.steps`. It goes on
+until it is killed.
+Versions: dreamer 3.3.0 and upstream's git.
+Mended: the process that counts the steps, the logger, ends at `run.steps`.
+The main process then saves the agent, where that is its own (that is, without
+`run.agent_process`), and stops the others.
+"""
+
+import inspect
+import time
+
+import cloudpickle
+import portal
+
+from . import final_save
+from . import loops
+from . import proxies
+
+LOGGER = 'parallel_logger'
+
+
+def needed():
+  """Return whether the parallel loop leaves run.steps unread."""
+  return 'args.steps' not in inspect.getsource(loops.module('parallel'))
+
+
+def apply():
+  """Replace the logger's function and the wait for all workers."""
+  module = loops.module('parallel')
+  parallel_logger.original = module.parallel_logger
+  module.parallel_logger = parallel_logger
+  module.portal = proxies.Proxy(module.portal, run=run)
+
+
+def parallel_logger(make_logger, args):
+  """Run upstream's logger process until it has counted run.steps."""
+  if isinstance(make_logger, bytes):
+    make_logger = cloudpickle.loads(make_logger)
+  logger = make_logger()
+  portal.Thread(
+      parallel_logger.original, lambda: logger, args, start=True)
+  # An error in the thread ends the process, by portal's own doing.
+  while logger.step < args.steps:
+    time.sleep(0.1)
+  final_save.save()
+  logger.write()
+  logger.close()
+
+
+def run(workers):
+  """Run the workers until all are done, or the logger, or one has failed."""
+  if all(x.name != LOGGER for x in workers):
+    return portal.run(workers)
+  [x.start() for x in workers]
+  while True:
+    time.sleep(0.1)
+    done = [x.name for x in workers if x.exitcode == 0]
+    failed = [x for x in workers if x.exitcode not in (None, 0)]
+    if LOGGER in done or failed:
+      break
+  if not failed:
+    final_save.save()
+  [x.kill() for x in workers]
+  if failed:
+    raise RuntimeError(
+        f'{failed[0].name!r} ended with exit code {failed[0].exitcode}')

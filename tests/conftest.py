@@ -1,0 +1,3 @@
+"""Mends upstream before any test module imports it."""
+
+import dreamer_gail_plugin  # noqa: F401

@@ -1,0 +1,104 @@
+"""A tiny environment, and factories for upstream's run loops around it."""
+
+import re
+
+import elements
+import embodied
+import numpy as np
+
+LENGTH = 5
+
+
+class Dummy(embodied.Env):
+  """Episodes of five steps; reward and `log/count` are the step's number."""
+
+  def __init__(self, index=0):
+    self.count = 0
+    self.done = True
+
+  @property
+  def obs_space(self):
+    return {
+        'image': elements.Space(np.uint8, (8, 8, 3)),
+        'reward': elements.Space(np.float32),
+        'is_first': elements.Space(bool),
+        'is_last': elements.Space(bool),
+        'is_terminal': elements.Space(bool),
+        'log/count': elements.Space(np.float32),
+    }
+
+  @property
+  def act_space(self):
+    return {
+        'action': elements.Space(np.int32, (), 0, 3),
+        'reset': elements.Space(bool),
+    }
+
+  def step(self, action):
+    self.count = 0 if self.done or action['reset'] else self.count + 1
+    self.done = self.count == LENGTH - 1
+    return {
+        'image': np.full((8, 8, 3), 10 * self.count, np.uint8),
+        'reward': np.float32(self.count),
+        'is_first': np.bool_(self.count == 0),
+        'is_last': np.bool_(self.done),
+        'is_terminal': np.bool_(self.done),
+        'log/count': np.float32(self.count),
+    }
+
+
+def make_env(index):
+  """Return environment number `index`."""
+  return Dummy(index)
+
+
+class Agent(embodied.RandomAgent):
+  """Acts at random; has parameters to save and load, but learns nothing."""
+
+  def __init__(self, fill=0):
+    env = Dummy()
+    obs_space = {k: v for k, v in env.obs_space.items() if 'log/' not in k}
+    act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
+    super().__init__(obs_space, act_space)
+    self.params = {'enc/w': np.full(2, fill), 'pol/w': np.full(3, fill)}
+
+  def save(self):
+    return {'params': self.params}
+
+  def load(self, data, regex=None):
+    chosen = {
+        k: v for k, v in data['params'].items()
+        if regex is None or re.match(regex, k)}
+    self.params = {**self.params, **chosen}
+
+
+def make_replay(directory):
+  """Return a replay of sequences of four steps."""
+  return embodied.replay.Replay(
+      length=4, capacity=100, directory=directory, chunksize=16)
+
+
+def make_stream(replay, mode):
+  """Return batches of two sequences."""
+  return embodied.streams.Stateless(replay.sample, 2, mode)
+
+
+def make_logger(logdir):
+  """Return a logger that writes all metrics to one file."""
+  output = elements.logger.JSONLOutput(logdir, 'metrics.jsonl')
+  return elements.Logger(elements.Counter(), [output])
+
+
+def flags(logdir, **given):
+  """Return the `args` of upstream's run loops, for a run of 40 steps."""
+  return elements.Config({
+      'logdir': str(logdir), 'steps': 40, 'train_ratio': 1.0, 'envs': 2,
+      'eval_envs': 1, 'eval_eps': 1, 'batch_size': 2, 'batch_length': 4,
+      'replay_context': 0, 'consec_train': 1, 'consec_report': 1,
+      'report_length': 4, 'report_batches': 1, 'log_every': -1,
+      'report_every': 0, 'save_every': 0, 'from_checkpoint': '',
+      'debug': True, 'usage': {'psutil': False, 'nvsmi': False}, 'actor_batch': 1,
+      'actor_threads': 1, 'actor_addr': 'localhost:{auto}',
+      'replay_addr': 'localhost:{auto}', 'logger_addr': 'localhost:{auto}',
+      'agent_process': False, 'remote_envs': False, 'remote_replay': False,
+      'episode_timeout': 60, **given})

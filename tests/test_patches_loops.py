@@ -1,0 +1,296 @@
+import functools
+import inspect
+import json
+import pickle
+
+import dummies
+import elements
+import embodied
+import portal
+import pytest
+from dreamer_gail_plugin.patches import final_save
+from dreamer_gail_plugin.patches import from_checkpoint
+from dreamer_gail_plugin.patches import loops
+from dreamer_gail_plugin.patches import parallel_end
+from dreamer_gail_plugin.patches import proxies
+from dreamer_gail_plugin.patches import timer_summary
+
+from dreamer_gail_plugin import checkpoint
+from dreamer_gail_plugin.errors import UserError
+
+bind = functools.partial
+pristine = inspect.unwrap
+
+
+def train(logdir, loop=None, **given):
+  """Run 40 steps of the train loop with an agent of ones; return it."""
+  agent = dummies.Agent(1)
+  make_agent = given.pop('make_agent', lambda: agent)
+  (loop or embodied.run.train)(
+      make_agent, bind(dummies.make_replay, logdir / 'replay'),
+      dummies.make_env, dummies.make_stream,
+      bind(dummies.make_logger, logdir), dummies.flags(logdir, **given))
+  return agent
+
+
+def train_eval(logdir, **given):
+  embodied.run.train_eval(
+      dummies.Agent, bind(dummies.make_replay, logdir / 'replay'),
+      bind(dummies.make_replay, logdir / 'eval'), dummies.make_env,
+      dummies.make_env, dummies.make_stream,
+      bind(dummies.make_logger, logdir), dummies.flags(logdir, **given))
+
+
+def eval_only(logdir, loop=None, **given):
+  """Run 40 steps of the evaluation loop; return the agent."""
+  agent = dummies.Agent(0)
+  (loop or embodied.run.eval_only)(
+      lambda: agent, dummies.make_env, bind(dummies.make_logger, logdir),
+      dummies.flags(logdir, **given))
+  return agent
+
+
+def metrics(logdir):
+  """Return the last value of every metric in the log."""
+  lines = (logdir / 'metrics.jsonl').read_text().splitlines()
+  return {k: v for line in lines for k, v in json.loads(line).items()}
+
+
+def saved(logdir, name):
+  """Return what the latest checkpoint holds under a name."""
+  folder = checkpoint.find(logdir)
+  return pickle.loads((folder / f'{name}.pkl').read_bytes())
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+  """Return the logdir of a finished run."""
+  logdir = elements.Path(tmp_path_factory.mktemp('trained'))
+  train(logdir)
+  return logdir
+
+
+class TestLogAggregation:
+
+  COUNTS = {
+      'epstats/log/count/avg': 2, 'epstats/log/count/max': 4,
+      'epstats/log/count/sum': 10}
+
+  def test_release_fails(self, tmp_path, monkeypatch):
+    monkeypatch.setattr(loops.module('train'), 'elements', elements)
+    with pytest.raises(KeyError, match='avg'):
+      train(elements.Path(tmp_path))
+
+  def test_train(self, trained):
+    result = metrics(trained)
+    assert {k: result[k] for k in self.COUNTS} == self.COUNTS
+    assert result['episode/score'] == 10 and result['episode/length'] == 5
+
+  def test_train_eval(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    train_eval(logdir)
+    result = metrics(logdir)
+    assert {k: result[k] for k in self.COUNTS} == self.COUNTS
+
+  def test_eval_only(self, tmp_path, trained):
+    logdir = elements.Path(tmp_path)
+    eval_only(logdir, from_checkpoint=str(trained), log_every=0)
+    result = metrics(logdir)
+    assert {k: result[k] for k in self.COUNTS} == self.COUNTS
+
+
+class TestTimerSummary:
+
+  @pytest.fixture
+  def timer(self, monkeypatch):
+    """Return a timer of its own in the place of the global one."""
+    timer = elements.Timer()
+    monkeypatch.setattr(elements.timer, 'global_timer', timer)
+    monkeypatch.setattr(elements.timer, 'stats', timer.stats)
+    return timer
+
+  def test_portal_refuses_an_empty_string(self):
+    with pytest.raises(AssertionError):
+      portal.buffers.SendBuffer(*portal.pack({'timer/replay': ''}))
+    portal.buffers.SendBuffer(*portal.pack({'timer/replay': 'none'}))
+
+  def test_elements_is_empty_after_a_pause(self, timer):
+    with timer.section('work'):
+      pass
+    assert 'work' in timer_summary.stats()['summary']
+    assert timer.stats()['summary'] == ''
+    assert timer_summary.stats()['summary'] == 'none'
+
+  def test_never_timed(self, timer):
+    with pytest.raises(ValueError):
+      timer.stats()
+    assert timer_summary.stats() == {'summary': 'none'}
+
+  def test_disabled(self, timer):
+    timer.enabled = False
+    assert timer.stats() == {}
+    assert timer_summary.stats() == {'summary': 'none'}
+
+  def test_release_fails_without_timer(self, tmp_path, monkeypatch):
+    monkeypatch.setattr(elements.timer.global_timer, 'enabled', False)
+    train(elements.Path(tmp_path / 'mended'))
+    module = loops.module('train')
+    monkeypatch.setattr(module, 'elements', proxies.Proxy(
+        module.elements, timer=elements.timer))
+    with pytest.raises(KeyError, match='summary'):
+      train(elements.Path(tmp_path / 'pristine'))
+
+
+class TestFinalSave:
+
+  def test_release_saves_the_first_step_only(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    train(logdir, pristine(embodied.run.train))
+    assert saved(logdir, 'step') == 0
+
+  def test_train(self, trained):
+    assert saved(trained, 'step') == 40
+
+  def test_train_eval(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    train_eval(logdir)
+    assert saved(logdir, 'step') == 40
+
+  def test_resumes_from_the_end(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    train(logdir)
+    agent = train(logdir, steps=60, make_agent=lambda: dummies.Agent(7))
+    assert saved(logdir, 'step') == 60
+    assert saved(logdir, 'agent')['params']['enc/w'].tolist() == [1, 1]
+    assert agent.params['enc/w'].tolist() == [1, 1]
+
+  def test_only_those_of_the_last_run(self, tmp_path, monkeypatch):
+    logdir = elements.Path(tmp_path)
+    monkeypatch.setattr(final_save.Checkpoint, 'made', [None])
+    train(logdir)
+    assert len(final_save.Checkpoint.made) == 1
+
+
+class TestFromCheckpoint:
+
+  def start(self, logdir, source, **given):
+    agent = dummies.Agent(0)
+    train(logdir, make_agent=lambda: agent, from_checkpoint=source, **given)
+    return {k: v.tolist() for k, v in agent.params.items()}
+
+  def test_release_reads_a_file(self, tmp_path, trained):
+    folder = str(checkpoint.find(trained))
+    with pytest.raises(IsADirectoryError):
+      train(elements.Path(tmp_path), pristine(embodied.run.train),
+            from_checkpoint=folder)
+
+  def test_release_evaluates_one_save_only(self, tmp_path, trained):
+    loop = pristine(embodied.run.eval_only)
+    with pytest.raises(AssertionError):
+      eval_only(elements.Path(tmp_path), loop, from_checkpoint=str(trained))
+
+  def test_train_without_the_regex(self, tmp_path, trained):
+    params = self.start(elements.Path(tmp_path), str(trained))
+    assert params == {'enc/w': [1, 1], 'pol/w': [1, 1, 1]}
+    assert saved(elements.Path(tmp_path), 'step') == 40
+
+  def test_regex(self, tmp_path, trained):
+    params = self.start(
+        elements.Path(tmp_path), str(trained), from_checkpoint_regex='enc/')
+    assert params == {'enc/w': [1, 1], 'pol/w': [0, 0, 0]}
+
+  def test_train_eval(self, tmp_path, trained):
+    logdir = elements.Path(tmp_path)
+    train_eval(logdir, from_checkpoint=str(trained))
+    assert saved(logdir, 'agent')['params']['pol/w'].tolist() == [1, 1, 1]
+
+  def test_eval_only(self, tmp_path, trained):
+    agent = eval_only(elements.Path(tmp_path), from_checkpoint=str(trained))
+    assert agent.params['pol/w'].tolist() == [1, 1, 1]
+
+  def test_without_the_flag(self, trained):
+    assert saved(trained, 'agent')['params']['pol/w'].tolist() == [1, 1, 1]
+
+  def test_misfit(self, tmp_path, trained):
+    def make_agent():
+      agent = dummies.Agent(0)
+      agent.params = {'enc/w': agent.params['pol/w']}
+      return agent
+    message = (
+        r"2 of 2 saved parameters match '\.\*' and 2 of those do not fit this "
+        r'agent: enc/w \(2,\), here \(3,\); pol/w \(3,\), here absent')
+    with pytest.raises(UserError, match=message):
+      from_checkpoint.make_agent(make_agent, str(trained), '.*')
+
+  def test_nothing_matches(self, trained):
+    with pytest.raises(UserError, match="0 of 2 .* match 'dyn'"):
+      from_checkpoint.make_agent(dummies.Agent, str(trained), 'dyn')
+
+
+class TestFind:
+
+  def test_from_logdir_to_save(self, trained):
+    folder = trained / 'checkpoint.pkl'
+    save = folder / (folder / 'latest').read().strip()
+    for path in (trained, folder, save):
+      assert checkpoint.find(path) == save
+
+  @pytest.mark.parametrize('name', ['agent.pkl', 'ckpt', 'ckpt/agent'])
+  def test_other_names(self, tmp_path, name):
+    store = elements.Checkpoint(elements.Path(tmp_path) / name)
+    store.agent = dummies.Agent()
+    store.save()
+    assert checkpoint.find(tmp_path) == store.latest()
+
+  def test_logger_of_parallel_is_no_agent(self, tmp_path):
+    store = elements.Checkpoint(elements.Path(tmp_path) / 'ckpt')
+    store.step = elements.Counter()
+    store.save()
+    with pytest.raises(UserError, match='no checkpoint of an agent'):
+      checkpoint.find(tmp_path)
+
+  def test_incomplete_save(self, tmp_path):
+    store = elements.Checkpoint(elements.Path(tmp_path) / 'ckpt')
+    store.agent = dummies.Agent()
+    store.save()
+    (store.latest() / 'done').remove()
+    with pytest.raises(UserError, match='no checkpoint of an agent'):
+      checkpoint.find(tmp_path)
+
+  def test_missing(self, tmp_path):
+    with pytest.raises(UserError, match=f'{tmp_path}/x: no checkpoint'):
+      checkpoint.find(tmp_path / 'x')
+
+
+class TestParallelEnd:
+
+  def test_release_does_not_read_the_steps(self):
+    assert parallel_end.needed()
+
+  def test_ends_with_all_saved(self, tmp_path, trained):
+    logdir = elements.Path(tmp_path)
+    make_replay = bind(dummies.make_replay, logdir / 'replay')
+    embodied.run.parallel.combined(
+        bind(dummies.Agent, 0), make_replay, make_replay, dummies.make_env,
+        dummies.make_env, dummies.make_stream,
+        bind(dummies.make_logger, logdir), dummies.flags(
+            logdir, envs=1, eval_envs=0, from_checkpoint=str(trained)))
+    result = metrics(logdir)
+    assert result['step'] >= 40
+    assert result['epstats/log/count/sum'] == 10
+    assert saved(logdir, 'agent')['params']['pol/w'].tolist() == [1, 1, 1]
+    store = elements.Checkpoint(logdir / 'logger.pkl')
+    store.step = elements.Counter()
+    store.load()
+    assert 40 <= store.step <= result['step']
+
+  def test_failed_worker(self):
+    class Worker:
+      def __init__(self, name, exitcode):
+        self.name, self.exitcode, self.killed = name, exitcode, False
+      def start(self): pass
+      def kill(self): self.killed = True
+    workers = [Worker('parallel_env', 3), Worker('parallel_logger', None)]
+    with pytest.raises(RuntimeError, match="'parallel_env' .* exit code 3"):
+      parallel_end.run(workers)
+    assert all(x.killed for x in workers)
