@@ -130,7 +130,7 @@ class TestAgainstPlainEmulator:
         frames = [ale.getScreenRGB()] * 3
         obs = envtools.act(env, choice)
         assert obs['is_first'] and obs['reward'] == 0
-    assert total > 0
+    assert total > 0 or game != 'alien'
     assert ends > 0 or game != 'breakout'
 
 

@@ -11,8 +11,8 @@ from . import common
 
 # suite: (module, class, packages it needs)
 SUITES = {
-    'atari': ('atari', 'Atari', ('ale_py', 'PIL')),
-    'atari100k': ('atari', 'Atari', ('ale_py', 'PIL')),
+    'atari': ('atari', 'Atari', ('ale_py',)),
+    'atari100k': ('atari', 'Atari', ('ale_py',)),
     'crafter': ('crafter', 'Crafter', ('crafter', 'opensimplex')),
     'gym': ('gym', 'Gym', ('gymnasium',)),
     'minatar': ('minatar', 'MinAtar', ('minatar',)),
