@@ -8,6 +8,7 @@ import elements
 import embodied
 import portal
 import pytest
+from dreamer_gail_plugin.patches import child_processes
 from dreamer_gail_plugin.patches import final_save
 from dreamer_gail_plugin.patches import from_checkpoint
 from dreamer_gail_plugin.patches import loops
@@ -48,6 +49,15 @@ def eval_only(logdir, loop=None, **given):
       lambda: agent, dummies.make_env, bind(dummies.make_logger, logdir),
       dummies.flags(logdir, **given))
   return agent
+
+
+def parallel(logdir, source):
+  make_replay = bind(dummies.make_replay, logdir / 'replay')
+  embodied.run.parallel.combined(
+      dummies.Agent, make_replay, make_replay, dummies.make_env,
+      dummies.make_env, dummies.make_stream,
+      bind(dummies.make_logger, logdir), dummies.flags(
+          logdir, envs=1, eval_envs=0, from_checkpoint=str(source)))
 
 
 def metrics(logdir):
@@ -268,13 +278,11 @@ class TestParallelEnd:
     assert parallel_end.needed()
 
   def test_ends_with_all_saved(self, tmp_path, trained):
+    # In a process of its own, since portal's servers break the clean-up at
+    # exit of the threads in which the loggers of the tests above write.
     logdir = elements.Path(tmp_path)
-    make_replay = bind(dummies.make_replay, logdir / 'replay')
-    embodied.run.parallel.combined(
-        bind(dummies.Agent, 0), make_replay, make_replay, dummies.make_env,
-        dummies.make_env, dummies.make_stream,
-        bind(dummies.make_logger, logdir), dummies.flags(
-            logdir, envs=1, eval_envs=0, from_checkpoint=str(trained)))
+    process = child_processes.Process(parallel, logdir, trained, start=True)
+    assert process.join().exitcode == 0
     result = metrics(logdir)
     assert result['step'] >= 40
     assert result['epstats/log/count/sum'] == 10
