@@ -1,15 +1,21 @@
 """What is settled before a run starts: the platform and the memory."""
 
 import importlib.util
+import json
 import pathlib
 import subprocess
 import sys
 
 import elements
+import jax
 import numpy as np
 import psutil
 
+from . import store
 from .errors import UserError
+
+EYES = {
+    'size', 'gray', 'pooling', 'aggregate', 'resize', 'repeat', 'actions'}
 
 
 def platform(config):
@@ -45,6 +51,33 @@ def cuda_works():
   code = "import jax; jax.devices('cuda')"
   return not subprocess.run(
       [sys.executable, '-c', code], capture_output=True).returncode
+
+
+def prepare_jax(config):
+  """Set what upstream leaves to JAX's defaults, before the agent is built.
+
+  On a CPU the partitionable random numbers of newer JAX take several times
+  longer to compile than the older ones, and one device needs no partitions.
+  """
+  if config.jax.platform == 'cpu':
+    jax.config.update('jax_threefry_partitionable', False)
+
+
+def same_eyes(config, path):
+  """Warn where a store was made with other settings of the environment.
+
+  The shapes may agree where the pixels do not, and the discriminator would
+  learn the difference instead of the behaviour.
+  """
+  suite = config.task.partition('_')[0]
+  made = store.Store(path).attrs.get('preprocessing') or '{}'
+  made, wants = json.loads(made), config.env.get(suite, {})
+  for key in sorted(EYES & made.keys() & wants.keys()):
+    if made[key] != json.loads(json.dumps(wants[key])):
+      elements.print(
+          f'Warning: {path} was made with {key} {made[key]}, the task runs '
+          f'with --env.{suite}.{key} {wants[key]}: D may learn this '
+          f'difference instead of the behaviour.', color='red')
 
 
 def memory(config, spaces):

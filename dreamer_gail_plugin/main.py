@@ -7,6 +7,7 @@ environments and the expert stream are ours.
 """
 
 import os
+import pathlib
 import sys
 from functools import partial as bind
 
@@ -21,7 +22,9 @@ from . import checks
 from . import envs
 from . import openloop
 from . import scores
+from . import store
 from . import upstream
+from .demos import record
 from .errors import UserError
 from .expert import ExpertReplay
 from .expert import ExpertStream
@@ -131,6 +134,7 @@ def make_agent(config):
   if config.random_agent:
     return embodied.RandomAgent(obs_space, act_space)
   from .agent import Agent
+  checks.prepare_jax(config)
   [elements.print(line) for line in Agent.banner]
   keys = (
       'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
@@ -152,7 +156,10 @@ def make_env(config, index, **overrides):
 
 
 def make_raw_env(config, index, **overrides):
-  """Return environment number `index` with actions in their own units."""
+  """Return environment number `index` with actions in their own units.
+
+  Demonstrations hold its steps.
+  """
   suite, _, task = config.task.partition('_')
   kwargs = {**config.env.get(suite, {}), **overrides}
   seed = np.random.SeedSequence([config.seed, index]).generate_state(1)[0]
@@ -176,7 +183,7 @@ def make_stream(config, replay, mode):
   as long as the replay's with their context.
   """
   stream = upmain.make_stream(config, replay, mode)
-  if config.agent.gail.reward == 'env' or config.random_agent:
+  if not needs_expert(config):
     return stream
   length = config.batch_length if mode == 'train' else config.report_length
   return ExpertStream(stream, make_expert(
@@ -186,34 +193,57 @@ def make_stream(config, replay, mode):
 
 def make_expert(config, length, seed=0):
   """Return the ExpertReplay of the task's demonstrations."""
-  obs_space, act_space = spaces(config)
+  env = make_raw_env(config, 0)
+  env.close()
   return ExpertReplay(
-      expert_path(config), config.batch_size, length, obs_space, act_space,
+      expert_path(config), config.batch_size, length,
+      embodied.wrappers.UnifyDtypes(env).obs_space, env.act_space,
       seed=seed, task=config.task)
+
+
+def needs_expert(config):
+  """Return whether the config's agent learns from demonstrations."""
+  return config.agent.gail.reward != 'env' and not config.random_agent
 
 
 def describe_expert(config):
   """Check the demonstrations, say what they are; return their stats.
 
-  Returns None where the agent does not need any. `expert: random` records
+  Returns None where the script does not need any. `expert: random` records
   them first, unless an earlier start of this run did.
   """
-  needed = ('train', 'train_eval', 'parallel', 'parallel_replay')
-  if (config.script not in needed or config.random_agent or
-      config.agent.gail.reward == 'env'):
+  scripts = ('train', 'train_eval', 'parallel', 'parallel_replay')
+  if config.script not in scripts or not needs_expert(config):
     return None
   if config.agent.gail.expert == 'random':
     record_random(config)
   expert = make_expert(config, config.batch_length + config.replay_context)
   print(f'Demonstrations: {expert_path(config)}: {expert}')
+  checks.same_eyes(config, expert_path(config))
   return expert.stats
+
+
+def record_random(config, trajectories=10, length=1024):
+  """Record the random policy as the expert, once for a log directory."""
+  path = expert_path(config)
+  if path.exists():
+    return
+  print(f'Recording the random policy: {trajectories} x {length} steps')
+  elements.Path(config.logdir).mkdir()
+  suite = config.task.partition('_')[0]
+  store.write(path, record.record(
+      bind(make_raw_env, config), record.Random, trajectories, length,
+      seed=config.seed), {
+          'task': config.task, 'source': 'random policy', 'licence': 'none',
+          'preprocessing': dict(config.env.get(suite, {})),
+          'action_meanings': []})
 
 
 def expert_path(config):
   """Return the path of the store that `agent.gail.expert` names."""
   name = config.agent.gail.expert
   if name == 'random':
-    return elements.Path(config.logdir) / 'expert_random.h5'
+    return pathlib.Path(config.logdir).expanduser() / 'expert_random.h5'
   if name != 'auto':
     return name
   folder = upstream.resource('expert_data')

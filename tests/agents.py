@@ -1,0 +1,101 @@
+"""Small agents on MinAtar shapes, and batches to train them on."""
+
+import functools
+
+import elements
+import jax
+import ninjax as nj
+import numpy as np
+from dreamer_gail_plugin import main
+
+SMALL = ['--configs', 'minatar', 'gail', 'debug']
+FLAGS = {
+    'batch_size': 3, 'batch_length': 6, 'report_length': 4,
+    'jax.platform': 'cpu', 'jax.compute_dtype': 'float32',
+    'jax.debug': False, 'agent.opt.warmup': 0, 'agent.imag_length': 4,
+    'agent.gail.burnin': 2, 'logdir': '/nowhere'}
+
+
+def config(**flags):
+  """Return the config of a small agent; dots in names become `__`."""
+  flags = {k.replace('__', '.'): v for k, v in flags.items()}
+  return main.load_config(SMALL).update({**FLAGS, **flags})
+
+
+@functools.cache
+def build(**flags):
+  """Return an agent (upstream's outer object) without compiling it."""
+  return outer(config(**flags))
+
+
+def outer(config, cls=None):
+  """Return a new agent of our class, or of `cls`, with `precompile` off."""
+  from dreamer_gail_plugin.agent import Agent
+  obs_space, act_space = main.spaces(config)
+  keys = (
+      'logdir', 'seed', 'batch_size', 'batch_length', 'replay_context',
+      'report_length', 'replica', 'replicas')
+  return (cls or Agent)(obs_space, act_space, elements.Config(
+      **config.agent, **{k: config[k] for k in keys},
+      jax={**config.jax, 'precompile': False}))
+
+
+def batch(agent, seed=0, length=None):
+  """Return a random batch (B, T + context) for `agent.train`."""
+  rng = np.random.default_rng(seed)
+  length = length or agent.config.batch_length
+  shape = (agent.config.batch_size, length + agent.config.replay_context)
+  data = {}
+  for key, space in agent.spaces.items():
+    size = (*shape, *space.shape)
+    if space.dtype == bool:
+      data[key] = rng.uniform(size=size) < 0.15
+    elif np.issubdtype(space.dtype, np.integer):
+      data[key] = rng.integers(0, space.high, size).astype(space.dtype)
+    else:
+      data[key] = rng.normal(size=size).astype(space.dtype)
+  data['consec'] = np.zeros(shape, np.int32)
+  if 'expert/is_first' in data:
+    data['expert/is_first'][:, 0] = True
+    data['expert/is_cut'] &= data['expert/is_first']
+  return data
+
+
+def train(agent, batches):
+  """Train on fixed batches; return parameters and the metrics of each step.
+
+  Upstream's outer object hands out metrics one step late, hence the extra
+  look at those pending.
+  """
+  carry = agent.init_train(agent.config.batch_size)
+  metrics = []
+  for number, data in enumerate(batches):
+    data = jax.device_put(data, agent.train_sharded)
+    seed = agent._seeds(number, agent.train_mirrored)
+    carry, _, _ = agent.train(carry, {**data, 'seed': seed})
+    metrics.append(agent._take_outs(agent.pending_mets))
+  return params(agent), metrics
+
+
+def params(agent):
+  """Return a copy of all parameters and states as numpy arrays."""
+  return {k: np.array(v) for k, v in jax.device_get(agent.params).items()}
+
+
+def call(agent, fn, *args, params=None, **kwargs):
+  """Run a method of the inner model eagerly on the agent's parameters."""
+  with jax.transfer_guard('allow'):
+    seed = np.array([1, 2], np.uint32)
+    params = agent.params if params is None else params
+    _, out = nj.pure(fn)(
+        params, *args, seed=jax.numpy.array(seed), **kwargs)
+    return out
+
+
+def inputs(agent, data):
+  """Return what `model.loss` takes: carry, obs and prevact."""
+  model = agent.model
+  def fn(data):
+    carry = model.init_train(agent.config.batch_size)
+    return model._apply_replay_context(carry, data)[:3]
+  return call(agent, fn, jax.tree.map(jax.numpy.asarray, data))
