@@ -1,18 +1,18 @@
-"""`--run.from_checkpoint` reads a file where a folder is now.
+"""`--run.from_checkpoint` takes no checkpoint that a run writes.
 
-Wrong: the run loops unpickle a single file and look up 'model' in it, while
-checkpoints are folders that hold 'agent'. Starting from the agent of another
-run fails in `train`, `train_eval` and `parallel`. They also read the key
-`run.from_checkpoint_regex`, which upstream's own configs lack. `eval_only`
-takes the folder of one save only, whose name nobody knows by heart.
+Wrong: `train`, `train_eval` and `parallel` unpickle a single file and look up
+'model' in it, while checkpoints are folders that hold 'agent'. They also read
+the key `run.from_checkpoint_regex`, which upstream's own configs lack.
+`eval_only` takes the folder of one save only, named by its time.
 Versions: dreamer 3.3.0 with elements 3.17 or later. Upstream's git loads the
-folder; its configs still lack the key.
+folder of one save in all four; its configs still lack the key.
 Mended: the first three get a function that makes the agent and loads the
 folder into it, and no longer see the flag. Without the key, all that the
 folder holds is loaded. All four take a logdir too.
 """
 
 import functools
+import inspect
 import re
 
 import elements
@@ -21,8 +21,9 @@ from . import loops
 
 
 def needed():
-  """Return whether upstream's loops unpickle by themselves."""
-  return 'pickle' in vars(loops.module('train'))
+  """Return whether upstream's loop opens the path as it is given."""
+  source = inspect.getsource(loops.module('train'))
+  return bool(re.search(r'\(args\.from_checkpoint[),]', source))
 
 
 def apply():

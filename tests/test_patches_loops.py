@@ -240,10 +240,10 @@ class TestFromCheckpoint:
 class TestFind:
 
   def test_from_logdir_to_save(self, trained):
-    folder = trained / 'checkpoint.pkl'
-    save = folder / (folder / 'latest').read().strip()
-    for path in (trained, folder, save):
-      assert checkpoint.find(path) == save
+    save = checkpoint.find(trained)
+    assert save.parent.parent == trained
+    assert (save.parent / 'latest').read() == save.name
+    assert checkpoint.find(save.parent) == checkpoint.find(save) == save
 
   @pytest.mark.parametrize('name', ['agent.pkl', 'ckpt', 'ckpt/agent'])
   def test_other_names(self, tmp_path, name):
@@ -287,7 +287,9 @@ class TestParallelEnd:
     assert result['step'] >= 40
     assert result['epstats/log/count/sum'] == 10
     assert saved(logdir, 'agent')['params']['pol/w'].tolist() == [1, 1, 1]
-    store = elements.Checkpoint(logdir / 'logger.pkl')
+    names = ('logger.pkl', 'ckpt/logger')
+    [folder] = [x for x in names if (logdir / x).exists()]
+    store = elements.Checkpoint(logdir / folder)
     store.step = elements.Counter()
     store.load()
     assert 40 <= store.step <= result['step']
