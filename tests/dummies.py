@@ -97,8 +97,8 @@ def flags(logdir, **given):
       'replay_context': 0, 'consec_train': 1, 'consec_report': 1,
       'report_length': 4, 'report_batches': 1, 'log_every': -1,
       'report_every': 0, 'save_every': 0, 'from_checkpoint': '',
-      'debug': True, 'usage': {'psutil': False, 'nvsmi': False}, 'actor_batch': 1,
-      'actor_threads': 1, 'actor_addr': 'localhost:{auto}',
+      'debug': True, 'usage': {'psutil': False, 'nvsmi': False},
+      'actor_batch': 1, 'actor_threads': 1, 'actor_addr': 'localhost:{auto}',
       'replay_addr': 'localhost:{auto}', 'logger_addr': 'localhost:{auto}',
       'agent_process': False, 'remote_envs': False, 'remote_replay': False,
       'episode_timeout': 60, **given})
