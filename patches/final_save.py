@@ -8,6 +8,7 @@ Mended: the loops' checkpoints are remembered and saved once at the end.
 """
 
 import inspect
+import threading
 
 import elements
 
@@ -16,13 +17,22 @@ from . import proxies
 
 
 class Checkpoint(elements.Checkpoint):
-  """A checkpoint that is remembered for the end of the run."""
+  """A checkpoint that is remembered for the end of the run.
+
+  Only one is saved at a time, as each save removes the older ones: the main
+  thread of `parallel` saves while the learner's thread may do so too.
+  """
 
   made = []
+  saving = threading.RLock()
 
   def __init__(self, *args, **kwargs):
     super().__init__(*args, **kwargs)
     self.made.append(self)
+
+  def save(self, *args, **kwargs):
+    with self.saving:
+      super().save(*args, **kwargs)
 
 
 def needed():

@@ -60,9 +60,11 @@ def run(workers):
     failed = [x for x in workers if x.exitcode not in (None, 0)]
     if LOGGER in done or failed:
       break
-  if not failed:
-    final_save.save()
-  [x.kill() for x in workers]
+  # So that the learner is not killed in the middle of a save.
+  with final_save.Checkpoint.saving:
+    if not failed:
+      final_save.save()
+    [x.kill() for x in workers]
   if failed:
     raise RuntimeError(
         f'{failed[0].name!r} ended with exit code {failed[0].exitcode}')

@@ -52,12 +52,14 @@ def eval_only(logdir, loop=None, **given):
 
 
 def parallel(logdir, source):
+  """Run 40 steps of the parallel loop, whose learner saves all the time."""
   make_replay = bind(dummies.make_replay, logdir / 'replay')
   embodied.run.parallel.combined(
       dummies.Agent, make_replay, make_replay, dummies.make_env,
       dummies.make_env, dummies.make_stream,
       bind(dummies.make_logger, logdir), dummies.flags(
-          logdir, envs=1, eval_envs=0, from_checkpoint=str(source)))
+          logdir, envs=1, eval_envs=0, save_every=-1,
+          from_checkpoint=str(source)))
 
 
 def metrics(logdir):
