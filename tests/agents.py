@@ -6,13 +6,14 @@ import elements
 import jax
 import ninjax as nj
 import numpy as np
+from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import main
 
 SMALL = ['--configs', 'minatar', 'gail', 'debug']
 FLAGS = {
     'batch_size': 3, 'batch_length': 6, 'report_length': 4,
     'jax.platform': 'cpu', 'jax.compute_dtype': 'float32',
-    'jax.debug': False, 'agent.opt.warmup': 0, 'agent.imag_length': 4,
+    'agent.opt.warmup': 0, 'agent.imag_length': 4, 'agent.report': False,
     'agent.gail.burnin': 2, 'logdir': '/nowhere'}
 
 
@@ -23,14 +24,24 @@ def config(**flags):
 
 
 @functools.cache
-def build(**flags):
-  """Return an agent (upstream's outer object) without compiling it."""
-  return outer(config(**flags))
+def build(cls=None, **flags):
+  """Return an agent (upstream's outer object); tests share equal ones."""
+  agent = outer(config(**flags), cls)
+  agent.initial = params(agent)
+  return agent
+
+
+def reset(agent):
+  """Make a shared agent new again: parameters, counters, pending work."""
+  agent.pending_sync = agent.pending_outs = agent.pending_mets = None
+  agent.load({'params': agent.initial, 'counters': dict(
+      updates=0, batches=0, actions=0)})
 
 
 def outer(config, cls=None):
   """Return a new agent of our class, or of `cls`, with `precompile` off."""
   from dreamer_gail_plugin.agent import Agent
+  checks.prepare_jax(config)
   obs_space, act_space = main.spaces(config)
   keys = (
       'logdir', 'seed', 'batch_size', 'batch_length', 'replay_context',
@@ -62,11 +73,12 @@ def batch(agent, seed=0, length=None):
 
 
 def train(agent, batches):
-  """Train on fixed batches; return parameters and the metrics of each step.
+  """Train a new agent; return its parameters and the metrics of each step.
 
   Upstream's outer object hands out metrics one step late, hence the extra
   look at those pending.
   """
+  reset(agent)
   carry = agent.init_train(agent.config.batch_size)
   metrics = []
   for number, data in enumerate(batches):
@@ -82,20 +94,25 @@ def params(agent):
   return {k: np.array(v) for k, v in jax.device_get(agent.params).items()}
 
 
-def call(agent, fn, *args, params=None, **kwargs):
-  """Run a method of the inner model eagerly on the agent's parameters."""
+def call(agent, fn, *args, params=None):
+  """Return what `fn(*args)` gives on the agent's parameters, under jit."""
+  pure = nj.pure(fn)
+  run = jax.jit(lambda params, seed, *args: pure(params, *args, seed=seed)[1])
+  params = agent.params if params is None else params
   with jax.transfer_guard('allow'):
-    seed = np.array([1, 2], np.uint32)
-    params = agent.params if params is None else params
-    _, out = nj.pure(fn)(
-        params, *args, seed=jax.numpy.array(seed), **kwargs)
-    return out
+    return run(params, np.array([1, 2], np.uint32), *args)
 
 
-def inputs(agent, data):
-  """Return what `model.loss` takes: carry, obs and prevact."""
-  model = agent.model
+def loss(agent, data, params=None):
+  """Return the dict of all losses, metrics and outs of `model.loss`."""
   def fn(data):
-    carry = model.init_train(agent.config.batch_size)
-    return model._apply_replay_context(carry, data)[:3]
-  return call(agent, fn, jax.tree.map(jax.numpy.asarray, data))
+    total, (_, _, outs, metrics) = agent.model.loss(
+        *context(agent, data), training=False)
+    return {'total': total, **metrics, **outs['losses'], **outs}
+  return call(agent, fn, data, params=params)
+
+
+def context(agent, data):
+  """Return the carry, obs and prevact that `model.loss` takes; inside jit."""
+  carry = agent.model.init_train(agent.config.batch_size)
+  return agent.model._apply_replay_context(carry, data)[:3]
