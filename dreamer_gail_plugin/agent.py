@@ -8,7 +8,6 @@ the RSSM, and D(s, a) is updated and then rewards imagined and replayed steps.
 """
 
 import dreamerv3.agent
-import elements
 import embodied.jax
 import embodied.jax.nets as nn
 import jax
@@ -75,8 +74,7 @@ class Agent(dreamerv3.agent.Agent):
       return super().loss(carry, obs, prevact, training)
     expert = {k[7:]: v for k, v in obs.items() if k.startswith('expert/')}
     if not self.gail.terminals:
-      hide = lambda x: {**x, 'is_terminal': jnp.zeros_like(x['is_terminal'])}
-      obs = hide(obs)
+      obs = {**obs, 'is_terminal': jnp.zeros_like(obs['is_terminal'])}
     B, T = obs['is_first'].shape
     K = min(self.config.imag_last or T, T)
 
@@ -161,7 +159,8 @@ class Agent(dreamerv3.agent.Agent):
         lambda x: x[:, -K:].reshape((B * K, 1, *x.shape[2:])), repfeat)
     imgfeat = concat([sg(first, skip=self.config.ac_grads), sg(imgfeat)], 1)
     lastact = policyfn(jax.tree.map(lambda x: x[:, -1], imgfeat))
-    imgact = concat([imgprevact, {k: v[:, None] for k, v in lastact.items()}], 1)
+    lastact = jax.tree.map(lambda x: x[:, None], lastact)
+    imgact = concat([imgprevact, lastact], 1)
     assert all(x.shape[:2] == (B * K, H + 1) for x in jax.tree.leaves(imgfeat))
     assert all(x.shape[:2] == (B * K, H + 1) for x in jax.tree.leaves(imgact))
     return imgfeat, imgact
@@ -169,23 +168,27 @@ class Agent(dreamerv3.agent.Agent):
   def _pairs(
       self, expert, obs, prevact, repfeat, imgfeat, imgact, con, K, training):
     # D's inputs (rows, steps, F) and weights (rows, steps) of the pairs
-    # (s_t, a_t) of the expert, of the last K replayed steps and of the
-    # imagination. All are constants to every gradient.
-    last = lambda x: x[:, -K:]
-    shown = self._shown(sg(jax.tree.map(last, repfeat)))  # (B, K, ...)
-    rows = jax.tree.map(
-        lambda x: x.reshape((-1, 1, *x.shape[2:])), shown)  # (B*K, 1, ...)
-    cut = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
-    imgfeat = concat([rows, {k: sg(imgfeat[k])[:, 1: -1] for k in rows}], 1)
-    repact = jax.tree.map(lambda x: x[:, -K:][:, 1:], prevact)
+    # (s_t, a_t) of the expert, of the imagination and of the last K replayed
+    # steps. All are constants to every gradient.
     inputs = lambda feat, act: sg(self.disc.inputs(feat, act))
+    window = lambda xs: jax.tree.map(lambda x: x[:, -K:], xs)
+    butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
+    shown = self._shown(sg(window(repfeat)))  # (B, K, ...)
+    starts = jax.tree.map(
+        lambda x: x.reshape((-1, 1, *x.shape[2:])), shown)  # (B*K, 1, ...)
+    later = {k: sg(imgfeat[k])[:, 1: -1] for k in starts}
+    # Imagined pairs count by the chance that the episode still goes on.
+    alive = sg(jnp.cumprod(con, 1))
+    # The action at the last step is not known yet, and the last step of an
+    # episode has none.
+    repact = jax.tree.map(lambda x: x[:, 1:], window(prevact))
+    acted = f32(~window(obs['is_last']))
     return {
         'expert': self._expert_pairs(expert, training),
-        # Imagined pairs count by the chance that the episode still goes on.
-        'imag': (inputs(imgfeat, cut(imgact)), sg(jnp.cumprod(con, 1))[:, :-1]),
-        # The action at the last step is not known yet, and the step after an
-        # episode's last one has none.
-        'replay': (inputs(cut(shown), repact), f32(~last(obs['is_last'])[:, :-1])),
+        'imag': (
+            inputs(concat([starts, later], 1), butlast(imgact)),
+            butlast(alive)),
+        'replay': (inputs(butlast(shown), repact), butlast(acted)),
     }
 
   def _expert_pairs(self, expert, training):

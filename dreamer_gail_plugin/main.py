@@ -56,7 +56,8 @@ def load_config(argv=None):
   try:
     config = elements.Flags(config).parse(other)
   except (KeyError, TypeError, ValueError) as error:
-    raise UserError(f'{error.args[0]} See configs.yaml for all keys.')
+    raise UserError(
+        f'{error.args[0]} See configs.yaml for all keys.') from None
   config = config.update(
       logdir=config.logdir.format(timestamp=elements.timestamp()))
   if 'JOB_COMPLETION_INDEX' in os.environ:

@@ -37,7 +37,7 @@ def read(logdir):
     except (ValueError, KeyError, TypeError):
       raise UserError(
           f'{filename}: line {number} has no step and episode/score; it was '
-          f'cut or edited, remove it')
+          f'cut or edited, remove it') from None
   rows = np.array(rows, np.float64).reshape((-1, 2))
   return rows[:, 0], rows[:, 1]
 

@@ -6,6 +6,7 @@ import elements
 import jax
 import ninjax as nj
 import numpy as np
+
 from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import main
 

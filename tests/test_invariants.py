@@ -1,14 +1,14 @@
 """The invariants of the design: what must hold for results to be true."""
 
+import agents
 import dreamerv3.agent
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from dreamer_gail_plugin import agent as agentlib
 from dreamer_gail_plugin import main
-
-import agents
 
 
 def same(xs, ys):

@@ -1,6 +1,7 @@
 """The sizes of the paper have the paper's parameter counts."""
 
 import pytest
+
 from dreamer_gail_plugin import main
 from dreamer_gail_plugin import sizes
 
