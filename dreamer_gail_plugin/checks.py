@@ -1,4 +1,4 @@
-"""What is settled before a run starts: the platform and the memory."""
+"""What is settled before a run starts: flags, the platform and the memory."""
 
 import importlib.util
 import json
@@ -11,11 +11,38 @@ import jax
 import numpy as np
 import psutil
 
+from . import checkpoint
+from . import rewards
 from . import store
 from .errors import UserError
 
+# The scripts that keep a replay and read demonstrations.
+LEARNING = ('train', 'train_eval', 'parallel', 'parallel_replay')
+CHOICES = {
+    'agent.gail.reward': ('env', *rewards.REWARDS),
+    'agent.gail.negatives': ('imagination', 'replay', 'both'),
+    'agent.gail.expert_latent': ('posterior', 'prior'),
+    'agent.gail.disc.norm': ('none', 'rms', 'layer'),
+}
 EYES = {
     'size', 'gray', 'pooling', 'aggregate', 'resize', 'repeat', 'actions'}
+
+
+def values(config):
+  """Raise UserError for values that would fail only after the start."""
+  for key, choices in CHOICES.items():
+    if config[key] not in choices:
+      raise UserError(
+          f'--{key} {config[key]}: no such choice. '
+          f'There are: {", ".join(choices)}')
+  if config.seed < 0:
+    raise UserError(f'--seed {config.seed}: must not be negative.')
+  if config.run.from_checkpoint:
+    checkpoint.find(config.run.from_checkpoint)
+  elif config.script == 'eval_only':
+    raise UserError(
+        '--script eval_only: evaluates a saved agent, name the logdir of its '
+        'run by --run.from_checkpoint')
 
 
 def platform(config):
@@ -27,6 +54,10 @@ def platform(config):
   name, dtype = config.jax.platform, config.jax.compute_dtype
   if name == 'auto':
     name = 'cuda' if cuda_works() else 'cpu'
+  elif name == 'cuda' and not cuda_installed():
+    raise UserError(
+        '--jax.platform cuda: JAX is installed without its CUDA plugin. '
+        "Run: pip install 'jax[cuda12]', or use --jax.platform cpu")
   if dtype == 'auto':
     dtype = 'float32' if name == 'cpu' else 'bfloat16'
   elements.print(
@@ -45,12 +76,30 @@ def cuda_works():
   Asked in another process, as JAX must not start before upstream has set its
   flags; without a CUDA plugin installed the answer takes no time.
   """
-  plugins = [f'jax_cuda{version}_plugin' for version in (12, 13)]
-  if not any(importlib.util.find_spec(name) for name in plugins):
+  if not cuda_installed():
     return False
   code = "import jax; jax.devices('cuda')"
   return not subprocess.run(
       [sys.executable, '-c', code], capture_output=True).returncode
+
+
+def cuda_installed():
+  """Return whether JAX has a plugin for CUDA."""
+  plugins = [f'jax_cuda{version}_plugin' for version in (12, 13)]
+  return any(importlib.util.find_spec(name) for name in plugins)
+
+
+def lengths(config):
+  """Return the config with `report_length` cut to what the replay holds.
+
+  Upstream takes its reports from the sequences of the training replay and
+  fails where those are shorter, as with a small `--batch_length`.
+  """
+  held = config.consec_train * config.batch_length // config.consec_report
+  if config.report_length <= held:
+    return config
+  print(f'Reports use --report_length {held}, as long as the replay allows')
+  return config.update(report_length=held)
 
 
 def prepare_jax(config):
@@ -70,8 +119,9 @@ def same_eyes(config, path):
   learn the difference instead of the behaviour.
   """
   suite = config.task.partition('_')[0]
-  made = store.Store(path).attrs.get('preprocessing') or '{}'
-  made, wants = json.loads(made), config.env.get(suite, {})
+  with store.Store(path) as file:
+    made = json.loads(file.attrs['preprocessing'] or '{}')
+  wants = config.env.get(suite, {})
   for key in sorted(EYES & made.keys() & wants.keys()):
     if made[key] != json.loads(json.dumps(wants[key])):
       elements.print(
@@ -82,8 +132,14 @@ def same_eyes(config, path):
 
 def memory(config, spaces):
   """Print what the replay will take and raise UserError if it cannot fit."""
-  if not config.script.startswith(('train', 'parallel')):
+  if config.script not in LEARNING:
     return
+  least = config.batch_size * (
+      config.consec_train * config.batch_length + config.replay_context)
+  if config.replay.size < least:
+    raise UserError(
+        f'--replay.size {config.replay.size:.1e}: holds less than one batch '
+        f'of {least} steps.')
   each = step_bytes(config, spaces)
   steps = min(config.replay.size, config.run.steps)
   need, free = each * steps, free_memory()

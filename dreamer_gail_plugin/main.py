@@ -8,6 +8,7 @@ environments and the expert stream are ours.
 
 import os
 import pathlib
+import re
 import sys
 from functools import partial as bind
 
@@ -33,9 +34,10 @@ from .expert import ExpertStream
 def main(argv=None):
   """Run one script to its end; raises UserError for mistakes of the user."""
   config = load_config(argv)
-  config = checks.platform(config)
-  expert = describe_expert(config)
+  checks.values(config)
+  config = checks.lengths(checks.platform(config))
   checks.memory(config, spaces(config))
+  expert = describe_expert(config)
   run(config)
   if config.script in ('train', 'train_eval') and not config.random_agent:
     print(scores.summary(config, expert, bind(make_env, config)))
@@ -55,11 +57,16 @@ def load_config(argv=None):
     config = config.update(blocks[name])
   try:
     config = elements.Flags(config).parse(other)
-  except (KeyError, TypeError, ValueError) as error:
+  except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
     raise UserError(
         f'{error.args[0]} See configs.yaml for all keys.') from None
-  config = config.update(
-      logdir=config.logdir.format(timestamp=elements.timestamp()))
+  try:
+    logdir = config.logdir.format(timestamp=elements.timestamp())
+  except (KeyError, IndexError, ValueError):
+    raise UserError(
+        f'--logdir {config.logdir}: in braces only {{timestamp}} is allowed.'
+    ) from None
+  config = config.update(logdir=logdir)
   if 'JOB_COMPLETION_INDEX' in os.environ:
     config = config.update(replica=int(os.environ['JOB_COMPLETION_INDEX']))
   return config
@@ -67,9 +74,8 @@ def load_config(argv=None):
 
 def run(config):
   """Make the log directory and hand over to upstream's run loop."""
-  logdir = elements.Path(config.logdir)
   print('Replica:', config.replica, '/', config.replicas)
-  print('Logdir:', logdir)
+  print('Logdir:', config.logdir)
   print('Run script:', config.script)
   make = lambda fn, *args: bind(fn, config, *args)
   agent, env = make(make_agent), make(make_env)
@@ -102,10 +108,20 @@ def run(config):
         f'--script {config.script}: no such script. '
         f'There are: {", ".join(scripts)}')
   if not config.script.endswith(('_env', '_replay')):
-    logdir.mkdir()
-    config.save(logdir / 'config.yaml')
+    config.save(make_logdir(config) / 'config.yaml')
   setup(config)
   scripts[config.script]()
+
+
+def make_logdir(config):
+  """Return the path of the log directory, made if it is not there."""
+  logdir = elements.Path(config.logdir)
+  try:
+    logdir.mkdir()
+  except OSError as error:
+    raise UserError(
+        f'--logdir {logdir}: cannot make this folder: {error}') from None
+  return logdir
 
 
 def setup(config):
@@ -187,19 +203,38 @@ def make_stream(config, replay, mode):
   if not needs_expert(config):
     return stream
   length = config.batch_length if mode == 'train' else config.report_length
-  return ExpertStream(stream, make_expert(
-      config, length + config.replay_context,
-      seed=(config.seed, ('train', 'report', 'eval').index(mode))))
-
-
-def make_expert(config, length, seed=0):
-  """Return the ExpertReplay of the task's demonstrations."""
   env = make_raw_env(config, 0)
   env.close()
+  stream = ExpertStream(stream, make_expert(
+      config, env, length + config.replay_context,
+      seed=(config.seed, ('train', 'report', 'eval').index(mode))))
+  return embodied.streams.Map(stream, normalize_actions, env.act_space)
+
+
+def make_expert(config, env, length, seed=0):
+  """Return the ExpertReplay of the demonstrations for a raw environment."""
   return ExpertReplay(
       expert_path(config), config.batch_size, length,
       embodied.wrappers.UnifyDtypes(env).obs_space, env.act_space,
       seed=seed, task=config.task)
+
+
+def normalize_actions(batch, act_space):
+  """Return the batch with its expert actions in the units of the agent.
+
+  Demonstrations hold actions as the environment of `act_space` takes them.
+  The agent's continuous ones are from -1 to 1 where both bounds are finite:
+  this is the inverse of upstream's wrapper NormalizeAction.
+  """
+  batch = dict(batch)
+  for key in [k for k, v in act_space.items() if not v.discrete]:
+    low, high = act_space[key].low, act_space[key].high
+    bounded = np.isfinite(low) & np.isfinite(high) & (low < high)
+    low, high = np.where(bounded, low, -1), np.where(bounded, high, 1)
+    middle, half = (low + high) / 2, (high - low) / 2
+    value = batch[f'expert/{key}']  # (B, T, A)
+    batch[f'expert/{key}'] = np.float32((value - middle) / half)
+  return batch
 
 
 def needs_expert(config):
@@ -213,12 +248,14 @@ def describe_expert(config):
   Returns None where the script does not need any. `expert: random` records
   them first, unless an earlier start of this run did.
   """
-  scripts = ('train', 'train_eval', 'parallel', 'parallel_replay')
-  if config.script not in scripts or not needs_expert(config):
+  if config.script not in checks.LEARNING or not needs_expert(config):
     return None
   if config.agent.gail.expert == 'random':
     record_random(config)
-  expert = make_expert(config, config.batch_length + config.replay_context)
+  env = make_raw_env(config, 0)
+  env.close()
+  longest = max(config.batch_length, config.report_length)
+  expert = make_expert(config, env, longest + config.replay_context)
   print(f'Demonstrations: {expert_path(config)}: {expert}')
   checks.same_eyes(config, expert_path(config))
   return expert.stats
@@ -230,7 +267,7 @@ def record_random(config, trajectories=10, length=1024):
   if path.exists():
     return
   print(f'Recording the random policy: {trajectories} x {length} steps')
-  elements.Path(config.logdir).mkdir()
+  make_logdir(config)
   suite = config.task.partition('_')[0]
   store.write(path, record.record(
       bind(make_raw_env, config), record.Random, trajectories, length,
@@ -246,7 +283,7 @@ def expert_path(config):
   if name == 'random':
     return pathlib.Path(config.logdir).expanduser() / 'expert_random.h5'
   if name != 'auto':
-    return name
+    return pathlib.Path(name).expanduser()
   folder = upstream.resource('expert_data')
   path = folder / f'{config.task}.h5'
   if not path.exists():
