@@ -15,9 +15,11 @@ import sys
 import elements
 import numpy as np
 
+from .demos import record
 from .errors import UserError
 
 WINDOW = 10_000  # Environment steps.
+NONE = {'mean': float('nan'), 'sd': float('nan'), 'episodes': 0}
 
 
 def read(logdir):
@@ -26,14 +28,14 @@ def read(logdir):
   They come from upstream's scores.jsonl, whose steps count frames (the
   environment's action repeat included) and stand at the end of an episode.
   """
-  filename = pathlib.Path(logdir) / 'scores.jsonl'
+  filename = pathlib.Path(logdir).expanduser() / 'scores.jsonl'
   if not filename.exists():
     raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
   rows = []
   for number, line in enumerate(filename.read_text().splitlines(), 1):
     try:
       row = json.loads(line)
-      rows.append((row['step'], row['episode/score']))
+      rows.append((float(row['step']), float(row['episode/score'])))
     except (ValueError, KeyError, TypeError):
       raise UserError(
           f'{filename}: line {number} has no step and episode/score; it was '
@@ -47,7 +49,7 @@ def window(logdir, last=WINDOW):
   steps, scores = read(logdir)
   scores = scores[steps > steps.max(initial=0) - last]
   if not len(scores):
-    return {'mean': float('nan'), 'sd': float('nan'), 'episodes': 0}
+    return NONE
   return {
       'mean': float(scores.mean()), 'sd': float(scores.std()),
       'episodes': len(scores)}
@@ -60,13 +62,15 @@ def play_random(make_env, steps=WINDOW, episodes=100):
   steps are over; only whole episodes count, but at least one.
   """
   env = make_env(0)
-  act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
+  policy = record.Random(env)
+  acts = {
+      k: np.zeros(v.shape, v.dtype)
+      for k, v in env.act_space.items() if k != 'reset'}
   scores, score, step = [], 0.0, 0
   last = True
   while len(scores) < episodes and (step < steps or not scores):
-    act = {k: v.sample() for k, v in act_space.items()}
-    obs = env.step({**act, 'reset': last})
-    last = bool(obs['is_last'])
+    obs = env.step({**acts, 'reset': last})
+    acts, last = policy(obs), bool(obs['is_last'])
     score += float(obs['reward'])
     step += 1
     if last:
@@ -83,14 +87,17 @@ def summary(config, expert, make_env):
 
   `expert` are the stats of the demonstrations or None.
   """
-  agent, random = window(config.logdir), play_random(make_env)
-  rows = [('random policy', random), ('this run', agent)]
+  try:
+    agent, note = window(config.logdir), []
+  except UserError as error:  # No reason to fail after the training.
+    agent, note = NONE, [f'  {error}']
+  rows = [('random policy', play_random(make_env)), ('this run', agent)]
   if expert:
     rows.append(('expert', {'mean': expert['score']}))
   lines = ['', f'Mean episode score on {config.task}:']
   for name, row in rows:
     lines.append(f'  {name:<14} {describe(row)}')
-  lines += [
+  lines += note + [
       '', f'Training scores of the last {WINDOW:,} steps. Next:',
       f'  python -m scope_viewer --basedir {config.logdir}  # curves, videos',
       f'  python -m dreamer_gail_plugin.scores {config.logdir}',
@@ -109,7 +116,7 @@ def describe(row):
 
 def row(logdir, last):
   """Return what the table says of one run, as a dict."""
-  filename = pathlib.Path(logdir) / 'config.yaml'
+  filename = pathlib.Path(logdir).expanduser() / 'config.yaml'
   if not filename.exists():
     raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
   config = elements.Config.load(filename)
