@@ -22,15 +22,19 @@ OPTIONS = (
 
 def needed():
   """Return whether upstream gives options by place that jax refuses."""
-  parameters = inspect.signature(jax.jit).parameters
-  keyword_only = parameters[OPTIONS[0]].kind is inspect.Parameter.KEYWORD_ONLY
-  return keyword_only and any(by_place(module) for module in modules())
+  return keyword_only() and any(by_place(module) for module in modules())
 
 
 def apply():
   """Replace the name `jax` in upstream's modules by a proxy."""
   for module in modules():
     module.jax = proxies.Proxy(jax, jit=jit)
+
+
+def keyword_only():
+  """Return whether jax.jit refuses options by place."""
+  option = inspect.signature(jax.jit).parameters[OPTIONS[0]]
+  return option.kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def modules():

@@ -5,16 +5,15 @@ import embodied
 import jax
 import jax.numpy as jnp
 import pytest
+from embodied.core import streams
+
 from dreamer_gail_plugin.patches import jax_jit_keywords
 from dreamer_gail_plugin.patches import log_aggregation
 from dreamer_gail_plugin.patches import mixer_stream
 from dreamer_gail_plugin.patches import proxies
-from embodied.core import streams
-
-from dreamer_gail_plugin import upstream
 
 needs_jit = pytest.mark.skipif(
-    'jax_jit_keywords' not in upstream.apply(),
+    not jax_jit_keywords.keyword_only(),
     reason='this jax takes the options of jit by place')
 
 

@@ -8,6 +8,9 @@ import elements
 import embodied
 import portal
 import pytest
+
+from dreamer_gail_plugin import checkpoint
+from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.patches import child_processes
 from dreamer_gail_plugin.patches import final_save
 from dreamer_gail_plugin.patches import from_checkpoint
@@ -15,9 +18,6 @@ from dreamer_gail_plugin.patches import loops
 from dreamer_gail_plugin.patches import parallel_end
 from dreamer_gail_plugin.patches import proxies
 from dreamer_gail_plugin.patches import timer_summary
-
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin.errors import UserError
 
 bind = functools.partial
 pristine = inspect.unwrap
