@@ -1,0 +1,216 @@
+"""The documents agree with the code."""
+
+import argparse
+import functools
+import importlib
+import pathlib
+import re
+import shlex
+
+import agents
+import elements
+import jax
+import ninjax as nj
+import numpy as np
+import pytest
+
+from dreamer_gail_plugin import envs
+from dreamer_gail_plugin import main
+from dreamer_gail_plugin import rewards
+from dreamer_gail_plugin import store
+from dreamer_gail_plugin.demos import __main__ as demos
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+PLACEHOLDERS = {'SEED': '0'}
+
+
+def names(page):
+  """Return a test's name for a page."""
+  return page.name
+
+
+def blocks(page, language):
+  """Return the code blocks of a page, without the indent of a list."""
+  found = re.findall(
+      rf'^( *)```{language}\n(.*?)^ *```', page.read_text(), re.S | re.M)
+  return [re.sub(rf'^{indent}', '', x, flags=re.M) for indent, x in found]
+
+
+def commands(module):
+  """Return the arguments of every call of a module in the documents."""
+  found = []
+  for page in PAGES:
+    text = '\n'.join(blocks(page, 'sh')).replace('\\\n', ' ')
+    for line in text.split('\n'):
+      words = [PLACEHOLDERS.get(x, x) for x in shlex.split(line, True)]
+      if module in words:
+        found.append(tuple(words[words.index(module) + 1:]))
+  return found
+
+
+@functools.cache
+def metrics():
+  """Return the names of the metrics of one update, computed by shape only."""
+  from dreamer_gail_plugin.agent import Agent
+  config = agents.config()
+  obs_space, act_space = main.spaces(config)
+  model = object.__new__(Agent)  # Not upstream's outer one, which compiles.
+  model.__init__(obs_space, act_space, elements.Config(
+      **config.agent, replay_context=config.replay_context))
+  size, length = 2, 2 + config.replay_context
+  data = {
+      k: np.zeros((size, length, *v.shape), v.dtype)
+      for k, v in {**obs_space, **act_space, **model.ext_space}.items()}
+  def train(data):
+    return model.train(model.init_train(size), data)[2]
+  _, found = jax.eval_shape(
+      lambda data, seed: nj.pure(train)({}, data, seed=seed, create=True),
+      data, np.zeros(2, np.uint32))
+  return {f'train/{k}' for k in found}
+
+
+class TestMetrics:
+
+  def documented(self):
+    text = (ROOT / 'docs' / 'metrics.md').read_text()
+    return set(re.findall(r'`(train/[\w/]+)`', text))
+
+  def test_of_the_discriminator(self):
+    own = lambda keys: {x for x in keys if x.startswith('train/disc/')}
+    assert own(metrics()) == own(self.documented())
+    assert len(own(metrics())) == 14
+
+  def test_of_upstream(self):
+    # KEY stands for any name.
+    logged, documented = metrics(), self.documented()
+    match = lambda name, key: re.fullmatch(name.replace('KEY', r'\w+'), key)
+    unknown = [
+        k for k in logged if not any(match(x, k) for x in documented)]
+    missing = [
+        x for x in documented if not any(match(x, k) for k in logged)]
+    assert not unknown and not missing
+
+  def test_ranges_of_all_rewards(self):
+    text = (ROOT / 'docs' / 'metrics.md').read_text()
+    table = text.split('### Range of the reward')[1].split('## ')[0]
+    rows = dict(re.findall(r'^\| `(\w+)` \|.*\| ([^|]*) \|$', table, re.M))
+    values = {k: float(v(np.float32(0))) for k, v in rewards.REWARDS.items()}
+    assert {k: float(v) for k, v in rows.items()} == pytest.approx(
+        values, abs=5e-4)
+
+
+class TestConfigs:
+
+  def test_every_gail_key_has_a_comment(self):
+    lines = (ROOT / 'configs.yaml').read_text().split('\n')
+    start = lines.index('    gail:')
+    found = []
+    for number, line in enumerate(lines[start + 1:], start + 1):
+      if line and not line.startswith(' ' * 6):
+        break
+      if re.match(r' {6}\w', line):
+        found.append(line.split(':')[0].strip())
+        assert lines[number - 1].startswith(' ' * 6 + '#'), line
+    assert set(found) == set(main.load_config([]).agent.gail)
+
+
+class TestLinks:
+
+  @pytest.mark.parametrize('page', PAGES, ids=names)
+  def test_resolve(self, page):
+    text = re.sub(r'```.*?```', '', page.read_text(), flags=re.S)
+    for link in re.findall(r'\]\(([^)\s]+)\)', text):
+      if re.match(r'\w+:', link):
+        continue
+      path, _, anchor = link.partition('#')
+      target = (page.parent / path).resolve() if path else page
+      assert target.exists(), link
+      assert target.is_relative_to(ROOT), link
+      if anchor:
+        assert anchor in anchors(target), link
+
+  @pytest.mark.parametrize('page', PAGES, ids=names)
+  def test_named_tests_exist(self, page):
+    sources = '\n'.join(x.read_text() for x in ROOT.glob('tests/test_*.py'))
+    for name in re.findall(r'`(Test\w+)`', page.read_text()):
+      assert f'class {name}:' in sources, name
+
+  @pytest.mark.parametrize('page', PAGES, ids=names)
+  def test_named_files_exist(self, page):
+    for name in re.findall(
+        r'`((?:tests|docs|patches|dreamer_gail_plugin)/[\w/]*\.\w+)`',
+        page.read_text()):
+      assert (ROOT / name).exists(), name
+
+
+def anchors(page):
+  """Return the anchors of a page's headings, as GitHub makes them."""
+  heads = re.findall(r'^#+ (.*)$', page.read_text(), re.M)
+  return {
+      re.sub(r'[^\w\- ]', '', x.lower()).replace(' ', '-') for x in heads}
+
+
+class TestCommands:
+
+  @pytest.mark.parametrize('args', commands('dreamer_gail_plugin.main'))
+  def test_training(self, args):
+    config = main.load_config(list(args))
+    assert config.task.partition('_')[0] in envs.SUITES
+
+  @pytest.mark.parametrize('args', commands('dreamer_gail_plugin.demos'))
+  def test_importers(self, args):
+    name, *rest = args
+    assert name in demos.IMPORTERS
+    if '--help' in rest:
+      return
+    module = importlib.import_module(f'dreamer_gail_plugin.demos.{name}')
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    parser.parse_args(rest)
+
+  def test_there_are_some(self):
+    assert len(commands('dreamer_gail_plugin.main')) >= 3
+    assert len(commands('dreamer_gail_plugin.demos')) >= 2
+
+  def test_the_two_of_the_readme(self):
+    text = (ROOT / 'README.md').read_text()
+    assert (
+        '\npip install uv && uv run python -m dreamer_gail_plugin.main '
+        '--configs minatar tiny gail\n') in text
+    assert '\npip install uv && uv run pytest\n' in text
+
+
+class TestAdding:
+
+  @pytest.fixture
+  def snippets(self, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    reward, dataset, environment = blocks(
+        ROOT / 'docs' / 'adding.md', 'python')
+    return dict(reward=reward, dataset=dataset, environment=environment)
+
+  def test_reward(self, snippets, monkeypatch):
+    monkeypatch.setattr(rewards, 'REWARDS', dict(rewards.REWARDS))
+    exec(snippets['reward'], {})
+    values = rewards.REWARDS['clipped'](np.float32([-9, 2, 9]))
+    assert values.tolist() == [-5, 2, 5]
+
+  def test_dataset(self, snippets):
+    exec(snippets['dataset'], {})
+    env = envs.make('gym', 'CartPole-v1')
+    with store.Store('cartpole.h5') as demos:
+      store.validate(demos, env.obs_space, env.act_space, 'gym_CartPole-v1')
+      assert demos.lengths == [512] * 10
+      # Random play falls after about 22 steps.
+      assert min(x['score'] for x in demos.infos) > 100
+
+  def test_environment(self, snippets):
+    exec(snippets['environment'], {})
+    env = envs.make('gym', 'Walk-v0')
+    acts = {'action': np.int32(1), 'reset': False}
+    steps = [env.step({**acts, 'reset': True})]
+    steps += [env.step(acts) for _ in range(4)]
+    assert [x['vector'].argmax() for x in steps] == [0, 1, 2, 3, 4]
+    assert [x['reward'] for x in steps] == [0, 0, 0, 0, 1]
+    assert [x['is_terminal'] for x in steps] == [0, 0, 0, 0, 1]
