@@ -47,15 +47,15 @@ def load_config(argv=None):
   """Return the Config of the flags `argv`, without touching the disk."""
   blocks = yaml.YAML(typ='safe').load(
       upstream.resource('configs.yaml').read_text())
-  parsed, other = elements.Flags(configs=['defaults']).parse_known(argv)
-  config = elements.Config(blocks['defaults'])
-  for name in parsed.configs:
-    if name not in blocks:
-      raise UserError(
-          f'--configs {name}: no such block in configs.yaml. '
-          f'There are: {", ".join(sorted(blocks))}')
-    config = config.update(blocks[name])
   try:
+    parsed, other = elements.Flags(configs=['defaults']).parse_known(argv)
+    config = elements.Config(blocks['defaults'])
+    for name in parsed.configs:
+      if name not in blocks:
+        raise UserError(
+            f'--configs {name}: no such block in configs.yaml. '
+            f'There are: {", ".join(sorted(blocks))}')
+      config = config.update(blocks[name])
     config = elements.Flags(config).parse(other)
   except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
     raise UserError(
