@@ -96,10 +96,10 @@ def params(agent):
 
 
 def call(agent, fn, *args, params=None):
-  """Return what `fn(*args)` gives on the agent's parameters, under jit."""
+  """Return what `fn(*args)` gives on the initial parameters, under jit."""
   pure = nj.pure(fn)
   run = jax.jit(lambda params, seed, *args: pure(params, *args, seed=seed)[1])
-  params = agent.params if params is None else params
+  params = agent.initial if params is None else params
   with jax.transfer_guard('allow'):
     return run(params, np.array([1, 2], np.uint32), *args)
 
