@@ -99,7 +99,8 @@ def summary(config, expert, make_env):
     lines.append(f'  {name:<14} {describe(row)}')
   lines += note + [
       '', f'Training scores of the last {WINDOW:,} steps. Next:',
-      f'  python -m scope_viewer --basedir {folder} --workers 1',
+      f'  python -m scope_viewer --basedir '
+      f'{pathlib.Path(config.logdir).parent} --workers 1',
       f'  python -m dreamer_gail_plugin.scores {config.logdir}',
       '  the same command with another --seed, --task or --logdir, or with',
       '  --agent.gail.reward env for plain DreamerV3 with reward']
