@@ -34,8 +34,8 @@ class ExpertReplay:
   True and the model must start from a reset; `is_cut` is True at those of them
   that are not the start of an episode: the first step of a sequence that
   begins in mid-episode, and a join to a trajectory that does. The reward is
-  never read. `space` has the spaces of one step. Batch k depends on the seed
-  and k alone.
+  never read. `space` has the spaces of one step. Batch k depends on the
+  seed (one integer or several) and k alone.
 
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds
@@ -54,7 +54,8 @@ class ExpertReplay:
           f'{path}: holds {self.steps.total} steps, fewer than a sequence of '
           f'{length}; record more or choose a smaller batch_length')
     self.shape = (batch_size, length)
-    self.seed = seed
+    # Flat, as newer numpy takes no nested seeds.
+    self.seed = [int(x) for x in np.atleast_1d(seed)]
     self.count = 0
 
   @property
@@ -73,7 +74,7 @@ class ExpertReplay:
 
   def sample(self):
     """Return the next batch, `expert/<key>` arrays (B, T, ...)."""
-    rng = np.random.default_rng([self.seed, self.count])
+    rng = np.random.default_rng([*self.seed, self.count])
     starts = rng.integers(0, self.steps.total, self.shape[0])
     self.count += 1
     batch = {}
