@@ -1,0 +1,75 @@
+"""The statistics against scipy's, hand-made values and simulation."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from dreamer_gail_plugin import stats
+
+
+class TestIqm:
+
+  def test_by_hand(self):
+    assert stats.iqm([100, 1, 2, 3, 4, 5, 6, -100]) == 3.5
+    assert stats.iqm([7]) == 7
+    assert stats.iqm([1, 2, 9]) == 4  # A quarter of three is no whole value.
+
+  @pytest.mark.parametrize('size', [1, 2, 3, 4, 5, 7, 8, 50, 250])
+  def test_equals_trimmed_mean_of_scipy(self, size):
+    x = np.random.default_rng(size).standard_cauchy(size)
+    np.testing.assert_allclose(
+        stats.iqm(x), scipy.stats.trim_mean(x, 0.25), rtol=1e-12)
+
+  def test_refuses_no_values(self):
+    with pytest.raises(ValueError, match='no values'):
+      stats.iqm([])
+
+
+class TestBootstrap:
+
+  def test_agrees_with_scipy(self):
+    # One stratum is the plain bootstrap, which scipy has. Both are random,
+    # so the ends agree up to the noise of 5,000 samples.
+    x = np.random.default_rng(0).gamma(2.0, size=250)
+    low, high = stats.bootstrap([x], stats.iqm, seed=1, n=5_000)
+    other = scipy.stats.bootstrap(
+        (x,), lambda x, axis: scipy.stats.trim_mean(x, 0.25, axis=axis),
+        n_resamples=5_000, method='percentile', rng=2, batch=1000,
+        vectorized=True).confidence_interval
+    noise = 0.05 * (high - low)
+    assert abs(low - other.low) < noise and abs(high - other.high) < noise
+
+  def test_strata_keep_their_share(self):
+    # Within each stratum all values are equal, so nothing can vary. A plain
+    # bootstrap of the same values would.
+    strata = [np.zeros(30), np.full(10, 8.0)]
+    assert stats.bootstrap(strata, np.mean, seed=0, n=200) == (2, 2)
+    low, high = stats.bootstrap([np.concatenate(strata)], np.mean, 0, n=200)
+    assert low < 1.5 and high > 2.5
+
+  def test_level(self):
+    x = np.random.default_rng(0).normal(size=100)
+    wide = stats.bootstrap([x], np.mean, seed=0, level=0.95)
+    narrow = stats.bootstrap([x], np.mean, seed=0, level=0.5)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+    # Normal theory: 2 * 1.96 and 2 * 0.674 standard errors.
+    error = x.std() / 10
+    np.testing.assert_allclose(np.diff(wide), 3.92 * error, rtol=0.1)
+    np.testing.assert_allclose(np.diff(narrow), 1.349 * error, rtol=0.1)
+
+  def test_repeats_with_its_seed(self):
+    x = np.arange(20.0)
+    one, two, other = [
+        stats.bootstrap([x], stats.iqm, seed, n=100) for seed in (3, 3, 4)]
+    assert one == two != other
+
+  def test_empty_strata_do_not_count(self):
+    x = np.arange(9.0)
+    assert stats.bootstrap([x, []], np.mean, 0) == (
+        stats.bootstrap([x], np.mean, 0))
+
+  def test_refuses_nonsense(self):
+    with pytest.raises(ValueError, match='no values'):
+      stats.bootstrap([[]], np.mean, 0)
+    with pytest.raises(ValueError, match='between 0 and 1'):
+      stats.bootstrap([[1.0]], np.mean, 0, level=95)
