@@ -191,6 +191,7 @@ class Agent(dreamerv3.agent.Agent):
         'replay': (inputs(butlast(shown), repact), butlast(acted)),
     }
 
+  @jax.named_scope('expert')
   def _expert_pairs(self, expert, training):
     # D's inputs of expert pairs, through the encoder and RSSM as they are.
     reset = expert['is_first']

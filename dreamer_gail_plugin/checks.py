@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -107,9 +108,16 @@ def prepare_jax(config):
 
   On a CPU the partitionable random numbers of newer JAX take several times
   longer to compile than the older ones, and one device needs no partitions.
+  Compiled programs are kept on the disk, so that a second start takes seconds.
   """
   if config.jax.platform == 'cpu':
     jax.config.update('jax_threefry_partitionable', False)
+  if config.jax.compilation_cache and not jax.config.jax_compilation_cache_dir:
+    cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    path = pathlib.Path(cache).expanduser() / 'dreamer_gail_plugin' / 'jax'
+    jax.config.update('jax_compilation_cache_dir', str(path))
+    # JAX's own bound, one second, leaves out many small programs.
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
 
 
 def same_eyes(config, path):

@@ -1,0 +1,1 @@
+"""Timings of the plugin, always A against B in one run."""
