@@ -12,12 +12,14 @@ import pathlib
 import h5py
 import numpy as np
 
+from . import hdf5
 from .errors import UserError
 
 FORMAT = 'dreamer_gail_plugin/demonstrations'
 VERSION = 1
 FLAGS = ('is_first', 'is_last', 'is_terminal')
 ROOT_ATTRS = ('task', 'source', 'licence', 'preprocessing', 'action_meanings')
+LARGEST = 1 << 40  # Bytes of one key of one trajectory.
 CHUNK = 16  # Steps a chunk: a random window of 64 reads little beyond itself.
 
 
@@ -73,7 +75,7 @@ class Store:
 
   def __init__(self, path):
     self.path = pathlib.Path(path)
-    self.file = _open(self.path)
+    self.file = hdf5.open_file(self.path)
     try:
       self.attrs = {k: _plain(v) for k, v in self.file.attrs.items()}
       _check_header(self.path, self.attrs)
@@ -85,7 +87,7 @@ class Store:
       raise
     except (OSError, RuntimeError, KeyError, ValueError) as e:
       self.close()
-      raise UserError(_damaged(self.path, e)) from e
+      raise UserError(hdf5.damaged(self.path, e)) from e
     self.keys = tuple(self.spec)
     self.lengths = [len(x['is_first']) for x in self.groups]
 
@@ -109,7 +111,7 @@ class Store:
     try:
       return {k: group[k][start: stop] for k in keys}
     except OSError as e:
-      raise UserError(_damaged(self.path, e)) from e
+      raise UserError(hdf5.damaged(self.path, e)) from e
 
   def read_into(self, index, start, key, out):
     """Read the steps from `start` on into a contiguous array (T, ...)."""
@@ -117,7 +119,7 @@ class Store:
     try:
       self.groups[index][key].read_direct(out, span)
     except OSError as e:
-      raise UserError(_damaged(self.path, e)) from e
+      raise UserError(hdf5.damaged(self.path, e)) from e
 
 
 def validate(store, obs_space, act_space, task=None):
@@ -227,25 +229,6 @@ def _bad_border(is_first, is_last):
       f'is_first {bool(is_first[at + 1])}, expected both or neither')
 
 
-def _open(path):
-  if not path.exists():
-    raise UserError(
-        f'{path}: no such file; give the path of a demonstration store, see '
-        'docs/demonstrations.md for how to make one')
-  if not path.is_file():
-    raise UserError(f'{path}: not a file; expected an HDF5 store')
-  try:
-    return h5py.File(path, 'r')
-  except OSError as e:
-    raise UserError(_damaged(path, e)) from e
-
-
-def _damaged(path, error):
-  return (
-      f'{path}: cannot be read as a demonstration store ({error}); expected a '
-      'whole HDF5 file, so copy or import it again')
-
-
 def _check_header(path, attrs):
   if attrs.get('format') != FORMAT:
     raise UserError(
@@ -271,12 +254,13 @@ def _check_header(path, attrs):
 
 
 def _scan(path, file):
-  root = _hard(path, file, 'trajectories', h5py.Group)
+  root = hdf5.hard(path, file, 'trajectories', h5py.Group)
   groups, spec = [], None
   for name in sorted(root):
     place = f'trajectories/{name}'
-    group = _hard(path, file, place, h5py.Group)
-    sets = {k: _hard(path, file, f'{place}/{k}', h5py.Dataset) for k in group}
+    group = hdf5.hard(path, file, place, h5py.Group)
+    sets = {
+        k: hdf5.hard(path, file, f'{place}/{k}', h5py.Dataset) for k in group}
     current = {k: (v.dtype, v.shape[1:]) for k, v in sets.items()}
     spec = spec or current
     _check_sets(path, place, sets)
@@ -289,24 +273,13 @@ def _scan(path, file):
   return groups, spec
 
 
-def _hard(path, file, name, kind):
-  # Links and external storage could make a store read any file of the user.
-  if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-    raise UserError(f'{path}: {name} is missing or a link, expected data')
-  value = file[name]
-  if not isinstance(value, kind):
-    raise UserError(f'{path}: {name} is not a {kind.__name__.lower()}')
-  if kind is h5py.Dataset and (value.external or value.is_virtual):
-    raise UserError(f'{path}: {name} points outside of the file, refused')
-  return value
-
-
 def _check_sets(path, place, sets):
   for key in FLAGS:
     if key not in sets or sets[key].dtype != bool or sets[key].ndim != 1:
       raise UserError(f'{path}: {place}/{key} must be there, as bool (T,)')
   length = len(sets['is_first'])
   for key, value in sets.items():
+    hdf5.bounded(path, f'{place}/{key}', value, LARGEST)
     if value.dtype.kind not in 'buif':
       raise UserError(
           f'{path}: {place}/{key} has type {value.dtype}, expected numbers or '
