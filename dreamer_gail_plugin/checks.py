@@ -26,7 +26,8 @@ CHOICES = {
     'agent.gail.disc.norm': ('none', 'rms', 'layer'),
 }
 EYES = {
-    'size', 'gray', 'pooling', 'aggregate', 'resize', 'repeat', 'actions'}
+    'size', 'gray', 'pooling', 'aggregate', 'resize', 'repeat', 'actions',
+    'average'}
 
 
 def values(config):

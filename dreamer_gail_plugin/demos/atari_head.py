@@ -8,17 +8,25 @@ would have seen in the player's place. See docs/demonstrations.md.
 import argparse
 import collections
 import inspect
-import pathlib
+import re
 
+import ale_py
 import numpy as np
 import tqdm
 
 from .. import envs
 from .. import store
 from ..envs import atari
+from ..envs import common as envs_common
 from ..errors import UserError
 from . import atari_head_files as files
+from . import atari_head_trials as select
+from . import common
 from . import planner
+from .atari_head_steps import RULES
+from .atari_head_steps import cut
+from .atari_head_steps import make_steps
+from .atari_head_steps import split
 
 SOURCE = 'Atari-HEAD v4 (Zenodo 3451402)'
 LICENCE = 'CC-BY-4.0'
@@ -28,13 +36,8 @@ CITATION = (
     'https://doi.org/10.5281/zenodo.3451402')
 # What decides how the environment looks and which actions it has.
 EYES = (
-    'repeat', 'size', 'gray', 'pooling', 'aggregate', 'resize', 'actions')
-RULES = {
-    'first': lambda actions: actions[0],
-    'last': lambda actions: actions[-1],
-    # The earliest one if two are held equally long.
-    'majority': lambda actions: max(actions, key=actions.count),
-}
+    'repeat', 'size', 'gray', 'pooling', 'aggregate', 'resize', 'actions',
+    'average')
 
 
 def add_arguments(parser):
@@ -43,11 +46,26 @@ def add_arguments(parser):
   add('--source', required=True,
       help='folder or zip of the game, or a folder that holds it')
   add('--game', required=True, help='as in seaquest or ms_pacman')
-  add('--out', required=True, help='the .h5 file to write')
-  add('--overwrite', action='store_true', help='replace it if it exists')
-  add('--trials', type=int, nargs='+', help='numbers of the trials to take')
-  add('--best', type=int, default=2,
-      help='without --trials: so many, by score in meta_data.csv (2)')
+  add('--list', action='store_true',
+      help='print the trials of the game and write nothing')
+  common.add_output(add, required=False)
+  which = parser.add_mutually_exclusive_group()
+  which.add_argument(
+      '--trials', type=int, nargs='+', help='numbers of the trials to take')
+  which.add_argument(
+      '--chain', type=int, metavar='TRIAL',
+      help='this trial and those that it continues')
+  which.add_argument(
+      '--best', type=int, default=2,
+      help='so many, by score in meta_data.csv (2)')
+  add('--highscore', action='store_true',
+      help='let --best take trials that continue others, too')
+  add('--split', choices=select.SPLITS, default='all',
+      help='only trials for training or testing; a chain is in one (all)')
+  add('--averaged', choices=select.AVERAGED, default='refuse',
+      help='what to do about trials whose recorder averaged frames: refuse '
+      'them, keep them as they are, or match them, by an environment that '
+      'averages, too (refuse)')
   add('--parts', type=int, default=5, help='cuts from each trial (5)')
   add('--length', type=int, default=1024, help='steps of a part (1024)')
   add('--action', choices=RULES, default='majority',
@@ -69,43 +87,48 @@ def run(args):
   Raises UserError, and writes nothing, if the flags or any file of the
   source are not as expected.
   """
-  out = check_flags(args)
+  envs_common.choose('game of Atari-HEAD', args.game, files.GAMES)
+  path = files.find_meta(args.source)
+  meta = files.read_meta(path, args.game) if path else {}
+  if args.list:
+    print('\n'.join(listing(args, path, meta)))
+    return
+  out = common.output(args)
+  common.at_least_one(args, 'best', 'parts', 'length')
   task = args.task or f'atari_{args.game}'
   eyes = choose_eyes(args, task)
   env = envs.make('atari', args.game, **eyes)
-  folder = files.find_game(args.source, args.game)
-  path = files.find_meta(args.source)
-  meta = files.read_meta(path, args.game) if path else {}
-  trials = choose_trials(args, files.find_trials(folder), path, meta)
+  trials = files.find_trials(files.find_game(args.source, args.game))
+  trials = select.choose(args, trials, path, meta)
   # All labels before the first frame: a bad row shows within a second.
   works = [
       Work(x, meta.get(x.number), args, eyes, env.actions) for x in trials]
+  numbers = [x.number for x in trials]
   attrs = {
       'task': task, 'source': SOURCE, 'licence': LICENCE,
       'citation': CITATION, 'preprocessing': eyes,
       'action_meanings': env.action_meanings, 'action_rule': args.action,
-      'trials': [x.number for x in trials],
-      'expert_score': float(np.mean([x.score for x in works]))}
+      'trials': numbers,
+      'expert_score': float(select.whole_score(
+          meta, numbers, [x.score for x in works]))}
   count = store.write(
       out, (y for x in works for y in x.trajectories()), attrs)
   print(f'{out}: {count} trajectories from {len(works)} trials')
   print(f'  source: {SOURCE}, {LICENCE}; cite {CITATION}')
 
 
-def check_flags(args):
-  """Return the path of the output; raises UserError for flags that cannot
-  be, before any work is done."""
-  for name in ('best', 'parts', 'length'):
-    if getattr(args, name) < 1:
-      raise UserError(
-          f'--{name} {getattr(args, name)}: expected at least 1')
-  out = pathlib.Path(args.out)
-  if out.exists() and not args.overwrite:
+def listing(args, path, meta):
+  """Return the lines that --list prints; needs meta_data.csv alone."""
+  if not meta:
     raise UserError(
-        f'--out {out}: exists; choose another name or add --overwrite')
-  if not out.parent.is_dir():
-    raise UserError(f'--out {out}: there is no folder {out.parent}; make it')
-  return out
+        f'--source {args.source}: '
+        + (f'{path} has no trials of the game {args.game}' if path else
+           'there is no meta_data.csv in it or beside it, which has the list'))
+  try:
+    trials = files.find_trials(files.find_game(args.source, args.game))
+  except UserError:
+    trials = {}  # They need not be there yet.
+  return select.listing(meta, trials)
 
 
 def choose_eyes(args, task):
@@ -122,37 +145,11 @@ def choose_eyes(args, task):
         f'atari_{args.game} or atari100k_{args.game}')
   config = planner.options(task)
   defaults = inspect.signature(atari.Atari).parameters
-  flags = {k: getattr(args, k) for k in EYES}
+  flags = {k: getattr(args, k) for k in EYES if k != 'average'}
+  flags['average'] = args.averaged == 'match' or None
   return {
       k: config.get(k, defaults[k].default) if v is None else v
       for k, v in flags.items()}
-
-
-def choose_trials(args, trials, path, meta):
-  """Return the chosen ones of {number: Trial}, the best first.
-
-  Without --trials these are the best by the highest score in meta_data.csv,
-  of the trials that start with a new game.
-  """
-  numbers = args.trials
-  if not numbers:
-    if not path:
-      raise UserError(
-          f'--source {args.source}: there is no meta_data.csv in it or beside '
-          'it, which tells the best trials; copy it there or name some by '
-          f'--trials (there are {_numbers(trials)})')
-    normal = [x for x in meta if not meta[x].resumed]
-    numbers = sorted(normal, key=lambda x: -meta[x].score)[:args.best]
-    if not numbers:
-      raise UserError(f'{path}: has no trials of the game {args.game}')
-  lost = [x for x in numbers if x not in trials]
-  if lost:
-    how = '' if args.trials else f'the {args.best} best by {path} are '
-    raise UserError(
-        f'--source {args.source}: {how}{_numbers(numbers)}, but there is no '
-        f'trial {_numbers(lost)}; name some of those that are there by '
-        f'--trials ({_numbers(trials)})')
-  return [trials[x] for x in dict.fromkeys(numbers)]
 
 
 class Work:
@@ -163,9 +160,9 @@ class Work:
     self.meta = meta
     self.eyes = eyes
     labels = files.read_labels(trial.labels)
-    self.labels = labels._replace(
-        action=_map_actions(trial, labels, actions))
-    resumed = meta.resumed if meta else trial.resumed
+    self.mapped, action = map_actions(labels.action, actions)
+    self.labels = labels._replace(action=action)
+    resumed = bool(meta.load) if meta else trial.resumed
     self.steps, self.counts = make_steps(
         self.labels, eyes['repeat'], eyes['pooling'], RULES[args.action],
         resumed)
@@ -226,126 +223,37 @@ class Work:
         f'{counts["tail"]} rows after the last step, {ignored} other entries '
         'in the archive',
     ]
+    if self.mapped:
+      lines.append('actions that the game does not need: ' + ', '.join(
+          f'{v:,} rows of {k}' for k, v in self.mapped.items()))
     print('\n  '.join(lines))
-    for text in warnings(self.trial, self.meta, counts):
+    for text in select.warnings(self.meta, counts, self.eyes['average']):
       print(f'  WARNING: trial {self.trial.number}: {text}')
 
 
-def make_steps(labels, repeat, pooling, rule, resumed):
-  """Return the steps of a whole trial and what was counted on the way.
+def map_actions(action, actions):
+  """Return ({'OLD as NEW': rows}, actions (N,) as indices of `actions`).
 
-  Frame n was on the screen when action n was pressed, and reward n came with
-  frame n + 1. The environment holds an action for `repeat` frames and shows
-  the last `pooling` of them. So step t of an episode that starts at frame s
-  shows the frames up to s + repeat * t, its action is that of the `repeat`
-  rows from there on, and its reward is the sum of the rows before it.
-
-  Steps has arrays (T, ...): `screens` (T, pooling) numbers of the frames to
-  pool, `action` -1 where none is known, `reward`, and the flags. The screen
-  after a game over was never saved, so a last step that is terminal shows
-  the last screens before it.
+  An action that the game does not need becomes the needed one that keeps
+  most of it: UPRIGHTFIRE is RIGHT where only left, right and fire do
+  something. Where a direction or the button could be kept, it is the former.
   """
-  spans, rows = episodes(labels), []
-  counts = collections.Counter(episodes=len(spans))
-  counts['null'] = int(np.isnan(labels.action).sum())
-  for start, stop in spans:
-    over = stop < len(labels.action)
-    first = start > 0 or not resumed
-    windows = -(-(stop - start) // repeat) if over else (
-        (stop - start - 1) // repeat)
-    reward = 0.0
-    for index in range(windows + 1):
-      at = start + index * repeat
-      last = index == windows
-      end = min(at + repeat, stop)
-      newest = stop - 1 if last and over else at
-      known = labels.action[at: end]
-      known = [] if last else known[~np.isnan(known)].astype(int).tolist()
-      action = 0 if last else rule(known) if known else -1
-      counts['mixed'] += len(set(known)) > 1
-      counts['empty'] += action < 0
-      rows.append((
-          [max(newest - x, start) for x in range(pooling)], action, reward,
-          first and index == 0, last, last and over))
-      reward = np.nansum(labels.reward[at: end])
-    counts['tail'] += 0 if over else stop - 1 - at
-  types = (np.int64, np.int32, np.float32, bool, bool, bool)
-  return Steps(*[np.array(x, t) for x, t in zip(zip(*rows), types)]), counts
+  index = {x: i for i, x in enumerate(actions)}
+  nearest = {
+      x: max(
+          (y for y in actions if parts(y) <= parts(x)),
+          key=lambda y: (len(parts(y)), 'FIRE' not in parts(y)))
+      for x in ale_py.Action}
+  counts, result = collections.Counter(), np.full(len(action), np.nan)
+  for row in np.flatnonzero(~np.isnan(action)):
+    old = ale_py.Action(int(action[row]))
+    new = nearest[old]
+    if new != old:
+      counts[f'{old.name} as {new.name}'] += 1
+    result[row] = index[new]
+  return dict(counts), result
 
 
-Steps = collections.namedtuple(
-    'Steps', 'screens action reward is_first is_last is_terminal')
-
-
-def episodes(labels):
-  """Return [(start, stop)] of the episodes in rows of labels.
-
-  By episode_id; where a trial has none, by a falling score; where it has
-  none either, the trial is one episode.
-  """
-  known = ~np.isnan(labels.episode)
-  if known.any():
-    rows = np.flatnonzero(known)
-    borders = rows[1:][np.diff(labels.episode[rows]) != 0]
-  else:
-    rows = np.flatnonzero(~np.isnan(labels.score))
-    borders = rows[1:][np.diff(labels.score[rows]) < 0]
-  edges = [0, *borders.tolist(), len(labels.action)]
-  return list(zip(edges[:-1], edges[1:]))
-
-
-def cut(total, parts, length):
-  """Return [(start, stop)] of parts spread evenly over `total` steps.
-
-  The first part starts with the trial and the last one ends with it; they
-  overlap if there are too few steps. A trial shorter than a part is one.
-  """
-  if total <= length:
-    return [(0, total)]
-  starts = np.linspace(0, total - length, parts).round().astype(int).tolist()
-  return [(x, x + length) for x in dict.fromkeys(starts)]
-
-
-def split(start, stop, action):
-  """Return the stretches [(start, stop)] of a part without unknown actions.
-
-  A single step holds no move and is left out.
-  """
-  gaps = [x for x in range(start, stop) if action[x] < 0]
-  edges = [(a + 1, b) for a, b in zip([start - 1, *gaps], [*gaps, stop])]
-  return [(a, b) for a, b in edges if b - a > 1]
-
-
-def warnings(trial, meta, counts):
-  """Return texts about what may differ from the environment."""
-  if not meta:
-    return [
-        'not in a meta_data.csv, so nobody knows whether its frames were '
-        'averaged; its score is the sum of its rewards']
-  texts = []
-  if meta.averaged:
-    texts.append(
-        'its recorder averaged the colours of consecutive frames, which the '
-        'environment does not; a discriminator can tell an expert by that '
-        'alone, so prefer a trial with frame_averaging FALSE')
-  if meta.episodes != counts['episodes']:
-    texts.append(
-        f'{counts["episodes"]} episode(s) found in the labels, meta_data.csv '
-        f'has {meta.episodes}; a border that is not marked looks like a move')
-  return texts
-
-
-def _map_actions(trial, labels, actions):
-  index = {x.value: i for i, x in enumerate(actions)}
-  known = labels.action[~np.isnan(labels.action)]
-  lost = sorted(set(known.astype(int).tolist()) - index.keys())
-  if lost:
-    raise UserError(
-        f'{trial.labels}: uses the actions {_numbers(lost)}, which the game '
-        'does not need; import it with --actions all')
-  return np.array([
-      np.nan if np.isnan(x) else index[int(x)] for x in labels.action])
-
-
-def _numbers(numbers):
-  return ' '.join(str(x) for x in numbers)
+def parts(action):
+  """Return the set of directions and buttons that an action holds."""
+  return frozenset(re.findall('UP|DOWN|LEFT|RIGHT|FIRE', action.name))

@@ -20,18 +20,26 @@ import tqdm
 from PIL import Image
 
 from ..errors import UserError
+from . import common
 
 HEADER = 'frame_id,episode_id,score,duration(ms),unclipped_reward,action,'
 COLUMNS = ('episode_id', 'score', 'duration(ms)', 'unclipped_reward', 'action')
+GAMES = (
+    'alien', 'asterix', 'bank_heist', 'berzerk', 'breakout', 'centipede',
+    'demon_attack', 'enduro', 'freeway', 'frostbite', 'hero',
+    'montezuma_revenge', 'ms_pacman', 'name_this_game', 'phoenix',
+    'riverraid', 'road_runner', 'seaquest', 'space_invaders', 'venture')
 ACTIONS = 18  # The ALE's own numbering, 0 NOOP to 17 DOWNLEFTFIRE.
 SCREEN = (160, 210)  # Width and height.
 LARGEST = 1 << 20  # Bytes of one PNG; a screen takes about a thousand.
 META = (
     'GameName', 'trial_id', 'highest_score', 'load_trial', 'total_episode',
-    'frame_averaging')
+    'total_frame', 'frame_averaging', 'subject_id')
 
 Trial = collections.namedtuple('Trial', 'number labels frames resumed')
-Meta = collections.namedtuple('Meta', 'score resumed episodes averaged')
+# `load` is the trial that this one continues, 0 for a new game.
+Meta = collections.namedtuple(
+    'Meta', 'score load episodes frames averaged subject')
 # Arrays (N,) over the frames; NaN in the floats where a label is null.
 Labels = collections.namedtuple('Labels', 'names episode score reward action')
 
@@ -55,7 +63,7 @@ def find_game(source, game):
     return _find_in_zip(source / f'{game}.zip', game)
   raise UserError(
       f'--source {source}: has neither a folder {game} nor {game}.zip; it has '
-      f'{_listing(source)}')
+      f'{common.listing(source)}')
 
 
 def find_trials(folder):
@@ -72,7 +80,7 @@ def find_trials(folder):
   if not trials:
     raise UserError(
         f'{folder}: has no label files <trial>_<name>.txt; it has '
-        f'{_listing(folder)}')
+        f'{common.listing(folder)}')
   return trials
 
 
@@ -86,7 +94,7 @@ def find_meta(source):
 
 
 def read_meta(path, game):
-  """Return {number: Meta} of the game's trials, without its highscores."""
+  """Return {number: Meta} of the game's trials, highscores included."""
   result = {}
   with path.open(newline='', encoding='utf-8') as file:
     reader = csv.DictReader(file)
@@ -97,14 +105,14 @@ def read_meta(path, game):
           'Atari-HEAD version 4')
     for row in reader:
       values = [(row[x] or '').strip() for x in META]
-      if values[0] != game:
+      if values[0] not in (game, f'{game}_highscore'):
         continue
       try:
-        number, score, load, episodes = [int(x) for x in values[1:5]]
+        number, score, *rest = [int(x) for x in values[1:6]]
       except ValueError as e:
         raise UserError(f'{path}: line {reader.line_num}: {e}') from e
       result[number] = Meta(
-          score, load != 0, episodes, values[5].upper() == 'TRUE')
+          score, *rest, values[6].upper() == 'TRUE', values[7])
   return result
 
 
@@ -191,14 +199,8 @@ def _find_in_zip(path, game):
   if not folder.is_dir():
     raise UserError(
         f'--source {path}: has no folder {game}; it has '
-        f'{_listing(zipfile.Path(path))}')
+        f'{common.listing(zipfile.Path(path))}')
   return folder
-
-
-def _listing(folder):
-  names = sorted(x.name for x in folder.iterdir())
-  more = f' and {len(names) - 5} more' if len(names) > 5 else ''
-  return (', '.join(names[:5]) + more) or 'nothing'
 
 
 def _parse(place, line):

@@ -45,6 +45,8 @@ class Atari(embodied.Env):
     resize: 'pillow' or 'opencv'. The latter needs the package cv2.
     autostart: press fire and up after a reset, for games that wait for it.
     clip_reward: only the sign of the reward of a step.
+    average: the emulator mixes the colours of each frame with those of the
+      one before, as the recorder of some Atari-HEAD trials did.
     seed: makes idle frames and sticky actions repeatable.
   """
 
@@ -52,7 +54,7 @@ class Atari(embodied.Env):
       self, task, repeat=4, size=(96, 96), gray=True, noops=30,
       lives='unused', sticky=True, actions='all', length=108000, pooling=2,
       aggregate='max', resize='pillow', autostart=False, clip_reward=False,
-      seed=None):
+      average=False, seed=None):
     task = ALIASES.get(task, task)
     common.choose('Atari game', task, roms.get_all_rom_ids())
     common.choose('value of lives', lives, ('unused', 'discount', 'reset'))
@@ -71,7 +73,7 @@ class Atari(embodied.Env):
     self.looks = dict(
         size=tuple(size), gray=gray, aggregate=aggregate, resize=resize)
     self.rng = np.random.default_rng(seed)
-    self.ale = self._emulator(task, sticky)
+    self.ale = self._emulator(task, sticky, average)
     self.actions = {
         'all': self.ale.getLegalActionSet,
         'needed': self.ale.getMinimalActionSet,
@@ -117,12 +119,13 @@ class Atari(embodied.Env):
     self.done = over or timeout or (died and self.lives == 'reset')
     return self._obs(reward, last=self.done, terminal=over or died)
 
-  def _emulator(self, task, sticky):
+  def _emulator(self, task, sticky, average):
     # Before the first emulator, or it prints a banner.
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     ale = ale_py.ALEInterface()
     ale.setInt('random_seed', int(self.rng.integers(0, 2 ** 31)))
     ale.setFloat('repeat_action_probability', 0.25 if sticky else 0.0)
+    ale.setBool('color_averaging', average)
     ale.loadROM(roms.get_rom_path(task))
     return ale
 
