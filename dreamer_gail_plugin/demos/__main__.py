@@ -9,6 +9,12 @@ from ..errors import UserError
 # Each module has add_arguments(parser) and run(args).
 IMPORTERS = {
     'atari_head': 'human players of Atari games, from Atari-HEAD',
+    'crafter_human': 'human players of Crafter',
+    'gymnasium': 'episodes of a Gymnasium environment, an npz each',
+    'imitation': 'trajectories of the library `imitation`',
+    'minari': 'a Minari dataset',
+    'minari_export': 'the other way: a store becomes a Minari dataset',
+    'replay': 'what a DreamerV3 agent played, from its logdir',
     'planner': 'a scripted expert or random play, recorded here',
 }
 
@@ -20,7 +26,7 @@ def main(argv=None):
   parser = argparse.ArgumentParser(
       prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter,
       description=__doc__, epilog='\n'.join(
-          f'{k:<12}{v}' for k, v in IMPORTERS.items()))
+          f'{k:<15}{v}' for k, v in IMPORTERS.items()))
   parser.add_argument('name', choices=IMPORTERS)
   name = parser.parse_args(argv[:1]).name
   # Only the one that runs is imported: each has its own needs.

@@ -1,0 +1,303 @@
+"""Writes a store as a Minari dataset, without loss.
+
+Every episode becomes one of Minari's, with uncompressed arrays and no JPEG.
+What Minari has no place for (attributes, the reward and the action at the
+ends of a cut episode) goes into two small stores beside its own file, which
+Minari ignores and `demos minari` uses to give back the same store.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+
+import numpy as np
+import tqdm
+from gymnasium import spaces as gym_spaces
+
+from .. import store
+from ..errors import UserError
+from . import planner
+
+SIDECAR = 'dreamer_gail.h5'  # All but the observations.
+INSTALL = (
+    "Minari is not installed. Run: pip install 'dreamer_gail_plugin[minari]' "
+    '(it needs numpy 2)')
+SINGLE = 'dreamer_gail_single.h5'  # Episodes cut to one step: no move at all.
+KEYS = 'minari_keys'  # Attribute: the keys of observations and of actions.
+OWN = ('format', 'version')  # Attributes that the store writes itself.
+
+
+def add_arguments(parser):
+  """Add the flags of the subcommand to an argparse parser."""
+  add = parser.add_argument
+  add('--source', required=True, help='the .h5 file to export')
+  add('--out', required=True,
+      help='folder to make, as in ~/.minari/datasets/mine-v0')
+  add('--id', help='id of the dataset (the name of the folder)')
+
+
+def run(args):
+  """Export the store to the folder `args.out`, which must not exist."""
+  out = pathlib.Path(args.out).expanduser()
+  name = args.id or out.name
+  if out.exists():
+    raise UserError(f'--out {out}: exists; choose another name')
+  if not out.parent.is_dir():
+    raise UserError(f'--out {out}: there is no folder {out.parent}; make it')
+  _check_id(name)
+  part = out.with_name(f'.{out.name}.{os.getpid()}.part')
+  try:
+    part.mkdir()
+    with store.Store(args.source) as demos:
+      count, steps = export(demos, part / 'data', name)
+    part.rename(out)
+  finally:
+    shutil.rmtree(part, ignore_errors=True)
+  print(f'{out}: {count} episodes, {steps:,} steps, as {name}')
+
+
+def export(demos, folder, name):
+  """Write an open store into a new folder; return episodes and steps."""
+  from minari.data_collector import EpisodeBuffer
+  from minari.dataset.minari_storage import MinariStorage
+  obs_keys, act_keys = split_keys(demos)
+  obs_space, act_space = spaces(demos, obs_keys, act_keys)
+  folder.mkdir()
+  storage = MinariStorage.new(
+      folder, obs_space, act_space, data_format='hdf5', jpeg_encoding=False)
+  storage.update_metadata({
+      'dataset_id': name, 'minari_version': library().__version__,
+      'description': ' '.join(
+          demos.attrs[k] for k in ('task', 'source', 'licence'))})
+  single, total, count = [], 0, 0
+  for index in tqdm.trange(len(demos), desc='write', unit=' trajectories'):
+    data = demos.read(index)
+    for start, stop in segments(data):
+      part = {k: v[start: stop] for k, v in data.items()}
+      if stop - start == 1:
+        single.append({
+            k: v for k, v in part.items() if k not in act_keys})
+        continue
+      storage.update_episodes([EpisodeBuffer(
+          observations=_nest(part, obs_keys),
+          actions=_nest({k: part[k][:-1] for k in act_keys}, act_keys),
+          **_ends(part))])
+      count, total = count + 1, total + stop - start - 1
+  if not count:
+    raise UserError(
+        f'{demos.path}: has no episode of two steps or more, so nothing that '
+        'Minari could hold')
+  write_sidecar(demos, folder, [obs_keys, act_keys], single)
+  return count, total
+
+
+def write_sidecar(demos, folder, keys, single):
+  """Write what Minari has no place for."""
+  obs_keys, _ = keys
+  small = [k for k in demos.keys if k not in obs_keys]
+  attrs = {k: v for k, v in demos.attrs.items() if k not in OWN}
+  trajectories = (
+      {**demos.read(i, keys=small), 'attrs': demos.infos[i]}
+      for i in range(len(demos)))
+  store.write(folder / SIDECAR, trajectories, {**attrs, KEYS: keys})
+  if single:
+    store.write(folder / SINGLE, single, {})
+
+
+def has_sidecar(folder):
+  """Return whether a dataset was exported from a store."""
+  return (folder / SIDECAR).is_file()
+
+
+def rebuild(folder, episodes):
+  """Return (trajectories, attributes) of the store that was exported.
+
+  `episodes` is an iterable of Episode in their order. The trajectories are a
+  generator, which raises UserError where the dataset was changed since.
+  """
+  with store.Store(folder / SIDECAR) as side:
+    attrs = {k: v for k, v in side.attrs.items() if k not in OWN}
+    keys = _read_keys(folder, attrs.pop(KEYS, ''), side.keys)
+  return _rebuild(folder, keys, iter(episodes)), attrs
+
+
+def _rebuild(folder, keys, episodes):
+  with contextlib.ExitStack() as stack:
+    side = stack.enter_context(store.Store(folder / SIDECAR))
+    single = iter(())
+    if (folder / SINGLE).is_file():
+      alone = stack.enter_context(store.Store(folder / SINGLE))
+      single = (alone.read(i) for i in range(len(alone)))
+    for index in tqdm.trange(len(side), desc='read', unit=' trajectories'):
+      data, parts = side.read(index), []
+      for start, stop in segments(data):
+        if stop - start == 1:
+          part = next(single, {})
+        else:
+          steps = {k: v[start: stop] for k, v in data.items()}
+          part = _same(folder, next(episodes, None), steps, keys)
+        lost = [k for k in keys[0] if k not in part]
+        if lost:
+          raise _changed(folder, f'lacks {lost[0]} of trajectory {index}')
+        parts.append(part)
+      obs = {k: np.concatenate([x[k] for x in parts]) for k in keys[0]}
+      yield {**obs, **data, 'attrs': side.infos[index]}
+    if next(episodes, None) is not None:
+      raise _changed(folder, 'has more episodes than were exported')
+
+
+def _same(folder, episode, steps, keys):
+  # Someone may have edited the dataset, and then the sidecar is wrong.
+  if episode is None:
+    raise _changed(folder, 'has fewer episodes than were exported')
+  obs = _unnest(episode.observations, keys[0])
+  actions = _unnest(episode.actions, keys[1])
+  length = len(steps['is_first'])
+  if any(len(np.atleast_1d(x)) != length for x in obs.values()):
+    raise _changed(folder, f'{episode.place} has another length')
+  for key in keys[1]:
+    if not np.array_equal(actions.get(key), steps[key][:-1]):
+      raise _changed(folder, f'{episode.place} has other actions')
+  return obs
+
+
+def _changed(folder, what):
+  return UserError(
+      f'{folder}: was changed after its export: {what}. To import it like any '
+      f'other set, remove {SIDECAR} from it')
+
+
+def _read_keys(folder, text, have):
+  try:
+    obs, acts = json.loads(text)
+    if obs and acts and set(acts) <= set(have) and not set(obs) & set(have):
+      return [str(x) for x in obs], [str(x) for x in acts]
+  except (ValueError, TypeError):
+    pass
+  raise UserError(
+      f'{folder / SIDECAR}: the attribute {KEYS} does not name its keys; '
+      'export the store again')
+
+
+def segments(data):
+  """Return [(start, stop)] of the episodes in the arrays of a trajectory."""
+  starts = np.flatnonzero(data['is_first']).tolist()
+  edges = sorted({0, *starts, len(data['is_first'])})
+  return list(zip(edges[:-1], edges[1:]))
+
+
+def split_keys(demos):
+  """Return the observation keys and the action keys of a store.
+
+  Actions are `action` and `action_NAME` in all tasks. Raises UserError if
+  there are none of either, or a type that no Gymnasium space has.
+  """
+  rest = [k for k in demos.keys if k not in (*store.FLAGS, 'reward')]
+  acts = [k for k in rest if k == 'action' or k.startswith('action_')]
+  obs = [k for k in rest if k not in acts]
+  if not obs or not acts:
+    raise UserError(
+        f'{demos.path}: has the keys {", ".join(rest)}; expected observations '
+        'and at least one key action or action_NAME')
+  for key in rest:
+    if demos.spec[key][0].kind == 'b':
+      raise UserError(
+          f'{demos.path}: {key} is bool, for which Minari has no space')
+  return obs, acts
+
+
+def spaces(demos, obs_keys, act_keys):
+  """Return the Gymnasium spaces of a store's observations and actions.
+
+  Bounds of actions are those of the task, where it can be made.
+  """
+  known = _task_spaces(demos.attrs['task'])
+  obs = {k: _box(*demos.spec[k]) for k in obs_keys}
+  acts = {k: _action(demos, k, known.get(k)) for k in act_keys}
+  single = lambda x: x if len(x) > 1 else next(iter(x.values()))
+  join = lambda x: gym_spaces.Dict(x) if isinstance(x, dict) else x
+  return join(single(obs)), join(single(acts))
+
+
+def is_image(space):
+  """Return whether Minari takes a space for images, which it saves as JPEG
+  unless told not to."""
+  from minari.dataset.minari_storage import is_image_space
+  return is_image_space(space)
+
+
+def _task_spaces(task):
+  try:
+    env = planner.make_env(task, 0)
+  except UserError:
+    return {}
+  spaces = env.act_space
+  env.close()
+  return spaces
+
+
+def _box(dtype, shape):
+  if dtype.kind == 'f':
+    return gym_spaces.Box(-np.inf, np.inf, shape, dtype.type)
+  info = np.iinfo(dtype)
+  return gym_spaces.Box(info.min, info.max, shape, dtype.type)
+
+
+def _action(demos, key, space):
+  dtype, shape = demos.spec[key]
+  if dtype.kind == 'f':
+    if space is None:
+      return _box(dtype, shape)
+    return gym_spaces.Box(
+        space.low.astype(dtype), space.high.astype(dtype), shape, dtype.type)
+  if space is None:
+    high = max(
+        demos.read(i, keys=[key])[key].max() for i in range(len(demos)))
+    classes = int(high) + 1
+  else:
+    classes = int(np.max(space.classes))
+  if shape == ():
+    return gym_spaces.Discrete(classes)
+  return gym_spaces.MultiDiscrete(np.full(shape, classes))
+
+
+def _ends(part):
+  # Of one episode with T + 1 steps.
+  count = len(part['is_first']) - 1
+  last = np.arange(count) == count - 1
+  terminal = last & bool(part['is_terminal'][-1])
+  unknown = np.full(count + 1, np.nan)
+  return {
+      'rewards': part.get('reward', unknown)[1:].astype(np.float64),
+      'terminations': terminal, 'truncations': last & ~terminal}
+
+
+def _nest(arrays, keys):
+  return {k: arrays[k] for k in keys} if len(keys) > 1 else arrays[keys[0]]
+
+
+def _unnest(value, keys):
+  return value if isinstance(value, dict) else {keys[0]: value}
+
+
+def library():
+  """Return the package `minari`; raises UserError if it is not installed."""
+  try:
+    import minari
+    import minari.storage
+  except ImportError as e:
+    raise UserError(INSTALL) from e
+  return minari
+
+
+def _check_id(name):
+  library()
+  from minari.dataset.minari_dataset import parse_dataset_id
+  try:
+    parse_dataset_id(name)
+  except (ValueError, TypeError) as e:  # The latter without a version.
+    raise UserError(
+        f'--id {name}: expected an id of Minari, as in mine-v0 or '
+        'seaquest/mine-v0') from e

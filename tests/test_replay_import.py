@@ -1,0 +1,246 @@
+"""A DreamerV3 agent's replay as demonstrations: whole episodes, in order."""
+
+import elements
+import embodied
+import gymnasium
+import numpy as np
+import pytest
+from demotools import load
+from demotools import refused
+from demotools import run
+
+from dreamer_gail_plugin import envs
+from dreamer_gail_plugin import store
+from dreamer_gail_plugin.demos import replay
+
+spaces = gymnasium.spaces
+
+
+class Reach(gymnasium.Env):
+  """Episodes of three to six steps with bounded and unbounded actions."""
+
+  observation_space = spaces.Box(-9, 9, (2,), np.float32)
+  action_space = spaces.Dict({
+      'arm': spaces.Box(np.float32([-2, 0]), np.float32([2, 8])),
+      'mode': spaces.Discrete(3)})
+
+  def reset(self, seed=None, options=None):
+    super().reset(seed=seed)
+    self.left = int(self.np_random.integers(3, 7))
+    return self.look(), {}
+
+  def step(self, action):
+    self.left -= 1
+    return self.look(), float(action['arm'].sum()), self.left == 0, False, {}
+
+  def look(self):
+    return self.np_random.normal(size=2).astype(np.float32)
+
+
+gymnasium.register('ImportReach-v0', Reach)
+
+
+def record(folder, task, steps, workers=2, chunksize=7):
+  """Play at random as upstream's driver does and save upstream's replay.
+
+  Return the whole episodes of each worker, with actions in the units of the
+  environment.
+  """
+  buffer = embodied.replay.Replay(
+      length=4, capacity=1000, directory=folder, chunksize=chunksize,
+      save_wait=True)
+  rng = np.random.default_rng(0)
+  found = []
+  for worker in range(workers):
+    env = envs.make(*task.split('_', 1), seed=worker)
+    units = env.act_space
+    seen = []
+    for key, space in units.items():
+      if not space.discrete:
+        env = embodied.wrappers.NormalizeAction(env, key)
+    env.step, play = seen_by(env.step, seen), env.step
+    acts = {k: np.zeros(v.shape, v.dtype) for k, v in env.act_space.items()}
+    acts['reset'] = np.bool_(True)
+    episode = []
+    for _ in range(steps):
+      obs = play(acts)
+      last = bool(obs['is_last'])
+      acts = {
+          k: rng.integers(0, v.high, v.shape).astype(v.dtype) if v.discrete
+          else rng.uniform(-1, 1, v.shape).astype(v.dtype)
+          for k, v in env.act_space.items()}
+      acts['reset'] = np.bool_(last)
+      masked = {k: v * (1 - last) for k, v in acts.items()}
+      buffer.add({
+          **{k: np.asarray(v) for k, v in obs.items()},
+          **{k: np.asarray(v, acts[k].dtype) for k, v in masked.items()},
+          'dyn/deter': np.zeros(3, np.float32)}, worker)
+      own = {
+          k: acts[k] if units[k].discrete else replay.restore(
+              acts[k], units[k]) for k in units}
+      episode.append({**obs, **own})
+      if last:
+        found.append(episode)
+        episode = []
+  buffer.save()
+  return found
+
+
+def seen_by(step, seen):
+  def wrapped(action):
+    seen.append(action)
+    return step(action)
+  return wrapped
+
+
+@pytest.fixture
+def out(tmp_path):
+  return tmp_path / 'demos.h5'
+
+
+@pytest.fixture
+def logdir(tmp_path):
+  path = tmp_path / 'logdir'
+  (path / 'replay').mkdir(parents=True)
+  return path
+
+
+def config(logdir, **values):
+  elements.Config(values).save(elements.Path(str(logdir / 'config.yaml')))
+
+
+class TestImport:
+
+  def check(self, data, episode, acts):
+    assert len(data['is_first']) == len(episode)
+    for t, step in enumerate(episode):
+      for key in data:
+        value = step[key]
+        if key in acts and t == len(episode) - 1:
+          value = np.zeros_like(value)
+        np.testing.assert_array_equal(data[key][t], value, f'{key} {t}')
+
+  def test_whole_episodes_across_chunks(self, logdir, out):
+    found = record(logdir / 'replay', 'gym_ImportReach-v0', 60)
+    config(logdir, task='gym_ImportReach-v0', env={'gym': {'size': [32, 32]}})
+    assert run('replay', '--source', logdir, '--out', out) == 0
+    demos = load(out)
+    assert len(demos) == len(found) > 15
+    match = {x[0]['vector'].tobytes(): x for x in found}
+    acts = ('action_arm', 'action_mode')
+    for data in demos:
+      self.check(data, match[data['vector'][0].tobytes()], acts)
+    assert max(x['action_arm'].max() for x in demos) > 6
+    env = envs.make('gym', 'ImportReach-v0')
+    with store.Store(out) as demo:
+      store.validate(demo, env.obs_space, env.act_space, demo.attrs['task'])
+      assert demo.attrs['preprocessing'] == '{"size": [32, 32]}'
+      assert set(demo.keys) == {
+          *acts, 'vector', 'reward', *store.FLAGS}
+
+  def test_best_and_latest(self, logdir, out):
+    record(logdir / 'replay', 'gym_ImportReach-v0', 60, workers=1)
+    flags = ['--source', logdir / 'replay', '--out', out, '--overwrite']
+    run('replay', *flags, '--task', 'gym_ImportReach-v0')
+    everything = load(out)
+    scores = [x['reward'].sum() for x in everything]
+    run('replay', *flags, '--task', 'gym_ImportReach-v0', '--best', 3)
+    assert sorted(x['reward'].sum() for x in load(out)) == sorted(scores)[-3:]
+    run('replay', *flags, '--task', 'gym_ImportReach-v0', '--latest', 3)
+    for data, wanted in zip(load(out), everything[-3:], strict=True):
+      np.testing.assert_array_equal(data['vector'], wanted['vector'])
+
+  def test_lost_chunk_costs_its_episodes_alone(self, logdir, out, capsys):
+    found = record(logdir / 'replay', 'gym_ImportReach-v0', 60, workers=1)
+    config(logdir, task='gym_ImportReach-v0')
+    sorted((logdir / 'replay').iterdir())[3].unlink()
+    assert run('replay', '--source', logdir, '--out', out) == 0
+    demos = load(out)
+    assert len(found) - 4 <= len(demos) < len(found)
+    match = {x[0]['vector'].tobytes(): x for x in found}
+    for data in demos:
+      self.check(
+          data, match[data['vector'][0].tobytes()],
+          ('action_arm', 'action_mode'))
+    assert 'cut ones were left out' in capsys.readouterr().out
+
+  def test_images(self, logdir, out):
+    found = record(logdir / 'replay', 'minatar_breakout', 120)
+    config(logdir, task='minatar_breakout', env={'minatar': {'sticky': 0.1}})
+    run('replay', '--source', logdir, '--out', out)
+    demos = load(out)
+    assert len(demos) == len(found) > 2
+    match = {x[5]['image'].tobytes() for x in found if len(x) > 5}
+    assert sum(
+        x['image'][5].tobytes() in match for x in demos
+        if len(x['image']) > 5) > 2
+
+
+class TestRestore:
+
+  def test_is_the_wrapper_of_upstream(self):
+    env = envs.make('gym', 'ImportReach-v0', seed=0)
+    taken = []
+    env.step = lambda action: taken.append(action)
+    wrapped = embodied.wrappers.NormalizeAction(env, 'action_arm')
+    for value in ([-1, -1], [1, 1], [0.5, -0.25]):
+      value = np.float32(value)
+      wrapped.step({'action_arm': value})
+      np.testing.assert_allclose(
+          replay.restore(value, env.act_space['action_arm']),
+          taken[-1]['action_arm'])
+
+  def test_beyond_the_bounds(self):
+    space = elements.Space(np.float32, (2,), [-2, -np.inf], [2, np.inf])
+    value = replay.restore(np.float32([[3, 3], [-9, -9]]), space)
+    assert value.tolist() == [[2, 3], [-2, -9]]
+
+
+class TestRefuses:
+
+  def check(self, capsys, logdir, *parts, flags=()):
+    refused(capsys, logdir.parent, 'replay', '--source', logdir, '--out',
+            logdir.parent / 'x.h5', *flags, parts=parts)
+
+  def test_sources(self, logdir, capsys):
+    self.check(capsys, logdir, 'no config.yaml that names the task')
+    task = ['--task', 'minatar_breakout']
+    self.check(capsys, logdir, 'no chunks of a replay', flags=task)
+    (logdir / 'config.yaml').write_text('a: [')
+    self.check(capsys, logdir, logdir / 'config.yaml', 'cannot be read')
+    (logdir / 'config.yaml').write_text('[1]')
+    self.check(capsys, logdir, 'expected the settings of a run')
+    (logdir / 'config.yaml').write_text('task: minatar_breakout')
+    self.check(capsys, logdir, 'no chunks')
+    (logdir / 'replay' / 'a.npz').write_bytes(b'')
+    self.check(capsys, logdir, 'expected the name of a chunk')
+
+  def test_other_task(self, logdir, capsys):
+    record(logdir / 'replay', 'gym_ImportReach-v0', 30)
+    self.check(capsys, logdir, 'image is missing', flags=[
+        '--task', 'minatar_breakout'])
+
+  def test_no_whole_episode(self, logdir, capsys):
+    record(logdir / 'replay', 'gym_ImportReach-v0', 3)
+    self.check(capsys, logdir, 'no episode that is there from its start',
+               flags=['--task', 'gym_ImportReach-v0'])
+
+  def test_chunks(self, logdir, capsys):
+    record(logdir / 'replay', 'gym_ImportReach-v0', 30, workers=1)
+    config(logdir, task='gym_ImportReach-v0')
+    paths = sorted((logdir / 'replay').iterdir())
+    time, uuid, succ, _ = paths[1].stem.split('-')
+    longer = paths[1].with_name(f'{time}-{uuid}-{succ}-9.npz')
+    paths[1].rename(longer)
+    self.check(capsys, logdir, longer, 'expected 9 steps as in its name')
+    ring = paths[1].with_name(f'{time}-{uuid}-{uuid}-7.npz')
+    longer.rename(ring)
+    paths[0].unlink()
+    self.check(capsys, logdir, ring, 'follows itself')
+    ring.write_bytes(ring.read_bytes()[:500])
+    for path in (logdir / 'replay').iterdir():
+      if path != ring:
+        path.unlink()
+    whole = ring.with_name(f'{time}-{uuid}-0-7.npz')
+    ring.rename(whole)
+    self.check(capsys, logdir, whole, 'copy it again')
