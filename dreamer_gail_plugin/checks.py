@@ -25,6 +25,9 @@ CHOICES = {
     'agent.gail.expert_latent': ('posterior', 'prior'),
     'agent.gail.disc.norm': ('none', 'rms', 'layer'),
 }
+# Fusions into calls of a kernel library make small models slower: see
+# docs/speed.md. Older versions of JAX do not know the flag and would abort.
+NO_FUSION = '--xla_cpu_experimental_ynn_fusion_type='
 EYES = {
     'size', 'gray', 'pooling', 'aggregate', 'resize', 'repeat', 'actions',
     'average'}
@@ -113,6 +116,9 @@ def prepare_jax(config):
   """
   if config.jax.platform == 'cpu':
     jax.config.update('jax_threefry_partitionable', False)
+    flags = os.environ.get('XLA_FLAGS', '')
+    if jax.__version_info__ >= (0, 9) and NO_FUSION not in flags:
+      os.environ['XLA_FLAGS'] = f'{flags} {NO_FUSION}'.strip()
   if config.jax.compilation_cache and not jax.config.jax_compilation_cache_dir:
     cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
     path = pathlib.Path(cache).expanduser() / 'dreamer_gail_plugin' / 'jax'

@@ -19,6 +19,7 @@ ORDER = (
     'embodied_envs',
     'child_processes',
     'jax_jit_keywords',
+    'xla_flags',
     'parallel_driver',
     'log_aggregation',
     'timer_summary',

@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import os
 
 import embodied
+import jax
 import numpy as np
 import pytest
 
@@ -96,6 +98,43 @@ class TestPlatform:
   def test_no_gpu_no_query_of_it(self):
     result = checks.platform(config('--jax.platform', 'cpu'))
     assert not result.run.usage.nvsmi
+
+
+class TestPrepareJax:
+
+  @pytest.fixture(autouse=True)
+  def fresh(self, monkeypatch, tmp_path):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    monkeypatch.setenv('XLA_FLAGS', '--mine')
+    names = (
+        'jax_compilation_cache_dir', 'jax_threefry_partitionable',
+        'jax_persistent_cache_min_compile_time_secs')
+    olds = {name: getattr(jax.config, name) for name in names}
+    jax.config.update('jax_compilation_cache_dir', None)
+    yield
+    for name, old in olds.items():
+      jax.config.update(name, old)
+
+  def test_programs_are_kept_for_the_next_start(self, tmp_path):
+    checks.prepare_jax(config())
+    assert jax.config.jax_compilation_cache_dir == str(
+        tmp_path / 'dreamer_gail_plugin' / 'jax')
+
+  def test_not_if_turned_off(self):
+    checks.prepare_jax(config('--jax.compilation_cache', 'False'))
+    assert jax.config.jax_compilation_cache_dir is None
+
+  def test_not_elsewhere_than_the_user_wants(self):
+    jax.config.update('jax_compilation_cache_dir', '/elsewhere')
+    checks.prepare_jax(config())
+    assert jax.config.jax_compilation_cache_dir == '/elsewhere'
+
+  @pytest.mark.skipif(
+      jax.__version_info__ < (0, 9), reason='this jax lacks the flag')
+  def test_flags_of_the_user_stay(self):
+    for _ in range(2):
+      checks.prepare_jax(config('--jax.platform', 'cpu'))
+      assert os.environ['XLA_FLAGS'].split() == ['--mine', checks.NO_FUSION]
 
 
 class TestMemory:

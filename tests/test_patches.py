@@ -1,4 +1,5 @@
 import inspect
+import os
 
 import elements
 import embodied
@@ -11,6 +12,7 @@ from dreamer_gail_plugin.patches import jax_jit_keywords
 from dreamer_gail_plugin.patches import log_aggregation
 from dreamer_gail_plugin.patches import mixer_stream
 from dreamer_gail_plugin.patches import proxies
+from dreamer_gail_plugin.patches import xla_flags
 
 needs_jit = pytest.mark.skipif(
     not jax_jit_keywords.keyword_only(),
@@ -25,6 +27,27 @@ class TestProxy:
     assert proxy.sin is jnp.sin and proxy.__name__ == 'jax.numpy'
     with pytest.raises(AttributeError):
       proxy.nothing  # noqa: B018
+
+
+class TestXlaFlags:
+
+  def test_upstream_loses_flags(self, monkeypatch):
+    monkeypatch.setenv('XLA_FLAGS', '--mine')
+    self.call(xla_flags.module().setup.__wrapped__)
+    assert '--mine' not in os.environ['XLA_FLAGS'].split()
+
+  def test_flags_are_kept_once_and_win(self, monkeypatch):
+    monkeypatch.setenv('XLA_FLAGS', '--mine')
+    for _ in range(2):
+      self.call(xla_flags.module().setup)
+      flags = os.environ['XLA_FLAGS'].split()
+      assert flags.count('--mine') == 1
+      assert len(flags) == len(set(flags)) > 1
+    assert flags.index('--mine') == len(flags) - 1
+
+  def call(self, fn):
+    with jax.transfer_guard('allow'):
+      fn(platform='cpu', compute_dtype='float32')
 
 
 @needs_jit

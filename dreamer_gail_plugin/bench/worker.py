@@ -192,7 +192,7 @@ class Bench:
 
 
 def random_batch(spaces, shape):
-  """Return random values of spaces, arrays (*shape, ...)."""
+  """Return random values of spaces, arrays (*shape, ...); flags are False."""
   rng = np.random.default_rng(0)
   data = {}
   for key, space in spaces.items():
@@ -203,8 +203,6 @@ def random_batch(spaces, shape):
       data[key] = rng.integers(0, space.high, size).astype(space.dtype)
     else:
       data[key] = rng.normal(size=size).astype(space.dtype)
-    if key.endswith('is_first'):
-      data[key][:, 0] = True
   if 'consec' in data:
     data['consec'][:] = 0
   return data

@@ -1,0 +1,124 @@
+"""The benchmark command: its figures, its JSON and how it splits a step."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from dreamer_gail_plugin.bench import __main__ as bench
+from dreamer_gail_plugin.bench import profiler
+from dreamer_gail_plugin.bench import step
+from dreamer_gail_plugin.bench import stream
+from dreamer_gail_plugin.bench import worker
+
+DEBUG = ['--configs', 'minatar', 'gail', 'debug', '--logdir', '/nowhere']
+
+TEXT = """
+  %dot.1 = f32[2] dot(), metadata={op_name="jit(fn)/opt/jvp(dyn)/dyn/scan/x"}
+  %dot.2 = f32[2] dot(), metadata={op_name="jit(fn)/opt/jvp()/expert/dyn/x"}
+  %dot.3 = f32[2] dot(), metadata={op_name="jit(fn)/opt/imagine/pol/linear0/x"}
+  ROOT %add.4 = f32[2] add(), metadata={op_name="jit(fn)/opt/add" source="x"}
+  %add.5 = f32[2] add(), metadata={op_name="jit(fn)/opt/discopt/disc/add"}
+"""
+
+
+class TestProfile:
+
+  def test_time_goes_to_the_scope_of_the_instruction(self):
+    events = {
+        'dot.1': 1000, 'dot.2': 2000, 'dot.3': 3000, 'add.4': 4000,
+        'add.5': 5000, 'not an instruction': 7000}
+    parts = profiler.parts(events, TEXT, steps=2)
+    assert parts == {
+        'D: update': 2.5, 'losses and optimizer': 2.0, 'imagination': 1.5,
+        'expert pass: encoder and RSSM': 1.0, 'RSSM': 0.5}
+
+  def test_loops_do_not_count_beside_their_bodies(self, tmp_path):
+    trace = {'traceEvents': [
+        {'ph': 'X', 'name': name, 'dur': 5}
+        for name in ('while.3', 'dot.1', 'dot.1', 'call')]}
+    path = tmp_path / 'a' / 'perfetto_trace.json.gz'
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(json.dumps(trace).encode()))
+    assert profiler.events(tmp_path) == {'dot.1': 10}
+
+
+class Stub:
+
+  def __init__(self, log, seconds):
+    self.log = log
+    self.seconds = seconds
+
+  def ask(self, name):
+    self.log.append((self.seconds, name))
+    return self.seconds
+
+
+class TestTimes:
+
+  def test_tasks_take_turns_after_the_warm_up(self):
+    log = []
+    times = worker.alternate(
+        {'a': (Stub(log, 1), 'train'), 'b': (Stub(log, 2), 'policy')},
+        repeats=2, warmup=1)
+    one, two = (1, 'train'), (2, 'policy')
+    assert log == [one, two, one, two, one, two]
+    assert times['a'].tolist() == [1, 1]
+    assert times['b'].tolist() == [2, 2]
+
+  def test_spread_is_in_milliseconds(self):
+    assert worker.spread(np.array([0.001, 0.002, 0.009])) == {
+        'median': 2.0, 'min': 1.0, 'max': 9.0}
+
+  def test_ratio_compares_neighbours(self):
+    # Both sides are twice as slow in the middle round.
+    times = {
+        'gail': np.array([1.2, 2.4, 1.2]), 'env': np.array([1.0, 2.0, 1.0])}
+    assert step.ratio(times) == pytest.approx(1.2)
+
+
+class TestCommand:
+
+  def test_step(self, tmp_path, capsys):
+    path = tmp_path / 'step.json'
+    flags = [*DEBUG, '--jax.compute_dtype', 'float32']
+    assert not bench.main(
+        ['step', '--repeats', '1', '--out', str(path), *flags])
+    data = json.loads(path.read_text())
+    assert capsys.readouterr().out.splitlines()[-1] == data['figure']
+    assert data['figure'].startswith('step ratio gail/env: ')
+    assert data['ratio'] > 0.5 and data['floor'] > 1
+    names = set(profiler.PARTS.values())
+    gail, env = data['parts']['gail'], data['parts']['env']
+    assert names - set(gail) == {'reward head'}
+    assert names - set(env) == {
+        'expert pass: encoder and RSSM', 'D: update', 'D: reward'}
+
+  def test_stream(self, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(stream, 'COUNTS', (3,))
+    monkeypatch.setattr(stream, 'STEPS', 60)
+    path = tmp_path / 'stream.json'
+    assert not bench.main(
+        ['stream', '--repeats', '2', '--out', str(path), *DEBUG])
+    rows = json.loads(path.read_text())['rows']
+    assert [x['memory'] for x in rows] == ['ram', 'disk']
+    assert all(x['steps'] == 60 for x in rows)
+    assert all(x['frames_per_second'] > 100 for x in rows)
+    assert 'stream frames/s' in capsys.readouterr().out.splitlines()[-1]
+
+  def test_env(self, tmp_path):
+    path = tmp_path / 'env.json'
+    assert not bench.main([
+        'env', '--repeats', '1', '--out', str(path), *DEBUG,
+        '--run.envs', '2'])
+    data = json.loads(path.read_text())
+    assert data['one process']['steps_per_second'] > 100
+    assert data['parallel']['steps_per_second'] > 10
+
+  def test_an_existing_file_is_kept(self, tmp_path, capsys):
+    path = tmp_path / 'env.json'
+    path.write_text('old')
+    assert bench.main(['env', '--out', str(path), *DEBUG]) == 2
+    assert path.read_text() == 'old'
+    assert 'exists already' in capsys.readouterr().err
