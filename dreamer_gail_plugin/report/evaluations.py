@@ -1,0 +1,68 @@
+"""What `dreamer_gail_plugin.evaluate` leaves beside a run, read with care."""
+
+import json
+
+import numpy as np
+
+FORMAT = 1
+POLICIES = ('sampled', 'greedy')
+TYPES = dict(
+    task=str, seed=int, step=(int, float), policy=str, episodes=list,
+    summary=dict)
+PNG = b'\x89PNG\r\n\x1a\n'
+LARGEST = 4_000_000  # Bytes of a picture; more makes a page slow to open.
+
+
+def load(logdir, problems):
+  """Return the evaluations of a run, the latest step last.
+
+  Each is the dict of its file with arrays (N,) `scores`, `lengths`, `chunks`
+  and `limits` of its N episodes. What is wrong with a file goes to
+  `problems` as a sentence, and the file is left out.
+  """
+  found = []
+  for path in sorted((logdir / 'eval').glob('*.json')):
+    try:
+      found.append(_parse(json.loads(path.read_bytes())))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+      problems.append(
+          f'eval/{path.name}: not an evaluation that this version reads, left '
+          f'out ({type(error).__name__}: {str(error)[:80]})')
+  return sorted(found, key=lambda x: x['step'])
+
+
+def latest(evals, policy):
+  """Return the evaluation of a policy at the latest step, or None."""
+  found = [x for x in evals if x['policy'] == policy]
+  return found[-1] if found else None
+
+
+def strips(logdir, step):
+  """Return the film strips of an evaluation's step: [(name, PNG bytes)].
+
+  Without any at that step, those of the whole folder.
+  """
+  found = []
+  for path in sorted((logdir / 'eval').glob('**/*.png')):
+    data = path.read_bytes() if path.stat().st_size < LARGEST else b''
+    if data.startswith(PNG):
+      found.append((path.stem, data))
+  return [x for x in found if x[0].startswith(f'{step:.0f}_')] or found
+
+
+def _parse(data):
+  if data['format'] != FORMAT:
+    raise ValueError(f'format is {data["format"]}, expected {FORMAT}')
+  for key, kind in TYPES.items():
+    if not isinstance(data[key], kind):
+      raise TypeError(f'{key} has type {type(data[key]).__name__}')
+  if data['policy'] not in POLICIES or not data['episodes']:
+    raise ValueError('no such policy, or no episodes')
+  column = lambda key, dtype: np.array(
+      [x[key] for x in data['episodes']], dtype)
+  arrays = dict(
+      scores=column('score', np.float64), lengths=column('length', np.float64),
+      chunks=column('chunk', np.int64), limits=column('limit', bool))
+  if not np.isfinite(arrays['scores']).all():
+    raise ValueError('scores that are not finite')
+  return {**data, **arrays}

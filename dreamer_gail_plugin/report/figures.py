@@ -1,0 +1,211 @@
+"""The figures: each function draws one panel and returns its axes."""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import patheffects
+
+from . import style
+from .style import number
+
+APART = 30  # Ratio of means from which bars are on a logarithmic axis.
+FAR = 2  # A mark this many times above all curves is named, not drawn.
+
+
+def bars(title, rows, methods, expert=None):
+  """Draw the scores of a task's methods: figure 2 of the paper.
+
+  A bar is the mean over runs, its whisker the standard deviation over them,
+  a dot one run. Methods that learn from the environment's reward are shaded.
+  `expert` is the mean score of the demonstrations, drawn as a line.
+  """
+  paint = style.colours(methods)
+  height = 1.25 + 0.42 * len(rows)
+  with style.panel(title, height) as ax:
+    log = _scale(ax, [x.mean for x in rows])
+    for y, row in enumerate(rows):
+      _bar(ax, y, row, paint[row.method])
+    _limits(ax, rows, expert, log)
+    if expert is not None and np.isfinite(expert):
+      _mark(ax, expert, f'expert {number(expert)}')
+    ax.set_yticks(range(len(rows)), [_wrap(x.method) for x in rows])
+    ax.tick_params(axis='y', labelcolor=style.INK)
+    ax.set_ylim(len(rows) - 0.45, -0.7)
+    ax.grid(axis='y', visible=False)
+    ax.spines['left'].set_visible(False)
+    if not log:
+      ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+      ax.xaxis.set_major_formatter(style.short)
+    ax.set_xlabel('score, logarithmic axis' if log else 'score')
+    return ax
+
+
+def _bar(ax, y, row, colour):
+  look = dict(color=colour) if not row.uses_reward else dict(
+      facecolor='#f1f2f4', edgecolor=colour, hatch='////')
+  ax.barh(y, row.mean, height=0.58, linewidth=0.9, zorder=2, **look)
+  if row.sd is not None:
+    ax.errorbar(
+        row.mean, y, xerr=row.sd, color=style.INK, linewidth=1.1, capsize=2.5,
+        zorder=4)
+  shift = np.linspace(-0.14, 0.14, len(row.values)) * (len(row.values) > 1)
+  ax.scatter(
+      row.values, y + shift, s=13, facecolor='white', edgecolor=style.INK,
+      linewidth=0.8, zorder=5)
+  text = number(row.mean) + (f' ± {number(row.sd)}' if row.sd else '')
+  right = max(row.mean + (row.sd or 0), row.values.max(), 0)
+  star = '*' if 'training' in row.sources else ''
+  ax.annotate(
+      text + star, (right, y), (6, 0), textcoords='offset points',
+      va='center', fontsize=8.5, zorder=6,
+      path_effects=[_halo()])
+
+
+def _halo():
+  return patheffects.withStroke(linewidth=2.5, foreground='white')
+
+
+def _scale(ax, means):
+  low, high = min(means), max(means)
+  if low > 0 and high / low >= APART:
+    ax.set_xscale('log')
+    ax.xaxis.set_major_formatter(style.short)
+    ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    return True
+  return False
+
+
+def _limits(ax, rows, expert, log):
+  ends = [x.mean + (x.sd or 0) for x in rows] + [x.values.max() for x in rows]
+  lows = [x.values.min() for x in rows] + [x.mean - (x.sd or 0) for x in rows]
+  if expert is not None and np.isfinite(expert):
+    ends.append(expert)
+    lows.append(expert)
+  low, high = min(lows), max(ends)
+  if log:
+    means = [x.mean for x in rows]
+    ax.set_xlim(min(means) / 2.5, high * (high / min(means)) ** 0.35)
+    return
+  low, high = min(0, low), max(0, high)
+  room = 0.3 * (high - low or 1)  # For the numbers beside the bars.
+  widest = max(max(x.mean + (x.sd or 0), x.values.max()) for x in rows)
+  ax.set_xlim(
+      low - (0.06 * room / 0.3 if low else 0), max(high * 1.04, widest + room))
+
+
+def _mark(ax, value, text):
+  ax.axvline(value, color=style.EXPERT, linestyle=(0, (4, 2)), linewidth=1.2)
+  near = value > np.mean(ax.get_xlim())
+  ax.annotate(
+      text, (value, 1), (-4 if near else 4, -1), va='top', fontsize=8.5,
+      xycoords=('data', 'axes fraction'), textcoords='offset points',
+      ha='right' if near else 'left', path_effects=[_halo()])
+
+
+def _wrap(name, width=15):
+  lines = ['']
+  for word in name.split():
+    if lines[-1] and len(lines[-1]) + len(word) >= width:
+      lines.append('')
+    lines[-1] = f'{lines[-1]} {word}'.strip()
+  return '\n'.join(lines)
+
+
+def curves(title, lines, methods, xlabel, ylabel='score', marks=()):
+  """Draw curves over seeds: {(method, style): Curve}.
+
+  The band is from the lowest to the highest run. Where not all runs of a
+  method have come so far the line is dotted. Styles are 'solid' and 'dashed';
+  only solid lines are named. `marks` are (value, text) of horizontal lines.
+  """
+  paint, shapes = style.colours(methods), style.markers(methods)
+  with style.panel(title) as ax:
+    ends = []
+    for (method, dashes), curve in lines.items():
+      _curve(ax, curve, paint[method], shapes[method], dashes)
+      if dashes == 'solid':
+        ends.append((curve.mean[-1], method, paint[method]))
+    top = max(x.high.max() for x in lines.values())
+    for value, text in marks:
+      if value > FAR * top > 0:
+        ax.annotate(
+            f'{text} \u2191', (0.01, 0.99), xycoords='axes fraction',
+            va='top', fontsize=8.5, path_effects=[_halo()], zorder=6)
+        continue
+      ax.axhline(
+          value, color=style.EXPERT, linestyle=(0, (4, 2)), linewidth=1.1)
+      ends.append((value, text, style.EXPERT))
+    ax.set_xlim(left=0)
+    ax.margins(x=0)
+    ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+    ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+    ax.xaxis.set_major_formatter(style.short)
+    ax.yaxis.set_major_formatter(style.short)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    _names(ax, ends)
+    return ax
+
+
+def _curve(ax, curve, colour, marker, dashes):
+  full = curve.count == curve.runs
+  part = ~full | np.append(~full[1:], False) | np.append(False, ~full[:-1])
+  hide = lambda keep: np.where(keep, curve.mean, np.nan)
+  ax.plot(
+      curve.x, hide(full), color=colour, linestyle=dashes, zorder=4,
+      marker=marker, markersize=4, markerfacecolor='white',
+      markevery=(2, max(1, len(curve.x) // 4)))
+  if part.any():
+    ax.plot(curve.x, hide(part), color=colour, linestyle=':', zorder=4)
+  if curve.runs > 1:
+    ax.fill_between(
+        curve.x, curve.low, curve.high, color=colour, alpha=0.18,
+        linewidth=0, zorder=2)
+
+
+def _names(ax, ends):
+  # At the ends of the lines, as a legend makes people look to and fro.
+  low, high = ax.get_ylim()
+  gap = 0.062 * (high - low)
+  texts = [_wrap(x[1], 14) for x in ends]
+  lines = [x.count('\n') + 1 for x in texts]
+  places = style.spread([x[0] for x in ends], gap * max(lines, default=1))
+  for (value, _, colour), text, place in zip(ends, texts, places):
+    ax.annotate(
+        text, (1, value), (1.035, place), annotation_clip=False,
+        xycoords=('axes fraction', 'data'),
+        textcoords=('axes fraction', 'data'), color=colour, fontsize=8.5,
+        va='center', linespacing=0.95, arrowprops=dict(
+            arrowstyle='-', color=colour, linewidth=0.7, shrinkA=1,
+            shrinkB=0, relpos=(0, 0.5)))
+  ax.set_ylim(low, high)
+
+
+def shares(title, names, series, methods, xlabel, expert=None):
+  """Draw shares in percent as a row of points for each name.
+
+  `series` maps a method to shares (N,) in [0, 1], `expert` has those of the
+  demonstrations.
+  """
+  paint, shapes = style.colours(methods), style.markers(methods)
+  height = 1.45 + 0.2 * len(names) + 0.16 * len(series)
+  with style.panel(title, height) as ax:
+    rows = np.arange(len(names))
+    for method, values in series.items():
+      ax.plot(
+          100 * values, rows, linestyle='none', marker=shapes[method],
+          markersize=6.5, markerfacecolor='none', markeredgewidth=1.6,
+          color=paint[method], label=method, zorder=4)
+    if expert is not None:
+      ax.plot(
+          100 * expert, rows, linestyle='none', marker='|', markersize=13,
+          markeredgewidth=2.4, color=style.EXPERT, label='Expert', zorder=3)
+    ax.set_yticks(rows, names)
+    ax.tick_params(axis='y', labelcolor=style.INK)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_xlim(-3, 103)
+    ax.set_xlabel(xlabel)
+    ax.spines['left'].set_visible(False)
+    ax.figure.legend(
+        loc='outside lower left', fontsize=8.5, frameon=False, ncols=2,
+        handletextpad=0.3, columnspacing=1.2)
+    return ax

@@ -1,0 +1,265 @@
+"""The page: which figures it has, what is said below them, and the HTML."""
+
+import collections
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import tempfile
+import warnings
+
+import jinja2
+import numpy as np
+import tqdm
+
+from . import command
+from . import figures
+from . import film
+from . import methods as methodlib
+from . import runs as runlib
+from . import scorefiles
+from . import style
+from . import summary
+from . import tables
+
+MARK = '<meta name="generator" content="dreamer_gail_plugin.report">'
+SHAPES = dict(zip(style.MARKERS, '●■◆▲▼✚✖⬢'))
+PACKAGES = (
+    'dreamer_gail_plugin', 'dreamer', 'jax', 'numpy', 'ninjax', 'elements',
+    'matplotlib')
+
+Figure = collections.namedtuple('Figure', 'src alt')
+
+
+def build(runs, out):
+  """Write the report of the Runs into the folder; return the page's path.
+
+  Besides index.html there are results.json with its numbers, `figures` as
+  PDF and `scores` in upstream's format. All of it is made beside the folder
+  first, so a report that fails leaves the folder as it was.
+  """
+  report = Report([x for x in runs if x.usable])
+  with tempfile.TemporaryDirectory(
+      dir=out.parent, prefix=f'.{out.name}.') as folder:
+    folder = pathlib.Path(folder)
+    (folder / 'figures').mkdir()
+    (folder / 'results.json').write_text(json.dumps(
+        tables.plain(runs, report.rows, report.experts), indent=1) + '\n')
+    (folder / 'index.html').write_text(
+        _render(_context(runs, report, folder)), encoding='utf-8')
+    for path in sorted(x for x in folder.rglob('*') if x.is_file()):
+      target = out / path.relative_to(folder)
+      target.parent.mkdir(parents=True, exist_ok=True)
+      os.replace(path, target)
+  return out / 'index.html'
+
+
+def _context(runs, report, folder):
+  made = datetime.datetime.now()
+  return {
+      'mark': MARK, 'made': made.strftime('%d %B %Y, %H:%M'),
+      'runs': tables.runs(runs), 'states': _states(runs),
+      'methods': report.legend(), 'tasks': report.tasks,
+      'rows': tables.results(report.rows),
+      'headlines': tables.headlines(report.rows, report.experts),
+      'notes': report.notes, 'figures': _draw(report, folder / 'figures'),
+      'films': {
+          x: film.strips(report.of(x), report.experts.get(x))
+          for x in report.tasks},
+      'commands': _commands(report.runs),
+      'scorefiles': scorefiles.save(report.runs, folder / 'scores'),
+      'versions': _versions(), 'window': summary.WINDOW}
+
+
+class Report:
+  """The usable runs in order, with all that is computed from them once.
+
+  `experts` maps a task to the Play of its demonstrations where they could be
+  read, `notes` say where not.
+  """
+
+  def __init__(self, runs):
+    self.runs = runs
+    self.methods = methodlib.assign(runs)
+    self.tasks = summary.tasks(runs)
+    self.notes = []
+    self.experts = film.experts(runs, self.notes)
+    self.rows = summary.table(
+        runs, self.methods, {k: v.score for k, v in self.experts.items()})
+    self.shown = film.shown(runs, self.experts)
+
+  def legend(self):
+    """Return what tells the methods apart, for the page."""
+    paint, shapes = style.colours(self.methods), style.markers(self.methods)
+    return [
+        dict(
+            name=x.name, colour=paint[x.name], shape=SHAPES[shapes[x.name]],
+            uses_reward=x.uses_reward, variant=x.variant)
+        for x in self.methods.values()]
+
+  def learners(self, task):
+    """Return the runs of a task that learn something."""
+    return [
+        x for x in self.runs
+        if x.task == task and x.method != methodlib.RANDOM]
+
+  def score(self, task):
+    """Return the expert's mean score on a task, or None."""
+    value = self.experts[task].score if task in self.experts else np.nan
+    return value if np.isfinite(value) else None
+
+  def of(self, task):
+    """Return {method: value} of what is shown of a task's methods."""
+    return {
+        method: self.shown[task, method] for method in self.methods
+        if (task, method) in self.shown}
+
+  def jobs(self):
+    """Yield (section, name, alternative text, function to draw it)."""
+    for task in self.tasks:
+      rows = [x for x in self.rows if x.task == task]
+      if rows:
+        yield 'bars', task, f'Scores on {task}', lambda: figures.bars(
+            task, rows, self.methods, self.score(task))
+      yield from self._curves(task)
+      yield from self._diagnostics(task)
+      yield from self._shares(task)
+
+  def _curves(self, task):
+    marks = [
+        (x.mean, 'random') for x in self.rows
+        if (x.task, x.method) == (task, methodlib.RANDOM)]
+    if self.score(task) is not None:
+      marks.append((
+          self.score(task), f'expert {style.number(self.score(task))}'))
+    runs = [x for x in self.learners(task) if len(x.steps)]
+    frames = any(runlib.repeat(x.flat) > 1 for x in runs)
+    unit = 'environment frames' if frames else 'environment steps'
+    episodes = lambda x: (x.steps, x.scores)
+    yield from self._panel(
+        'curves', task, task, {'solid': episodes}, runs, unit, 'score', marks)
+    timed = [x for x in runs if x.hours(x.steps) is not None]
+    yield from self._panel(
+        'hours', task, task,
+        {'solid': lambda x: (x.hours(x.steps), x.scores)}, timed,
+        'hours of training', 'score', marks)
+
+  def _diagnostics(self, task):
+    for name, title, keys, ylabel, marks in DIAGNOSTICS:
+      series = {
+          dashes: (lambda x, key=key: _metric(x, key))
+          for dashes, key in keys.items()}
+      runs = [
+          x for x in self.learners(task) if len(_metric(x, keys['solid'])[0])]
+      yield from self._panel(
+          'diagnostics', f'{task} {name}', title, series, runs,
+          'environment steps', ylabel, marks, task)
+
+  def _panel(
+      self, section, name, title, series, runs, xlabel, ylabel, marks,
+      task=None):
+    groups = {}
+    for run in runs:
+      groups.setdefault(run.method, []).append(run)
+    lines = {}
+    for dashes, get in series.items():
+      limit = max([x for y in runs for x in get(y)[0][-1:]], default=0)
+      for method in [x for x in self.methods if x in groups]:
+        curve = summary.curve([get(x) for x in groups[method]], limit)
+        if curve:
+          lines[method, dashes] = curve
+    if lines:
+      alt = f'{title}: {ylabel} by {xlabel}'
+      yield section, name, alt, lambda: figures.curves(
+          title, lines, self.methods, xlabel, ylabel, marks)
+
+  def _shares(self, task):
+    plays = film.actions(self.of(task), self.experts.get(task))
+    if plays:
+      names, series, expert = plays
+      yield 'actions', task, f'Actions on {task}', lambda: figures.shares(
+          task, names, series, self.methods, 'share of steps in %', expert)
+    found = tables.achievements(self.runs, task)
+    if found:
+      names, series = found
+      yield 'achievements', task, f'Achievements on {task}', (
+          lambda: figures.shares(
+              task, names, series, self.methods,
+              'games in which it is unlocked, in %'))
+
+
+DIAGNOSTICS = (
+    ('accuracy', 'Accuracy of D', {
+        'solid': 'train/disc/acc_expert', 'dashed': 'train/disc/acc_imag'},
+     'share told right', [(0.5, 'chance')]),
+    ('cross-entropy', 'Cross-entropy of D', {'solid': 'train/disc/bce'},
+     'nats', [(float(np.log(2)), 'a guess')]),
+    ('reward', 'Reward from D', {'solid': 'train/disc/rew_mean'},
+     'mean of imagined pairs', []),
+    ('randomness', 'Randomness of the policy', {'solid': 'train/rand/'},
+     'entropy, 1 is uniform', []),
+    ('image', 'Image loss of the world model', {'solid': 'train/loss/image'},
+     'loss', []),
+)
+
+
+def _metric(run, prefix):
+  # The first key of that prefix: `train/rand/` is followed by a name.
+  keys = sorted(k for k in run.metrics if k.startswith(prefix))
+  empty = np.zeros(0), np.zeros(0)
+  return run.metrics[keys[0]] if keys else empty
+
+
+def _draw(report, folder):
+  drawn = {}
+  jobs = list(report.jobs())
+  for section, name, alt, draw in tqdm.tqdm(jobs, 'Figures', unit='figure'):
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore', RuntimeWarning)
+      axes = draw()
+    pdf = folder / f'{section}_{scorefiles.plain(name)}.pdf'
+    src = style.save(axes, pdf)
+    drawn.setdefault(section, {}).setdefault(name.split()[0], []).append(
+        Figure(src, alt))
+  return drawn
+
+
+def _states(runs):
+  count = collections.Counter(x.state for x in runs)
+  return [(k, count[k], runlib.STATES[k]) for k in runlib.STATES if count[k]]
+
+
+def _commands(runs):
+  found = {}
+  for run in runs:
+    text, lost = command.rebuild(run.flat)
+    versions = [
+        dict(commit=x.get('commit'), **x.get('versions', {}))
+        for x in run.evals if isinstance(x.get('versions', {}), dict)][-1:]
+    key = (run.task, run.method, text, tuple(lost), str(versions))
+    found.setdefault(key, (versions, []))[1].append(run.seed)
+  return [
+      dict(
+          task=task, method=method, text=text, lost=lost,
+          versions=versions[0] if versions else {}, seeds=sorted(seeds))
+      for (task, method, text, lost, _), (versions, seeds) in found.items()]
+
+
+def _versions():
+  found = {'Python': platform.python_version()}
+  for name in PACKAGES:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      continue  # Run from a checkout that is not installed.
+  return found
+
+
+def _render(context):
+  loader = jinja2.FileSystemLoader(pathlib.Path(__file__).parent)
+  env = jinja2.Environment(
+      loader=loader, autoescape=True, undefined=jinja2.StrictUndefined,
+      trim_blocks=True, lstrip_blocks=True)
+  return env.get_template('page.html').render(context)

@@ -1,0 +1,251 @@
+"""Runs as they lie on the disk: upstream's logs, and what is wrong with them.
+
+Nothing here fails for a bad run. What cannot be read is left out and said in
+`problems`, since a report is wanted most when something went wrong.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+import time
+
+import elements
+import numpy as np
+
+from . import evaluations
+
+# Of metrics.jsonl only these are kept; docs/metrics.md explains them.
+KEYS = (
+    'fps/policy', 'train/disc/acc_expert', 'train/disc/acc_imag',
+    'train/disc/acc_replay', 'train/disc/bce', 'train/disc/rew_mean',
+    'train/disc/rew_std', 'train/disc/logit_gap', 'train/loss/image',
+    'train/loss/dyn')
+PREFIXES = ('train/rand/',)  # The rest of the key is an action's name.
+FRESH = 600  # Seconds; a run that wrote since then is running.
+LOGS = ('config.yaml', 'scores.jsonl', 'metrics.jsonl')
+STATES = {
+    'complete': 'has reached its number of steps',
+    'running': 'is still running',
+    'stopped': 'stopped before its number of steps',
+    'imported': 'was read from a score file',
+    'empty': 'has no scores',
+    'broken': 'cannot be read',
+}
+
+
+@dataclasses.dataclass
+class Run:
+  """What is known of one run.
+
+  `steps` and `scores` are arrays (N,) of the training episodes, in frames
+  and in the environment's reward; `metrics` maps a key to such a pair of
+  arrays. `flat` is the flattened config, `state` one of STATES, `target` the
+  frames it was to make (0: unknown) and `age` the seconds since it last
+  wrote. `problems` are sentences for people.
+  """
+
+  name: str
+  path: pathlib.Path = None
+  task: str = ''
+  seed: int = 0
+  method: str = ''
+  uses_reward: bool = True
+  flat: dict = dataclasses.field(default_factory=dict)
+  steps: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+  scores: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+  metrics: dict = dataclasses.field(default_factory=dict)
+  evals: list = dataclasses.field(default_factory=list)
+  state: str = 'broken'
+  target: float = 0
+  age: float = 0
+  problems: list = dataclasses.field(default_factory=list)
+
+  @property
+  def usable(self):
+    """Return whether there is anything to show of it."""
+    return self.state not in ('broken', 'empty')
+
+  @property
+  def last(self):
+    """Return the last frame that the run is known to have reached."""
+    ends = [x[0][-1] for x in self.metrics.values() if len(x[0])]
+    ends += [x['step'] for x in self.evals]
+    return max([*ends, self.steps[-1] if len(self.steps) else 0])
+
+  def hours(self, steps):
+    """Return the hours of training until these frames, or None if unknown.
+
+    From the speed that upstream logs, so pauses between a stop and a resume
+    do not count.
+    """
+    xs, fps = self.metrics.get('fps/policy', (np.zeros(0), np.zeros(0)))
+    xs, fps = xs[fps > 0], fps[fps > 0]
+    if not len(xs):
+      return None
+    rate = 3600 * fps * repeat(self.flat)  # Frames an hour.
+    hours = np.cumsum(np.diff(xs, prepend=0) / rate)
+    beyond = np.maximum(0, steps - xs[-1]) / rate[-1]
+    return np.interp(steps, np.append(0, xs), np.append(0, hours)) + beyond
+
+
+def find(paths):
+  """Return the logdirs among the paths, and those inside of other folders.
+
+  Each is there once. A folder that holds neither logs nor logdirs is taken
+  for an empty run.
+  """
+  found = {}
+  for path in paths:
+    path = pathlib.Path(path).expanduser()
+    inside = [] if islogdir(path) else sorted(
+        x for x in path.iterdir() if x.is_dir() and islogdir(x))
+    for logdir in inside or [path]:
+      found[logdir.resolve()] = logdir
+  return list(found.values())
+
+
+def islogdir(path):
+  """Return whether the folder has a file that a run writes."""
+  return any((path / x).exists() for x in LOGS)
+
+
+def repeat(flat):
+  """Return the action repeat of the task's suite, as upstream's logger does.
+
+  Upstream counts `run.steps` in actions and logs in frames.
+  """
+  suite = flat.get('task', '').partition('_')[0]
+  return flat.get(f'env.{suite}.repeat', 1)
+
+
+def load(path, name, now=None):
+  """Return the Run of a logdir."""
+  now = time.time() if now is None else now
+  run = Run(name, path)
+  written = [(path / x).stat().st_mtime for x in LOGS if (path / x).exists()]
+  run.age = max(0, now - max(written, default=now))
+  if not written:
+    run.state = 'empty'
+    run.problems.append('the folder holds no logs of a run')
+    return run
+  if not _read_config(run):
+    return run
+  _read_logs(run)
+  run.evals = evaluations.load(path, run.problems)
+  run.state = _state(run)
+  return run
+
+
+def _read_config(run):
+  filename = run.path / 'config.yaml'
+  try:
+    run.flat = elements.Config.load(filename).flat
+    run.task, run.seed = str(run.flat['task']), int(run.flat['seed'])
+    run.target = float(run.flat.get('run.steps', 0)) * repeat(run.flat)
+  except FileNotFoundError:
+    run.problems.append(
+        'config.yaml is missing, so its task and method are unknown')
+  except Exception as error:  # A YAML parser raises whatever it likes.
+    text = str(error).strip().split('\n')[0][:100]
+    run.problems.append(
+        f'config.yaml cannot be read ({type(error).__name__}: {text}), so its '
+        'task and method are unknown')
+  return bool(run.task)
+
+
+def _read_logs(run):
+  scores = _Columns(run, 'scores.jsonl', ('episode/score',))
+  metrics = _Columns(run, 'metrics.jsonl', (*KEYS, 'episode/score'))
+  run.metrics = metrics.arrays
+  episodes = run.metrics.pop('episode/score', None)
+  if 'episode/score' in scores.arrays:
+    episodes = scores.arrays['episode/score']
+  if episodes:
+    run.steps, run.scores = episodes
+
+
+class _Columns:
+  """Some keys of a file of JSON lines as {key: (steps, values)}."""
+
+  def __init__(self, run, filename, keys):
+    self.keys = set(keys)
+    self.rows = {}
+    self.bad = []
+    self.total = 0
+    try:
+      with (run.path / filename).open('rb') as file:
+        self._read(file)
+    except FileNotFoundError:
+      pass
+    except OSError as error:
+      run.problems.append(f'{filename}: cannot be read ({error.strerror})')
+    self._complain(run, filename)
+    self.arrays = self._finish(run, filename)
+
+  def _read(self, file):
+    for self.total, line in enumerate(file, 1):
+      try:
+        row = json.loads(line)
+        step = row['step']
+        found = {
+            k: float(v) for k, v in row.items()
+            if k in self.keys or k.startswith(PREFIXES)}
+        if not all(map(math.isfinite, [step, *found.values()])):
+          raise ValueError
+      except (
+          ValueError, KeyError, TypeError, AttributeError, OverflowError,
+          RecursionError):
+        self.bad.append(self.total)
+        continue
+      for key, value in found.items():
+        self.rows.setdefault(key, []).append((step, value))
+
+  def _complain(self, run, filename):
+    # The last line of a run that is writing, or was killed, is often cut.
+    bad = [x for x in self.bad if x != self.total or not self.rows]
+    if bad:
+      run.problems.append(
+          f'{filename}: {len(bad)} of {self.total} lines are damaged and left '
+          f'out, the first is line {bad[0]}')
+
+  def _finish(self, run, filename):
+    arrays = {}
+    for key, rows in self.rows.items():
+      steps, values = np.array(rows, np.float64).T
+      keep = steps <= np.minimum.accumulate(steps[::-1])[::-1]
+      if key == 'episode/score' and not keep.all():
+        run.problems.append(
+            f'{filename}: resumed from a save, {np.sum(~keep)} scores of the '
+            'part that was repeated are left out')
+      arrays[key] = (steps[keep], values[keep])
+    return arrays
+
+
+def _state(run):
+  if not len(run.steps) and not run.evals:
+    state = 'broken' if run.problems else 'empty'
+    run.problems.append(
+        'no score can be read' if run.problems else
+        f'no episode has ended yet; last written {ago(run.age)}')
+    return state
+  gaps = np.diff(run.steps, prepend=0)
+  slack = max(0.01 * run.target, 2 * gaps.max(initial=0))
+  if run.target and run.last >= run.target - slack:
+    return 'complete'
+  where = f'at step {run.last:,.0f} of {run.target:,.0f}'
+  if run.age < max(FRESH, 3 * run.flat.get('run.log_every', 0)):
+    run.problems.append(
+        f'still running, {where}; last written {ago(run.age)}')
+    return 'running'
+  run.problems.append(f'stopped {where}, {ago(run.age)}')
+  return 'stopped'
+
+
+def ago(seconds):
+  """Return a span of time in words."""
+  for size, unit in ((86400, 'day'), (3600, 'hour'), (60, 'minute')):
+    if seconds >= size:
+      count = int(seconds // size)
+      return f'{count} {unit}{"s" * (count > 1)} ago'
+  return 'less than a minute ago'

@@ -1,0 +1,119 @@
+"""How figures look: colours, sizes, and the way from a figure to a page."""
+
+import base64
+import contextlib
+import io
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from .methods import RANDOM as RANDOM_PLAY
+
+# Okabe and Ito's palette, its light colours darkened: each has a contrast of
+# 3 to white, and no two look alike with any of the common colour blindnesses
+# (tests/test_report.py measures both).
+PALETTE = (
+    '#0072b2', '#d55e00', '#00795c', '#b0468a', '#8f7200', '#45b0e8',
+    '#7a1f1f', '#4b3fa8')
+RANDOM = '#6e7681'
+EXPERT = '#111111'
+INK, MUTED, GRID = '#1b1f24', '#57606a', '#e4e7eb'
+MARKERS = 'osD^vPXh'
+WIDTH = 4.2  # Inches, so that its text is 9 to 11 pixels on a phone.
+RC = {
+    'font.family': 'DejaVu Sans', 'font.size': 9, 'text.color': INK,
+    'axes.labelcolor': MUTED, 'axes.edgecolor': '#9aa3ad',
+    'axes.linewidth': 0.8, 'axes.spines.top': False,
+    'axes.spines.right': False, 'axes.grid': True, 'axes.axisbelow': True,
+    'axes.titlesize': 10, 'axes.titleweight': 'bold',
+    'axes.titlelocation': 'left', 'axes.titlepad': 8,
+    'axes.labelsize': 8.5, 'grid.color': GRID, 'grid.linewidth': 0.8,
+    'xtick.color': MUTED, 'ytick.color': MUTED, 'xtick.labelsize': 8.5,
+    'ytick.labelsize': 8.5, 'xtick.major.size': 0, 'ytick.major.size': 0,
+    'xtick.minor.size': 0, 'lines.linewidth': 1.8,
+    'lines.solid_capstyle': 'round', 'hatch.linewidth': 0.7,
+    'svg.hashsalt': 'report', 'svg.fonttype': 'path', 'pdf.fonttype': 42,
+}
+
+
+def colours(methods):
+  """Return {method name: colour}; random play is grey."""
+  own = [x for x in methods if x != RANDOM_PLAY]
+  result = {x: PALETTE[i % len(PALETTE)] for i, x in enumerate(own)}
+  return {**result, RANDOM_PLAY: RANDOM}
+
+
+def markers(methods):
+  """Return {method name: marker}, for whoever sees no colours."""
+  return {x: MARKERS[i % len(MARKERS)] for i, x in enumerate(methods)}
+
+
+@contextlib.contextmanager
+def panel(title, height=2.9):
+  """Yield the axes of a new figure of one panel, in the report's style."""
+  with mpl.rc_context(RC):
+    fig = Figure((WIDTH, height), layout='constrained')
+    ax = fig.add_subplot()
+    ax.set_title(title)
+    yield ax
+
+
+def save(ax, pdf):
+  """Return the figure of the axes as an SVG data URI and write it as PDF."""
+  with mpl.rc_context(RC), warnings.catch_warnings():
+    warnings.simplefilter('ignore', UserWarning)  # A panel too full to fit.
+    buffer = io.BytesIO()
+    ax.figure.savefig(buffer, format='svg', metadata={'Date': None})
+    ax.figure.savefig(pdf, metadata={'CreationDate': None})
+  return uri(buffer.getvalue(), 'image/svg+xml')
+
+
+def uri(data, kind):
+  """Return bytes as a data URI."""
+  return f'data:{kind};base64,{base64.b64encode(data).decode()}'
+
+
+def number(value, sign=3):
+  """Return a number as people write it: 0.41, 30.3, 1,240, -."""
+  if value is None or not np.isfinite(value):
+    return '-'
+  if abs(value) >= 1000:
+    return f'{value:,.0f}'
+  digits = sign - 1 - int(np.floor(np.log10(abs(value)))) if value else 0
+  return f'{value:.{max(0, min(2, digits))}f}'
+
+
+def short(value, _=None):
+  """Return a number for an axis: 0.5, 20k, 1.5M."""
+  for size, unit in ((1e9, 'B'), (1e6, 'M'), (1e3, 'k')):
+    if abs(value) >= size:
+      return f'{value / size:.4g}{unit}'
+  return f'{value:.4g}'
+
+
+def spread(positions, gap):
+  """Return the positions moved apart until neighbours have the gap.
+
+  Their order stays, and so does their middle where they had to move.
+  """
+  order = np.argsort(positions, kind='stable')
+  groups = []  # [sum of wanted centres, count]
+  for wanted in np.asarray(positions, np.float64)[order]:
+    groups.append([wanted, 1])
+    while len(groups) > 1 and _overlap(*groups[-2:], gap):
+      total, count = groups.pop()
+      groups[-1][0] += total
+      groups[-1][1] += count
+  result = np.empty(len(positions))
+  result[order] = np.concatenate([
+      total / count + gap * (np.arange(count) - (count - 1) / 2)
+      for total, count in groups]) if groups else []
+  return result
+
+
+def _overlap(below, above, gap):
+  middle = lambda group: group[0] / group[1]
+  need = gap * (below[1] + above[1]) / 2
+  return middle(above) - middle(below) < need

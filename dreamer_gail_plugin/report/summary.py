@@ -1,0 +1,198 @@
+"""The numbers of the report: scores of runs and methods, curves over seeds."""
+
+import dataclasses
+
+import numpy as np
+
+from .. import stats
+from ..scores import WINDOW
+from . import evaluations
+from . import methods as methodlib
+
+BINS = 30  # As many as upstream's plot.py has.
+SHARE = 0.1  # Of the steps: the end of the training that counts.
+SAMPLES = 2000
+
+
+@dataclasses.dataclass
+class Score:
+  """The score of a run: from its evaluation, or from its last training games.
+
+  `source` says which, `strata` are the scores of its games as a list of
+  arrays (those of a chunk together), `lengths` and `limits` per game are None
+  for training games, and `flags` are the evaluation's warnings.
+  """
+
+  source: str
+  strata: list
+  step: float
+  lengths: np.ndarray = None
+  limits: np.ndarray = None
+  flags: tuple = ()
+
+  @property
+  def games(self):
+    """Return the scores (N,) of all games."""
+    return np.concatenate(self.strata)
+
+
+def score(run):
+  """Return the Score of a run.
+
+  The latest evaluation of the sampled policy, else of the greedy one, else
+  the training games of the last tenth of its steps, or of the last WINDOW
+  where that is more. None if no game counts.
+  """
+  for policy in evaluations.POLICIES:
+    found = evaluations.latest(run.evals, policy)
+    if found:
+      strata = [
+          found['scores'][found['chunks'] == x]
+          for x in np.unique(found['chunks'])]
+      return Score(
+          f'evaluation, {policy}', strata, found['step'], found['lengths'],
+          found['limits'], tuple(found['summary'].get('flags', ())))
+  keep = run.steps > run.last - max(WINDOW, SHARE * run.last)
+  if not keep.any():
+    return None
+  return Score('training', [run.scores[keep]], run.last)
+
+
+@dataclasses.dataclass
+class Row:
+  """One line of the table: a method on a task, over all of its runs.
+
+  `values` are the mean scores of the runs, `sd` is over them (None for one),
+  `iqm`, `low` and `high` are of all games together with a 95 % bootstrap
+  interval whose strata are the runs and their chunks, `normalised` is 0 for
+  random play and 1 for the expert, and `hours` are the mean of the runs. None
+  stands for unknown.
+  """
+
+  task: str
+  method: str
+  seeds: list
+  sources: list
+  values: np.ndarray
+  mean: float
+  sd: float
+  iqm: float
+  low: float
+  high: float
+  games: int
+  length: float
+  limits: float
+  steps: float
+  hours: float
+  uses_reward: bool
+  normalised: float = None
+  flags: tuple = ()
+
+
+def table(runs, methods, experts):
+  """Return the Rows of all tasks, tasks and methods in their order.
+
+  `experts` maps a task to the mean score of its demonstrations.
+  """
+  rows = []
+  for task in tasks(runs):
+    part = []
+    for method in methods:
+      members = [x for x in runs if (x.task, x.method) == (task, method)]
+      scored = [(x, score(x)) for x in members]
+      scored = [(x, y) for x, y in scored if y is not None]
+      if scored:
+        part.append(_row(task, method, *zip(*scored)))
+    _normalise(part, experts.get(task))
+    rows += part
+  return rows
+
+
+def tasks(runs):
+  """Return the tasks of the runs in alphabetical order."""
+  return sorted({x.task for x in runs})
+
+
+def _row(task, method, runs, scores):
+  values = np.array([x.games.mean() for x in scores])
+  strata = sum([x.strata for x in scores], [])
+  games = np.concatenate(strata)
+  low, high = stats.bootstrap(strata, stats.iqm, seed=0, n=SAMPLES)
+  return Row(
+      task, method, seeds=sorted(x.seed for x in runs),
+      sources=sorted({x.source for x in scores}), values=values,
+      mean=float(values.mean()),
+      sd=float(values.std(ddof=1)) if len(values) > 1 else None,
+      iqm=stats.iqm(games), low=low, high=high, games=len(games),
+      length=_mean([x.lengths for x in scores]),
+      limits=_mean([x.limits for x in scores]),
+      steps=float(np.mean([x.step for x in scores])),
+      hours=_mean([_hours(x) for x in runs]),
+      uses_reward=runs[0].uses_reward,
+      flags=tuple(sorted({y for x in scores for y in x.flags})))
+
+
+def _mean(parts):
+  if any(x is None for x in parts):
+    return None
+  return float(np.mean([np.mean(x) for x in parts]))
+
+
+def _hours(run):
+  hours = run.hours(np.float64(run.last))
+  return None if hours is None else float(hours)
+
+
+def _normalise(rows, expert):
+  random = [x.mean for x in rows if x.method == methodlib.RANDOM]
+  if not random or expert is None or expert == random[0]:
+    return
+  for row in rows:
+    row.normalised = (row.mean - random[0]) / (expert - random[0])
+
+
+@dataclasses.dataclass
+class Curve:
+  """Mean over seeds at the points `x` (P,), with their range.
+
+  `mean`, `low` and `high` are (P,); `count` (P,) says how many of the `runs`
+  runs reach a point. There is no point that none reaches.
+  """
+
+  x: np.ndarray
+  mean: np.ndarray
+  low: np.ndarray
+  high: np.ndarray
+  count: np.ndarray
+  runs: int
+
+
+def curve(series, limit, bins=BINS):
+  """Return the Curve of [(xs, ys), ...], one pair for a run, or None.
+
+  Each run is averaged in `bins` bins up to `limit`. Between bins in which it
+  has values it is interpolated, outside of them it has none.
+  """
+  series = [(x, y) for x, y in series if len(x)]
+  if not series or not limit > 0:
+    return None
+  edges = np.linspace(0, limit, bins + 1)
+  centres = (edges[1:] + edges[:-1]) / 2
+  ys = np.stack([_binned(x, y, edges, centres) for x, y in series])
+  count = np.isfinite(ys).sum(0)
+  keep = count > 0
+  ys = ys[:, keep]
+  return Curve(
+      centres[keep], np.nanmean(ys, 0), np.nanmin(ys, 0), np.nanmax(ys, 0),
+      count[keep], len(series))
+
+
+def _binned(xs, ys, edges, centres):
+  count = np.histogram(xs, edges)[0]
+  total = np.histogram(xs, edges, weights=ys)[0]
+  full = np.flatnonzero(count)
+  if not len(full):
+    return np.full(len(centres), np.nan)
+  means = total[full] / count[full]
+  return np.interp(
+      centres, centres[full], means, left=np.nan, right=np.nan)

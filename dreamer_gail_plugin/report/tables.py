@@ -1,0 +1,111 @@
+"""The tables of the page: results, runs, achievements, headlines."""
+
+import dataclasses
+
+import numpy as np
+
+from . import evaluations
+from . import summary
+from .style import number
+
+SOURCES = {
+    'evaluation, sampled': 'evaluation', 'training': 'training games',
+    'evaluation, greedy': 'evaluation, greedy'}
+
+
+def results(rows):
+  """Return the Rows as [(column, text)] per line, and their warnings."""
+  return [dict(task=x.task, cells=_cells(x), flags=x.flags) for x in rows]
+
+
+def _cells(row):
+  spread = '' if row.sd is None else f' ± {number(row.sd)}'
+  return [
+      ('method', row.method),
+      ('seeds', ', '.join(map(str, row.seeds))),
+      ('score', number(row.mean) + spread),
+      ('IQM [95 %]',
+       f'{number(row.iqm)} [{number(row.low)}, {number(row.high)}]'),
+      ('expert = 1', '-' if row.normalised is None else
+       f'{row.normalised:.2f}'),
+      ('games', f'{row.games:,}'),
+      ('from', ', '.join(SOURCES[x] for x in row.sources)),
+      ('length', number(row.length)),
+      ('time limit', '-' if row.limits is None else f'{row.limits:.0%}'),
+      ('steps', f'{row.steps:,.0f}'),
+      ('hours', number(row.hours))]
+
+
+def headlines(rows, experts):
+  """Return one sentence for each task: its methods by score, and the marks."""
+  lines = []
+  for task in dict.fromkeys(x.task for x in rows):
+    part = sorted(
+        (x for x in rows if x.task == task), key=lambda x: -x.mean)
+    texts = [
+        f'{x.method} {number(x.mean)}'
+        + (' (with reward)' if x.uses_reward else '') for x in part]
+    if task in experts and np.isfinite(experts[task].score):
+      texts.append(f'the demonstrations {number(experts[task].score)}')
+    lines.append((task, ', '.join(texts)))
+  return lines
+
+
+def runs(runs):
+  """Return what the page says of each run, those with problems too."""
+  lines = []
+  for run in runs:
+    evals = {
+        x: evaluations.latest(run.evals, x) for x in evaluations.POLICIES}
+    mean = {k: v and float(v['scores'].mean()) for k, v in evals.items()}
+    keep = run.steps > run.last - max(
+        summary.WINDOW, summary.SHARE * run.last)
+    training = run.scores[keep].mean() if keep.any() else None
+    hours = run.hours(np.float64(run.last)) if run.usable else None
+    lines.append(dict(
+        name=run.name, task=run.task or '-', method=run.method or '-',
+        seed=run.seed if run.task else '-', state=run.state,
+        steps=f'{run.last:,.0f}', hours=number(hours),
+        training=number(training), sampled=number(mean['sampled']),
+        greedy=number(mean['greedy']), problems=run.problems))
+  return lines
+
+
+def achievements(runs, task):
+  """Return (names, {method: rates (N,)}) of Crafter, or None without any.
+
+  The rates are means over the runs of a method whose evaluation has them.
+  """
+  rates = {}
+  for run in [x for x in runs if x.task == task]:
+    for policy in evaluations.POLICIES:
+      found = evaluations.latest(run.evals, policy)
+      success = found and found['summary'].get('success')
+      if success:
+        rates.setdefault(run.method, []).append(success)
+        break
+  if not rates:
+    return None
+  names = sorted(set().union(*[x for y in rates.values() for x in y]))
+  series = {
+      k: np.array([np.mean([x.get(n, 0) for x in v]) for n in names])
+      for k, v in rates.items()}
+  order = np.argsort(-np.mean(list(series.values()), 0), kind='stable')
+  return (
+      [names[i].replace('_', ' ') for i in order],
+      {k: v[order] for k, v in series.items()})
+
+
+def plain(runs, rows, experts):
+  """Return the numbers of the report as what JSON can hold."""
+  return {
+      'results': [
+          {k: v.tolist() if isinstance(v, np.ndarray) else v
+           for k, v in dataclasses.asdict(x).items()} for x in rows],
+      'experts': {
+          k: v.score if np.isfinite(v.score) else None
+          for k, v in experts.items()},
+      'runs': [
+          {k: getattr(x, k) for k in (
+              'name', 'task', 'method', 'seed', 'state', 'problems')}
+          | {'last': float(x.last)} for x in runs]}
