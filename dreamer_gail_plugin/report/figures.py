@@ -110,12 +110,14 @@ def _wrap(name, width=15):
   return '\n'.join(lines)
 
 
-def curves(title, lines, methods, xlabel, ylabel='score', marks=()):
+def curves(
+    title, lines, methods, xlabel, ylabel='score', marks=(), log=False):
   """Draw curves over seeds: {(method, style): Curve}.
 
   The band is from the lowest to the highest run. Where not all runs of a
-  method have come so far the line is dotted. Styles are 'solid' and 'dashed';
-  only solid lines are named. `marks` are (value, text) of horizontal lines.
+  method have come so far the others are dotted. Styles are 'solid' and
+  'dashed'; only solid lines are named. `marks` are (value, text) of horizontal
+  lines. `log` asks for a logarithmic axis where all values allow it.
   """
   paint, shapes = style.colours(methods), style.markers(methods)
   with style.panel(title) as ax:
@@ -123,8 +125,8 @@ def curves(title, lines, methods, xlabel, ylabel='score', marks=()):
     for (method, dashes), curve in lines.items():
       _curve(ax, curve, paint[method], shapes[method], dashes)
       if dashes == 'solid':
-        ends.append((curve.mean[-1], method, paint[method]))
-    top = max(x.high.max() for x in lines.values())
+        ends.append((curve.end, method, paint[method]))
+    top = max(np.nanmax(x.ys) for x in lines.values())
     for value, text in marks:
       if value > FAR * top > 0:
         ax.annotate(
@@ -137,7 +139,11 @@ def curves(title, lines, methods, xlabel, ylabel='score', marks=()):
     ax.set_xlim(left=0)
     ax.margins(x=0)
     ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
-    ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+    if log and all(np.nanmin(x.ys) > 0 for x in lines.values()):
+      ax.set_yscale('log')
+      ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    else:
+      ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
     ax.xaxis.set_major_formatter(style.short)
     ax.yaxis.set_major_formatter(style.short)
     ax.set_xlabel(xlabel)
@@ -147,34 +153,36 @@ def curves(title, lines, methods, xlabel, ylabel='score', marks=()):
 
 
 def _curve(ax, curve, colour, marker, dashes):
-  full = curve.count == curve.runs
-  part = ~full | np.append(~full[1:], False) | np.append(False, ~full[:-1])
-  hide = lambda keep: np.where(keep, curve.mean, np.nan)
   ax.plot(
-      curve.x, hide(full), color=colour, linestyle=dashes, zorder=4,
+      curve.x, curve.mean, color=colour, linestyle=dashes, zorder=4,
       marker=marker, markersize=4, markerfacecolor='white',
       markevery=(2, max(1, len(curve.x) // 4)))
-  if part.any():
-    ax.plot(curve.x, hide(part), color=colour, linestyle=':', zorder=4)
-  if curve.runs > 1:
+  if len(curve.ys) > 1:
     ax.fill_between(
-        curve.x, curve.low, curve.high, color=colour, alpha=0.18,
-        linewidth=0, zorder=2)
+        curve.x, *np.where(curve.full, [curve.ys.min(0), curve.ys.max(0)],
+        np.nan), color=colour, alpha=0.18, linewidth=0, zorder=2)
+  # Where some are missing, each of the others on its own from there on.
+  near = curve.full & (
+      np.append(~curve.full[1:], False) | np.append(False, ~curve.full[:-1]))
+  for ys in curve.ys:
+    ax.plot(
+        curve.x, np.where(~curve.full | near, ys, np.nan), color=colour,
+        linestyle=':', linewidth=1.2, zorder=4)
 
 
 def _names(ax, ends):
   # At the ends of the lines, as a legend makes people look to and fro.
   low, high = ax.get_ylim()
-  gap = 0.062 * (high - low)
+  height = lambda y: ax.transAxes.inverted().transform(
+      ax.transData.transform((0, y)))[1]
   texts = [_wrap(x[1], 14) for x in ends]
-  lines = [x.count('\n') + 1 for x in texts]
-  places = style.spread([x[0] for x in ends], gap * max(lines, default=1))
+  gap = 0.066 * max([x.count('\n') + 1 for x in texts], default=1)
+  places = style.spread([height(x[0]) for x in ends], gap)
   for (value, _, colour), text, place in zip(ends, texts, places):
     ax.annotate(
         text, (1, value), (1.035, place), annotation_clip=False,
-        xycoords=('axes fraction', 'data'),
-        textcoords=('axes fraction', 'data'), color=colour, fontsize=8.5,
-        va='center', linespacing=0.95, arrowprops=dict(
+        xycoords=('axes fraction', 'data'), textcoords='axes fraction',
+        color=colour, fontsize=8.5, va='center', linespacing=0.95, arrowprops=dict(
             arrowstyle='-', color=colour, linewidth=0.7, shrinkA=1,
             shrinkB=0, relpos=(0, 0.5)))
   ax.set_ylim(low, high)

@@ -8,12 +8,12 @@ import os
 import pathlib
 import platform
 import tempfile
-import warnings
 
 import jinja2
 import numpy as np
 import tqdm
 
+from .. import __version__
 from . import command
 from . import figures
 from . import film
@@ -27,7 +27,7 @@ from . import tables
 MARK = '<meta name="generator" content="dreamer_gail_plugin.report">'
 SHAPES = dict(zip(style.MARKERS, '●■◆▲▼✚✖⬢'))
 PACKAGES = (
-    'dreamer_gail_plugin', 'dreamer', 'jax', 'numpy', 'ninjax', 'elements',
+    'dreamer', 'jax', 'numpy', 'ninjax', 'elements',
     'matplotlib')
 
 Figure = collections.namedtuple('Figure', 'src alt')
@@ -139,15 +139,16 @@ class Report:
     unit = 'environment frames' if frames else 'environment steps'
     episodes = lambda x: (x.steps, x.scores)
     yield from self._panel(
-        'curves', task, task, {'solid': episodes}, runs, unit, 'score', marks)
+        'curves', task, task, {'solid': episodes}, runs,
+        dict(xlabel=unit, marks=marks))
     timed = [x for x in runs if x.hours(x.steps) is not None]
     yield from self._panel(
         'hours', task, task,
         {'solid': lambda x: (x.hours(x.steps), x.scores)}, timed,
-        'hours of training', 'score', marks)
+        dict(xlabel='hours of training', marks=marks))
 
   def _diagnostics(self, task):
-    for name, title, keys, ylabel, marks in DIAGNOSTICS:
+    for name, title, keys, look in DIAGNOSTICS:
       series = {
           dashes: (lambda x, key=key: _metric(x, key))
           for dashes, key in keys.items()}
@@ -155,11 +156,9 @@ class Report:
           x for x in self.learners(task) if len(_metric(x, keys['solid'])[0])]
       yield from self._panel(
           'diagnostics', f'{task} {name}', title, series, runs,
-          'environment steps', ylabel, marks, task)
+          dict(xlabel='environment steps', **look))
 
-  def _panel(
-      self, section, name, title, series, runs, xlabel, ylabel, marks,
-      task=None):
+  def _panel(self, section, name, title, series, runs, look):
     groups = {}
     for run in runs:
       groups.setdefault(run.method, []).append(run)
@@ -171,9 +170,8 @@ class Report:
         if curve:
           lines[method, dashes] = curve
     if lines:
-      alt = f'{title}: {ylabel} by {xlabel}'
-      yield section, name, alt, lambda: figures.curves(
-          title, lines, self.methods, xlabel, ylabel, marks)
+      yield section, name, f'{title}, by {look["xlabel"]}', (
+          lambda: figures.curves(title, lines, self.methods, **look))
 
   def _shares(self, task):
     plays = film.actions(self.of(task), self.experts.get(task))
@@ -191,17 +189,17 @@ class Report:
 
 
 DIAGNOSTICS = (
-    ('accuracy', 'Accuracy of D', {
-        'solid': 'train/disc/acc_expert', 'dashed': 'train/disc/acc_imag'},
-     'share told right', [(0.5, 'chance')]),
+    ('accuracy', 'Accuracy of D (dashed: on imagined pairs)',
+     {'solid': 'train/disc/acc_expert', 'dashed': 'train/disc/acc_imag'},
+     dict(ylabel='share told right', marks=[(0.5, 'chance')])),
     ('cross-entropy', 'Cross-entropy of D', {'solid': 'train/disc/bce'},
-     'nats', [(float(np.log(2)), 'a guess')]),
+     dict(ylabel='nats', marks=[(float(np.log(2)), 'a guess')])),
     ('reward', 'Reward from D', {'solid': 'train/disc/rew_mean'},
-     'mean of imagined pairs', []),
+     dict(ylabel='mean of imagined pairs')),
     ('randomness', 'Randomness of the policy', {'solid': 'train/rand/'},
-     'entropy, 1 is uniform', []),
+     dict(ylabel='entropy, 1 is uniform')),
     ('image', 'Image loss of the world model', {'solid': 'train/loss/image'},
-     'loss', []),
+     dict(ylabel='loss, logarithmic axis', log=True)),
 )
 
 
@@ -216,11 +214,8 @@ def _draw(report, folder):
   drawn = {}
   jobs = list(report.jobs())
   for section, name, alt, draw in tqdm.tqdm(jobs, 'Figures', unit='figure'):
-    with warnings.catch_warnings():
-      warnings.simplefilter('ignore', RuntimeWarning)
-      axes = draw()
     pdf = folder / f'{section}_{scorefiles.plain(name)}.pdf'
-    src = style.save(axes, pdf)
+    src = style.save(draw(), pdf)
     drawn.setdefault(section, {}).setdefault(name.split()[0], []).append(
         Figure(src, alt))
   return drawn
@@ -248,12 +243,14 @@ def _commands(runs):
 
 
 def _versions():
-  found = {'Python': platform.python_version()}
+  found = {
+      'dreamer_gail_plugin': __version__,
+      'Python': platform.python_version()}
   for name in PACKAGES:
     try:
       found[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-      continue  # Run from a checkout that is not installed.
+      continue  # Said by its absence.
   return found
 
 

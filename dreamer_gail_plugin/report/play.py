@@ -19,6 +19,7 @@ from .. import upstream
 
 EVERY = 8  # Steps between frames, as in figures 3 to 5 of the paper.
 FRAMES = 10
+SHARP = 120  # Pixels of a frame.
 CHUNKS = 16  # The last ones of a replay: up to 16 x 1024 steps.
 LARGEST = 64_000_000  # Bytes of a chunk's file; larger ones are left out.
 
@@ -111,15 +112,21 @@ def strip(data, meanings=()):
     if action is not None and action[step].ndim == 0 and len(meanings):
       caption += f' {_name(int(action[step]), meanings)}'
     frames.append((png(data[key][step]), caption))
-  ended = data['is_last'][:length].any()
-  if ended and length < EVERY * FRAMES:
-    frames.append((png(data[key][length - 1]), f'{length - 1} end'))
+  end = length - 1
+  if data['is_last'][end] and end < EVERY * FRAMES:
+    frames = frames[:end // EVERY + (end % EVERY > 0)]
+    frames.append((png(data[key][end]), f'{end} end'))
   return frames
 
 
 def png(image):
-  """Return an image (H, W, C) in uint8, of any channels, as PNG bytes."""
+  """Return an image (H, W, C) in uint8, of any channels, as PNG bytes.
+
+  A small one is enlarged by whole pixels, as a printer would blur it.
+  """
   image = np.round(255 * openloop.colour(image / 255)).astype(np.uint8)
+  scale = max(1, SHARP // max(image.shape[:2]))
+  image = image.repeat(scale, 0).repeat(scale, 1)
   buffer = io.BytesIO()
   Image.fromarray(image).save(buffer, 'png', optimize=True)
   return buffer.getvalue()

@@ -153,18 +153,30 @@ def _normalise(rows, expert):
 
 @dataclasses.dataclass
 class Curve:
-  """Mean over seeds at the points `x` (P,), with their range.
+  """Runs of a method at the points `x` (P,): `ys` (R, P), NaN if not reached.
 
-  `mean`, `low` and `high` are (P,); `count` (P,) says how many of the `runs`
-  runs reach a point. There is no point that none reaches.
+  There is no point that none reaches. A mean over whichever runs are left
+  would jump where one ends, so there is none but at the points that all of
+  the runs reach, `full` (P,).
   """
 
   x: np.ndarray
-  mean: np.ndarray
-  low: np.ndarray
-  high: np.ndarray
-  count: np.ndarray
-  runs: int
+  ys: np.ndarray
+
+  @property
+  def full(self):
+    """Return which points all runs reach."""
+    return np.isfinite(self.ys).all(0)
+
+  @property
+  def mean(self):
+    """Return the mean over runs (P,), NaN where one is missing."""
+    return self.ys.mean(0)
+
+  @property
+  def end(self):
+    """Return the value at the end: the mean of the runs' last ones."""
+    return float(np.mean([y[np.isfinite(y)][-1] for y in self.ys]))
 
 
 def curve(series, limit, bins=BINS):
@@ -179,12 +191,8 @@ def curve(series, limit, bins=BINS):
   edges = np.linspace(0, limit, bins + 1)
   centres = (edges[1:] + edges[:-1]) / 2
   ys = np.stack([_binned(x, y, edges, centres) for x, y in series])
-  count = np.isfinite(ys).sum(0)
-  keep = count > 0
-  ys = ys[:, keep]
-  return Curve(
-      centres[keep], np.nanmean(ys, 0), np.nanmin(ys, 0), np.nanmax(ys, 0),
-      count[keep], len(series))
+  keep = np.isfinite(ys).any(0)
+  return Curve(centres[keep], ys[:, keep])
 
 
 def _binned(xs, ys, edges, centres):

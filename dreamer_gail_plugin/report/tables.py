@@ -14,8 +14,17 @@ SOURCES = {
 
 
 def results(rows):
-  """Return the Rows as [(column, text)] per line, and their warnings."""
-  return [dict(task=x.task, cells=_cells(x), flags=x.flags) for x in rows]
+  """Return the Rows as [(column, text)] per line, and their warnings.
+
+  Columns of which nothing is known are left out.
+  """
+  lines = [dict(task=x.task, cells=_cells(x), flags=x.flags) for x in rows]
+  empty = {
+      name for cells in zip(*[x['cells'] for x in lines])
+      for name in {x for x, _ in cells} if all(y == '-' for _, y in cells)}
+  for line in lines:
+    line['cells'] = [x for x in line['cells'] if x[0] not in empty]
+  return lines
 
 
 def _cells(row):
