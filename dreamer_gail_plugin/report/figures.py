@@ -51,7 +51,8 @@ def _bar(ax, y, row, colour):
   ax.scatter(
       row.values, y + shift, s=13, facecolor='white', edgecolor=style.INK,
       linewidth=0.8, zorder=5)
-  text = number(row.mean) + (f' ± {number(row.sd)}' if row.sd else '')
+  text = number(row.mean)
+  text += '' if row.sd is None else f' ± {number(row.sd)}'
   right = max(row.mean + (row.sd or 0), row.values.max(), 0)
   star = '*' if 'training' in row.sources else ''
   ax.annotate(
@@ -182,7 +183,8 @@ def _names(ax, ends):
     ax.annotate(
         text, (1, value), (1.035, place), annotation_clip=False,
         xycoords=('axes fraction', 'data'), textcoords='axes fraction',
-        color=colour, fontsize=8.5, va='center', linespacing=0.95, arrowprops=dict(
+        color=colour, fontsize=8.5, va='center', linespacing=0.95,
+        arrowprops=dict(
             arrowstyle='-', color=colour, linewidth=0.7, shrinkA=1,
             shrinkB=0, relpos=(0, 0.5)))
   ax.set_ylim(low, high)

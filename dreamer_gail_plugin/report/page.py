@@ -8,6 +8,7 @@ import os
 import pathlib
 import platform
 import tempfile
+from functools import partial as bind
 
 import jinja2
 import numpy as np
@@ -121,8 +122,8 @@ class Report:
     for task in self.tasks:
       rows = [x for x in self.rows if x.task == task]
       if rows:
-        yield 'bars', task, f'Scores on {task}', lambda: figures.bars(
-            task, rows, self.methods, self.score(task))
+        yield 'bars', task, f'Scores on {task}', bind(
+            figures.bars, task, rows, self.methods, self.score(task))
       yield from self._curves(task)
       yield from self._diagnostics(task)
       yield from self._shares(task)
@@ -170,22 +171,22 @@ class Report:
         if curve:
           lines[method, dashes] = curve
     if lines:
-      yield section, name, f'{title}, by {look["xlabel"]}', (
-          lambda: figures.curves(title, lines, self.methods, **look))
+      yield section, name, f'{title}, by {look["xlabel"]}', bind(
+          figures.curves, title, lines, self.methods, **look)
 
   def _shares(self, task):
-    plays = film.actions(self.of(task), self.experts.get(task))
-    if plays:
-      names, series, expert = plays
-      yield 'actions', task, f'Actions on {task}', lambda: figures.shares(
-          task, names, series, self.methods, 'share of steps in %', expert)
-    found = tables.achievements(self.runs, task)
-    if found:
-      names, series = found
-      yield 'achievements', task, f'Achievements on {task}', (
-          lambda: figures.shares(
-              task, names, series, self.methods,
-              'games in which it is unlocked, in %'))
+    shares = film.actions(self.of(task), self.experts.get(task))
+    if shares:
+      names, series, expert = shares
+      yield 'actions', task, f'Actions on {task}', bind(
+          figures.shares, task, names, series, self.methods,
+          'share of steps in %', expert)
+    rates = tables.achievements(self.runs, task)
+    if rates:
+      names, series = rates
+      yield 'achievements', task, f'Achievements on {task}', bind(
+          figures.shares, task, names, series, self.methods,
+          'games in which it is unlocked, in %')
 
 
 DIAGNOSTICS = (

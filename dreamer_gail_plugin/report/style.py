@@ -32,7 +32,7 @@ RC = {
     'axes.labelsize': 8.5, 'grid.color': GRID, 'grid.linewidth': 0.8,
     'xtick.color': MUTED, 'ytick.color': MUTED, 'xtick.labelsize': 8.5,
     'ytick.labelsize': 8.5, 'xtick.major.size': 0, 'ytick.major.size': 0,
-    'xtick.minor.size': 0, 'lines.linewidth': 1.8,
+    'xtick.minor.size': 0, 'ytick.minor.size': 0, 'lines.linewidth': 1.8,
     'lines.solid_capstyle': 'round', 'hatch.linewidth': 0.7,
     'svg.hashsalt': 'report', 'svg.fonttype': 'path', 'pdf.fonttype': 42,
 }

@@ -12,6 +12,7 @@ from . import methods as methodlib
 BINS = 30  # As many as upstream's plot.py has.
 SHARE = 0.1  # Of the steps: the end of the training that counts.
 SAMPLES = 2000
+DONE = ('complete', 'imported')
 
 
 @dataclasses.dataclass
@@ -92,13 +93,16 @@ class Row:
 def table(runs, methods, experts):
   """Return the Rows of all tasks, tasks and methods in their order.
 
-  `experts` maps a task to the mean score of its demonstrations.
+  `experts` maps a task to the mean score of its demonstrations. Where some
+  runs of a method are complete the others do not count: a mean of scores at
+  unlike steps would say nothing. They get a sentence in their `problems`.
   """
   rows = []
   for task in tasks(runs):
     part = []
     for method in methods:
-      members = [x for x in runs if (x.task, x.method) == (task, method)]
+      members = _finished([
+          x for x in runs if (x.task, x.method) == (task, method)])
       scored = [(x, score(x)) for x in members]
       scored = [(x, y) for x, y in scored if y is not None]
       if scored:
@@ -106,6 +110,15 @@ def table(runs, methods, experts):
     _normalise(part, experts.get(task))
     rows += part
   return rows
+
+
+def _finished(runs):
+  done = [x for x in runs if x.state in DONE]
+  for run in runs:
+    if done and run.state not in DONE:
+      run.problems.append(
+          'not in the scores of its method, whose other runs are complete')
+  return done or runs
 
 
 def tasks(runs):
