@@ -37,17 +37,26 @@ def latest(evals, policy):
   return found[-1] if found else None
 
 
-def strips(logdir, step):
-  """Return the film strips of an evaluation's step: [(name, PNG bytes)].
+def best(evals):
+  """Return the evaluation that counts, or None: sampled before greedy."""
+  found = [latest(evals, x) for x in POLICIES]
+  return next((x for x in found if x), None)
 
-  Without any at that step, those of the whole folder.
+
+def strips(logdir, evals):
+  """Return the film strips of the evaluation that counts: [(name, PNG)].
+
+  They are called STEP_POLICY_NAME.png. Without any of it, all that there are.
   """
   found = []
-  for path in sorted((logdir / 'eval').glob('**/*.png')):
+  for path in sorted((logdir / 'eval').glob('*.png')):
     data = path.read_bytes() if path.stat().st_size < LARGEST else b''
     if data.startswith(PNG):
       found.append((path.stem, data))
-  return [x for x in found if x[0].startswith(f'{step:.0f}_')] or found
+  which = best(evals)
+  start = f'{which["step"]:.0f}_{which["policy"]}_' if which else ''
+  own = [(k.removeprefix(start), v) for k, v in found if k.startswith(start)]
+  return own or found
 
 
 def _parse(data):

@@ -73,8 +73,7 @@ def strips(shown, expert):
 
 
 def _of_run(method, run, own):
-  step = run.evals[-1]['step'] if run.evals else 0
-  pictures = evaluations.strips(run.path, step)
+  pictures = evaluations.strips(run.path, run.evals)
   if pictures:
     return [dict(
         who=method, origin=f'{run.name}, games of its evaluation', frames=[],

@@ -26,7 +26,7 @@ from . import summary
 from . import tables
 
 MARK = '<meta name="generator" content="dreamer_gail_plugin.report">'
-SHAPES = dict(zip(style.MARKERS, '●■◆▲▼✚✖⬢'))
+SHAPES = dict(zip(style.MARKERS, '●■◆▲▼✚✖'))
 PACKAGES = (
     'dreamer', 'jax', 'numpy', 'ninjax', 'elements',
     'matplotlib')
@@ -88,7 +88,7 @@ class Report:
     self.notes = []
     self.experts = film.experts(runs, self.notes)
     self.rows = summary.table(
-        runs, self.methods, {k: v.score for k, v in self.experts.items()})
+        runs, self.methods, {x: self.score(x) for x in self.tasks})
     self.shown = film.shown(runs, self.experts)
 
   def legend(self):

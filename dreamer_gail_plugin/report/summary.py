@@ -21,7 +21,7 @@ class Score:
 
   `source` says which, `strata` are the scores of its games as a list of
   arrays (those of a chunk together), `lengths` and `limits` per game are None
-  for training games, and `flags` are the evaluation's warnings.
+  for training games, and `about` is the summary of the evaluation.
   """
 
   source: str
@@ -29,7 +29,7 @@ class Score:
   step: float
   lengths: np.ndarray = None
   limits: np.ndarray = None
-  flags: tuple = ()
+  about: dict = dataclasses.field(default_factory=dict)
 
   @property
   def games(self):
@@ -44,15 +44,14 @@ def score(run):
   the training games of the last tenth of its steps, or of the last WINDOW
   where that is more. None if no game counts.
   """
-  for policy in evaluations.POLICIES:
-    found = evaluations.latest(run.evals, policy)
-    if found:
-      strata = [
-          found['scores'][found['chunks'] == x]
-          for x in np.unique(found['chunks'])]
-      return Score(
-          f'evaluation, {policy}', strata, found['step'], found['lengths'],
-          found['limits'], tuple(found['summary'].get('flags', ())))
+  found = evaluations.best(run.evals)
+  if found:
+    strata = [
+        found['scores'][found['chunks'] == x]
+        for x in np.unique(found['chunks'])]
+    return Score(
+        f'evaluation, {found["policy"]}', strata, found['step'],
+        found['lengths'], found['limits'], found['summary'])
   keep = run.steps > run.last - max(WINDOW, SHARE * run.last)
   if not keep.any():
     return None
@@ -66,8 +65,9 @@ class Row:
   `values` are the mean scores of the runs, `sd` is over them (None for one),
   `iqm`, `low` and `high` are of all games together with a 95 % bootstrap
   interval whose strata are the runs and their chunks, `normalised` is 0 for
-  random play and 1 for the expert, and `hours` are the mean of the runs. None
-  stands for unknown.
+  random play and 1 for the expert, `human` the same for human play of Atari,
+  `crafter` the score of Crafter in percent, and `hours` are the mean of the
+  runs. None stands for unknown.
   """
 
   task: str
@@ -86,8 +86,10 @@ class Row:
   steps: float
   hours: float
   uses_reward: bool
+  human: float
+  crafter: float
+  flags: tuple
   normalised: float = None
-  flags: tuple = ()
 
 
 def table(runs, methods, experts):
@@ -142,7 +144,10 @@ def _row(task, method, runs, scores):
       steps=float(np.mean([x.step for x in scores])),
       hours=_mean([_hours(x) for x in runs]),
       uses_reward=runs[0].uses_reward,
-      flags=tuple(sorted({y for x in scores for y in x.flags})))
+      human=_mean([x.about.get('human_normalised') for x in scores]),
+      crafter=_mean([x.about.get('crafter_score') for x in scores]),
+      flags=tuple(sorted({
+          str(y) for x in scores for y in x.about.get('flags', ())})))
 
 
 def _mean(parts):

@@ -37,6 +37,9 @@ def _cells(row):
        f'{number(row.iqm)} [{number(row.low)}, {number(row.high)}]'),
       ('expert = 1', '-' if row.normalised is None else
        f'{row.normalised:.2f}'),
+      ('human = 1', '-' if row.human is None else f'{row.human:.2f}'),
+      ('Crafter score',
+       '-' if row.crafter is None else f'{row.crafter:.1f} %'),
       ('games', f'{row.games:,}'),
       ('from', ', '.join(SOURCES[x] for x in row.sources)),
       ('length', number(row.length)),
@@ -87,12 +90,9 @@ def achievements(runs, task):
   """
   rates = {}
   for run in [x for x in runs if x.task == task]:
-    for policy in evaluations.POLICIES:
-      found = evaluations.latest(run.evals, policy)
-      success = found and found['summary'].get('success')
-      if success:
-        rates.setdefault(run.method, []).append(success)
-        break
+    found = evaluations.best(run.evals)
+    if found and found['summary'].get('success'):
+      rates.setdefault(run.method, []).append(found['summary']['success'])
   if not rates:
     return None
   names = sorted(set().union(*[x for y in rates.values() for x in y]))
