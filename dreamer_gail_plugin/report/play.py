@@ -8,7 +8,6 @@ import dataclasses
 import io
 import json
 import pathlib
-import zipfile
 
 import numpy as np
 from PIL import Image
@@ -16,12 +15,14 @@ from PIL import Image
 from .. import openloop
 from .. import store as storelib
 from .. import upstream
+from ..demos.npz import Npz
+from ..errors import UserError
 
 EVERY = 8  # Steps between frames, as in figures 3 to 5 of the paper.
 FRAMES = 10
 SHARP = 120  # Pixels of a frame.
 CHUNKS = 16  # The last ones of a replay: up to 16 x 1024 steps.
-LARGEST = 64_000_000  # Bytes of a chunk's file; larger ones are left out.
+LARGEST = 1 << 28  # Bytes of one array; chunks with larger ones are left out.
 
 
 @dataclasses.dataclass
@@ -145,16 +146,14 @@ def _length(data):
 def _chunk(path):
   # Upstream's chunks; the model's states in them are not loaded.
   try:
-    if path.stat().st_size > LARGEST:
-      return None
-    with np.load(path, allow_pickle=False) as file:
-      keys = [k for k in file.files if '/' not in k and k != 'stepid']
-      data = {k: file[k] for k in keys}
-    length = {len(v) for v in data.values()}
-    whole = len(length) == 1 and {'is_first', 'is_last'} <= set(data)
-    return data if whole else None
-  except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
+    with Npz(path, path.name, LARGEST) as file:
+      keys = [k for k in file.keys if '/' not in k and k != 'stepid']
+      data = {k: file.read(k) for k in keys}
+  except UserError:
     return None
+  lengths = {x.shape[:1] for x in data.values()}
+  whole = len(lengths) == 1 and {'is_first', 'is_last'} <= set(data)
+  return data if whole and lengths != {()} else None
 
 
 def _count(data):
