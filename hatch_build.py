@@ -12,6 +12,7 @@ NAMES = ('configs.yaml', 'expert_data', 'patches')
 
 
 class Hook(BuildHookInterface):
+  """Adds NAMES to a wheel; hatchling finds it by its base class."""
 
   def initialize(self, version, build_data):
     if version == 'editable':

@@ -40,21 +40,26 @@ def count(config):
 
 def shapes(config):
   """Return {name: shape and dtype} of all that the agent's training keeps."""
+  model, data = make_model(config, 1, 2)
+  def train(data):
+    return model.train(model.init_train(1), data)
+  init = lambda data: nj.init(train)({}, data, seed=jax.random.PRNGKey(0))
+  with contextlib.redirect_stdout(io.StringIO()):  # Upstream prints counts.
+    return jax.eval_shape(init, data)
+
+
+def make_model(config, batch_size, batch_length):
+  """Return the agent's model, with no parameters, and a batch of zeros."""
   from .agent import Agent
   obs_space, act_space = main.spaces(config)
   # Upstream's constructor would allocate the agent; its model is enough.
   model = object.__new__(Agent)
   model.__init__(obs_space, act_space, elements.Config(
       **config.agent, replay_context=config.replay_context))
-  batch = (1, 2 + config.replay_context)
-  data = {
-      k: np.zeros((*batch, *v.shape), v.dtype)
-      for k, v in {**obs_space, **act_space, **model.ext_space}.items()}
-  def train(data):
-    return model.train(model.init_train(batch[0]), data)
-  init = lambda data: nj.init(train)({}, data, seed=jax.random.PRNGKey(0))
-  with contextlib.redirect_stdout(io.StringIO()):  # Upstream prints counts.
-    return jax.eval_shape(init, data)
+  batch = (batch_size, batch_length + config.replay_context)
+  spaces = {**obs_space, **act_space, **model.ext_space}
+  return model, {
+      k: np.zeros((*batch, *v.shape), v.dtype) for k, v in spaces.items()}
 
 
 def table(argv):

@@ -44,6 +44,16 @@ class TestProfile:
     assert profiler.events(tmp_path) == {'dot.1': 10}
 
 
+class TestMemory:
+
+  def test_peak_is_forgotten(self):
+    block = np.ones(2 ** 27, np.uint8)
+    high = worker.peak()
+    del block
+    worker.forget_peak()
+    assert worker.peak() < high - 2 ** 26
+
+
 class Stub:
 
   def __init__(self, log, seconds):

@@ -26,6 +26,7 @@ BENCHMARKS = {
     'scale': 'train step by batch, length, horizon, demonstrations, devices',
     'stream': 'frames/s of the expert stream, from memory and from disk',
     'env': 'environment steps/s, in one process and in several',
+    'roofline': 'operations and bytes of a train step, counted, not timed',
 }
 
 

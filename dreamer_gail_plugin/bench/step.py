@@ -72,7 +72,7 @@ def show(results):
     row = [parts[side].get(key, 0) for side in ('gail', 'env')]
     print(f'{key:<34}' + ''.join(f'{x:>9.2f}' for x in row))
   for key, value in results['memory_ratio'].items():
-    print(f'peak memory of the {key}, gail/env: {value:.2f}')
+    print(f'peak memory, {key}, gail/env: {value:.2f}')
   for side, info in results['info'].items():
     print(f'compile of the train step, {side}: {info["compile_train"]:.1f} s')
 

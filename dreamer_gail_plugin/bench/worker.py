@@ -5,9 +5,11 @@ told apart; asking them in turns lets a noisy machine hit both alike.
 """
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
-import resource
+import pathlib
+import re
 import tempfile
 import time
 import traceback
@@ -80,6 +82,8 @@ class Bench:
     self.times = {}
     with profiler.named_parts(), self._timed_compile():
       self.agent = main.make_agent(config)
+    self.start = peak()
+    forget_peak()
     self.config = config
     self.batch = random_batch(
         self.agent.spaces,
@@ -130,14 +134,16 @@ class Bench:
     return time.perf_counter() - start
 
   def memory(self):
-    """Return the peak memory of the process and of the compiled step, bytes.
+    """Return bytes: of the compiled step, and the process's peaks.
+
+    `training` is the peak since the agent was built, `start` the peak before
+    that, most of it the compiler's; the compilation cache saves it.
     """
     stats = self.agent._train.memory_analysis()
     step = (
         stats.temp_size_in_bytes + stats.argument_size_in_bytes +
         stats.output_size_in_bytes - stats.alias_size_in_bytes)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {'process': peak, 'step': int(step)}
+    return {'step': int(step), 'training': peak(), 'start': self.start}
 
   def profile(self, steps=5):
     """Return {part: milliseconds of one train step}."""
@@ -189,6 +195,18 @@ class Bench:
       yield
     finally:
       setattr(cls, name, old)
+
+
+def peak():
+  """Return the largest memory in bytes that this process has held."""
+  status = pathlib.Path('/proc/self/status').read_text()
+  return 1024 * int(re.search(r'VmHWM:\s+(\d+) kB', status)[1])
+
+
+def forget_peak():
+  """Let `peak` count from now on, without what is free to be reused."""
+  ctypes.CDLL(None).malloc_trim(0)
+  pathlib.Path('/proc/self/clear_refs').write_text('5')
 
 
 def random_batch(spaces, shape):
