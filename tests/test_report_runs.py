@@ -329,6 +329,14 @@ class TestSummary:
     assert self.table(alone)[0].mean == 100 and not alone.problems
 
 
+  def test_copies_count_once(self):
+    runs = [self.run(x) for x in ([1, 2], [1, 2], [2, 1], [5, 5], [5, 5])]
+    row, = self.table(*runs)
+    assert row.values.tolist() == [1.5, 1.5, 5, 5] and row.games == 8
+    assert [len(x.problems) for x in runs] == [0, 1, 0, 0, 0]
+    assert 'its games are those of x' in runs[1].problems[0]
+
+
 class TestCurve:
 
   def test_means_of_bins(self):

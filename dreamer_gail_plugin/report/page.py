@@ -61,6 +61,7 @@ def _context(runs, report, folder):
   made = datetime.datetime.now()
   return {
       'mark': MARK, 'made': made.strftime('%d %B %Y, %H:%M'),
+      'training': any('training' in x.sources for x in report.rows),
       'runs': tables.runs(runs), 'states': _states(runs),
       'methods': report.legend(), 'tasks': report.tasks,
       'rows': tables.results(report.rows),

@@ -97,7 +97,8 @@ def table(runs, methods, experts):
 
   `experts` maps a task to the mean score of its demonstrations. Where some
   runs of a method are complete the others do not count: a mean of scores at
-  unlike steps would say nothing. They get a sentence in their `problems`.
+  unlike steps would say nothing. Nor do runs whose games are those of another
+  one. They get a sentence in their `problems`.
   """
   rows = []
   for task in tasks(runs):
@@ -105,8 +106,7 @@ def table(runs, methods, experts):
     for method in methods:
       members = _finished([
           x for x in runs if (x.task, x.method) == (task, method)])
-      scored = [(x, score(x)) for x in members]
-      scored = [(x, y) for x, y in scored if y is not None]
+      scored = _distinct([(x, score(x)) for x in members])
       if scored:
         part.append(_row(task, method, *zip(*scored)))
     _normalise(part, experts.get(task))
@@ -121,6 +121,23 @@ def _finished(runs):
       run.problems.append(
           'not in the scores of its method, whose other runs are complete')
   return done or runs
+
+
+def _distinct(scored):
+  # Copies of a run, and random play from one seed, would narrow the interval.
+  found = []
+  for run, own in scored:
+    if own is None:
+      continue
+    same = [
+        x.name for x, y in found
+        if np.ptp(own.games) and np.array_equal(own.games, y.games)]
+    if same:
+      run.problems.append(
+          f'not in the scores, since its games are those of {same[0]}')
+    else:
+      found.append((run, own))
+  return found
 
 
 def tasks(runs):
