@@ -5,9 +5,11 @@ types, links and external data are refused, so a store from a stranger is data
 and no more.
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 
 import h5py
 import numpy as np
@@ -35,17 +37,31 @@ def write(path, trajectories, attrs):
   UserError for a missing folder, no trajectories or arrays that break the
   schema.
   """
-  path = pathlib.Path(path)
-  if not path.parent.is_dir():
-    raise UserError(
-        f'{path}: the folder {path.parent} does not exist; create it first')
-  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  try:
-    with h5py.File(part, 'w') as file:
-      count = _fill(file, path, trajectories, attrs)
-    os.replace(part, path)
-  finally:
-    part.unlink(missing_ok=True)
+  with _part(path) as part, h5py.File(part, 'w') as file:
+    count = _fill(file, pathlib.Path(path), trajectories, attrs)
+  return count
+
+
+def append(path, trajectories, attrs):
+  """Add trajectories to a store and return how many it then holds.
+
+  Makes the store if it is not there; else the new trajectories need the keys,
+  types and shapes of the old ones and `attrs` replaces the root attributes of
+  the same names. When this returns, the data is on the disk. Until then, and
+  if anything fails, the store stays as it was. Raises UserError as `write`
+  does, and if what is there is no store.
+  """
+  path, spec = pathlib.Path(path), None
+  if path.exists():
+    with Store(path) as old:
+      spec = old.spec
+  with _part(path) as part:
+    if spec:
+      shutil.copyfile(path, part)
+    with h5py.File(part, 'r+' if spec else 'w') as file:
+      count = _fill(file, path, trajectories, attrs, spec)
+    with open(part, 'rb') as file:
+      os.fsync(file.fileno())
   return count
 
 
@@ -161,15 +177,33 @@ def needed(key):
   return key != 'reward' and not key.startswith('log/')
 
 
-def _fill(file, path, trajectories, attrs):
-  file.attrs['format'] = FORMAT
-  file.attrs['version'] = VERSION
-  attrs = {**{k: '' for k in ROOT_ATTRS}, **attrs}
+@contextlib.contextmanager
+def _part(path):
+  # Another name to write to, which becomes `path` if all goes well.
+  path = pathlib.Path(path)
+  if not path.parent.is_dir():
+    raise UserError(
+        f'{path}: the folder {path.parent} does not exist; create it first')
+  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+  try:
+    yield part
+    os.replace(part, path)
+  finally:
+    part.unlink(missing_ok=True)
+
+
+def _fill(file, path, trajectories, attrs, spec=None):
+  # `spec` is that of the trajectories that are there, if any.
+  if not spec:
+    attrs = {
+        'format': FORMAT, 'version': VERSION,
+        **{k: '' for k in ROOT_ATTRS}, **attrs}
   for key, value in attrs.items():
     plain = isinstance(value, (str, int, float))
     file.attrs[key] = value if plain else json.dumps(value)
-  root, count, spec = file.create_group('trajectories'), 0, None
-  for count, traj in enumerate(trajectories, 1):
+  root = file.require_group('trajectories')
+  before = count = len(root)
+  for count, traj in enumerate(trajectories, before + 1):
     place = f'{path}: trajectory {count - 1}'
     info = traj.get('attrs', {})
     data = {k: np.asarray(v) for k, v in traj.items() if k != 'attrs'}
@@ -180,7 +214,7 @@ def _fill(file, path, trajectories, attrs):
     if current != spec:
       raise UserError(f'{place}: has {current}, the first one has {spec}')
     _add(root.create_group(f'{count - 1:05}'), data, info)
-  if not count:
+  if count == before:
     raise UserError(f'{path}: there are no trajectories to write')
   return count
 

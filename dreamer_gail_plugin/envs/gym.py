@@ -30,10 +30,14 @@ class Gym(embodied.Env):
     size: height and width of images; with a zero in it they stay as they are.
       Upstream's networks halve images several times, so the default is safe.
     seed: given to the first reset, from which the others follow.
+    render_mode: for `game.render()`, which a person looks at; the agent sees
+      the observations.
   """
 
-  def __init__(self, task, size=(64, 64), seed=None):
-    self.game = _make(task)
+  def __init__(self, task, size=(64, 64), seed=None, render_mode=None):
+    # Not None, which environments that never render need not take.
+    extra = {'render_mode': render_mode} if render_mode else {}
+    self.game = _make(task, extra)
     self.seed = seed
     self.obs = gym_spaces.observation(self.game.observation_space, size)
     self.act = gym_spaces.action(self.game.action_space)
@@ -71,11 +75,11 @@ class Gym(embodied.Env):
     self.game.close()
 
 
-def _make(task):
+def _make(task, extra):
   if task.startswith('ALE/'):
     importlib.import_module('ale_py')  # Registers these ids.
   try:
-    return gymnasium.make(task, disable_env_checker=True)
+    return gymnasium.make(task, disable_env_checker=True, **extra)
   except (gymnasium.error.Error, ImportError) as error:
     raise UserError(
         f'Cannot make the Gymnasium environment {task!r}: {error} Ids that a '

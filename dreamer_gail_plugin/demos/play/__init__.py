@@ -1,0 +1,147 @@
+"""Records a person who plays in the browser.
+
+Serves a page at http://127.0.0.1 for this machine alone. Episodes that are
+kept there are on the disk at once; see docs/playing.md.
+"""
+
+import importlib.util
+import json
+import pathlib
+import re
+import secrets
+
+from ... import store
+from ...errors import UserError
+from .. import planner
+
+PACKAGES = ('filelock', 'starlette', 'uvicorn', 'websockets')
+
+
+def add_arguments(parser):
+  """Add the flags of the subcommand to an argparse parser."""
+  parser.add_argument('--task', required=True, help='as in minatar_seaquest')
+  parser.add_argument(
+      '--out', help='the .h5 file; if it is there, episodes are added to it '
+      '(default: TASK_played.h5)')
+  parser.add_argument(
+      '--steps', type=int, default=10240, help='how many you want to record')
+  parser.add_argument(
+      '--actions', help='names of the actions, as in left,noop,right, for '
+      'tasks that do not tell; keys follow from the names')
+  parser.add_argument('--port', type=int, default=8000, help='0 for any')
+  parser.add_argument(
+      '--seed', type=int, help='makes the games repeatable (default: random)')
+  parser.add_argument(
+      '--licence', help='what the recording may be used for')
+
+
+def run(args):
+  """Serve the page until the process is interrupted.
+
+  Raises UserError for missing packages, unknown tasks, tasks that keys cannot
+  play or that cannot be shown, a file that does not fit or is in use, and a
+  port that is taken.
+  """
+  check_packages()
+  from . import game
+  from . import keyboard
+  from . import server
+  from . import session
+  check_numbers(args)
+  out = pathlib.Path(args.out or default_name(args.task)).expanduser()
+  if not out.parent.is_dir():
+    raise UserError(f'--out {out}: there is no folder {out.parent}; make it')
+  first = game.make(args.task, 0)
+  first.reset()
+  first.screen()  # Fail now if it cannot be shown.
+  names = names_of(args, first)
+  keys = keyboard.Keyboard(names)
+  attrs = {
+      'task': args.task,
+      'source': 'a person at dreamer_gail_plugin.demos.play',
+      'preprocessing': planner.options(args.task),
+      'action_meanings': names}
+  if args.licence is not None:
+    attrs['licence'] = args.licence
+  with server.lock(out), server.listen(args.port) as socket:
+    if out.exists():
+      check_same(out, first.env, attrs)
+    first.close()
+    seed = secrets.randbelow(2 ** 31) if args.seed is None else args.seed
+    playing = session.Session(
+        args.task, out, seed, attrs, next_number(out, seed))
+    try:
+      server.serve(server.Play(playing, keys, args.steps), socket)
+    finally:
+      playing.close()
+  lost = len(playing.episode.acts)
+  if lost:
+    print(f'The last episode, {lost} steps, was not kept.')
+  if playing.episodes:
+    print(f'{out}: {playing.episodes} trajectories, {playing.steps} steps')
+
+
+def check_packages():
+  """Raise UserError if packages of the extra `play` are not installed."""
+  missing = [x for x in PACKAGES if not importlib.util.find_spec(x)]
+  if missing:
+    raise UserError(
+        f'Playing in the browser needs the extra `play` ({", ".join(missing)} '
+        'not installed). Run the program with `uv run --extra play`, or run: '
+        f'pip install {" ".join(missing)}')
+
+
+def check_numbers(args):
+  """Raise UserError for flags that are out of range."""
+  if args.steps < 1:
+    raise UserError(f'--steps {args.steps}: expected at least 1')
+  if not 0 <= args.port < 2 ** 16:
+    raise UserError(f'--port {args.port}: expected 0 to 65535')
+  if args.seed is not None and args.seed < 0:
+    raise UserError(f'--seed {args.seed}: must not be negative')
+
+
+def default_name(task):
+  """Return the name of the file for a task."""
+  return re.sub(r'[^\w.-]', '_', task) + '_played.h5'
+
+
+def names_of(args, game):
+  """Return the names of the actions, by flag or of the game."""
+  if not args.actions:
+    return game.names
+  names = [x.strip() for x in args.actions.split(',')]
+  if len(names) != len(game.names) or len(set(names)) != len(names):
+    raise UserError(
+        f'--actions {args.actions}: expected {len(game.names)} different '
+        f'names, in the order of the actions of {args.task}')
+  return names
+
+
+def check_same(path, env, attrs):
+  """Raise UserError unless the store was recorded as this one will be."""
+  with store.Store(path) as file:
+    store.validate(file, env.obs_space, env.act_space, attrs['task'])
+    for key in ('source', 'preprocessing', 'action_meanings'):
+      made, wanted = file.attrs[key], attrs[key]
+      if key != 'source':
+        made, wanted = json.loads(made or 'null'), _plain(wanted)
+      if made != wanted:
+        raise UserError(
+            f'{path}: has the {key} {made!r}, this recording will have '
+            f'{wanted!r}. Name another file by --out.')
+
+
+def next_number(path, seed):
+  """Return the number of the first episode that the store does not have."""
+  if not path.exists():
+    return 0
+  with store.Store(path) as file:
+    return 1 + max([
+        x['number'] for x in file.infos
+        if x['source_id'].startswith(f'seed {seed} ')], default=-1)
+
+
+def _plain(value):
+  # As it will be read.
+  return json.loads(json.dumps(value))
