@@ -142,9 +142,9 @@ class TestKeys:
     _, session, _ = served
     page = tab()
     page.fill('#speed', '2')
-    page.evaluate('''() => { window.times = []; new MutationObserver(
+    page.evaluate("""() => { window.times = []; new MutationObserver(
         () => times.push(performance.now())).observe(
-        document.getElementById('step'), {childList: true}); }''')
+        document.getElementById('step'), {childList: true}); }""")
     page.keyboard.press('ArrowLeft')
     until(page, 'times.length >= 4')
     times = page.evaluate('times')

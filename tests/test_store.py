@@ -116,6 +116,46 @@ class TestWrite:
     fails(lambda: store.write(away, [trajectory()], ATTRS), 'does not exist')
 
 
+class TestAppend:
+
+  def test_makes_and_adds(self, path):
+    assert store.append(path, [trajectory()], ATTRS) == 1
+    with store.Store(path) as demos:
+      first = demos.read(0)
+    more = [trajectory(7), trajectory(5, attrs={'source_id': 'c'})]
+    assert store.append(path, iter(more), {'mean_score': 3.0}) == 3
+    with store.Store(path) as demos:
+      assert demos.lengths == [10, 7, 5]
+      assert demos.infos[2]['source_id'] == 'c'
+      assert demos.attrs['mean_score'] == 3 and demos.attrs['task'] == (
+          'toy_task')
+      for key, value in demos.read(0).items():
+        assert value.tobytes() == first[key].tobytes()
+      np.testing.assert_array_equal(
+          demos.read(2)['action'], trajectory(5)['action'])
+      store.validate(demos, OBS, ACT, 'toy_task')
+
+  def test_failure_keeps_the_old_file(self, path):
+    def breaks():
+      yield trajectory()
+      raise OSError(28, 'No space left on device')
+    store.write(path, [trajectory()], ATTRS)
+    whole = path.read_bytes()
+    with pytest.raises(OSError):
+      store.append(path, breaks(), ATTRS)
+    other = trajectory(image=np.zeros((10, 3, 3, 1), np.uint8))
+    fails(lambda: store.append(path, [other], ATTRS),
+          'trajectory 1', '(3, 3, 1)', '(4, 5, 1)')
+    fails(lambda: store.append(path, [], ATTRS), 'no trajectories to write')
+    assert path.read_bytes() == whole
+    assert list(path.parent.iterdir()) == [path]
+
+  def test_only_to_a_store(self, path):
+    path.write_text('mine')
+    fails(lambda: store.append(path, [trajectory()], ATTRS), str(path))
+    assert path.read_text() == 'mine'
+
+
 class TestScore:
 
   def score(self, reward, first, last):

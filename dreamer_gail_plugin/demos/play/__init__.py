@@ -12,6 +12,7 @@ import secrets
 
 from ... import store
 from ...errors import UserError
+from .. import common
 from .. import planner
 
 PACKAGES = ('filelock', 'starlette', 'uvicorn', 'websockets')
@@ -93,8 +94,7 @@ def check_packages():
 
 def check_numbers(args):
   """Raise UserError for flags that are out of range."""
-  if args.steps < 1:
-    raise UserError(f'--steps {args.steps}: expected at least 1')
+  common.at_least_one(args, 'steps')
   if not 0 <= args.port < 2 ** 16:
     raise UserError(f'--port {args.port}: expected 0 to 65535')
   if args.seed is not None and args.seed < 0:
