@@ -1,0 +1,338 @@
+"""Evaluate a run by the protocol of the paper.
+
+  python -m dreamer_gail_plugin.evaluate --logdir LOGDIR
+
+plays 250 games, five chunks of 50 with seeds of their own, by the sampled and
+then by the greedy policy of the latest checkpoint. Writes scores, statistics
+and films to LOGDIR/eval. All settings come from the run itself.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from functools import partial as bind
+from importlib import metadata
+
+import elements
+import numpy as np
+import tqdm
+
+from . import checkpoint
+from . import checks
+from . import film
+from . import games
+from . import main as mainlib
+from . import marks
+from . import policy as policylib
+from . import stats
+from .errors import UserError
+
+FORMAT = 1
+POLICIES = ('sampled', 'greedy')
+IN_PROCESS = ('minatar',)  # Their steps cost less than the way to a process.
+DOMAIN = 250  # Keeps the seeds here from being those of training games.
+PACKAGES = (
+    'dreamer_gail_plugin', 'dreamer', 'jax', 'jaxlib', 'numpy', 'ninjax',
+    'elements', 'MinAtar', 'ale-py', 'crafter', 'gymnasium')
+
+
+def main(argv=None):
+  """Evaluate the run named on the command line; return the files written."""
+  args = parse(argv)
+  config = policylib.load_config(args.logdir).update(
+      {'jax.platform': args.platform})
+  place = args.checkpoint or args.logdir
+  step = checkpoint_step(args.logdir, checkpoint.find(place), config)
+  # Random play has no likeliest action.
+  kinds = ('sampled',) if config.random_agent else args.policy
+  folder = pathlib.Path(args.out or f'{args.logdir}/eval').expanduser()
+  files = {kind: folder / f'{step}_{kind}.json' for kind in kinds}
+  for filename in files.values():
+    if filename.exists():
+      raise UserError(
+          f'{filename}: is there already. Remove it, or name another folder '
+          f'by --out')
+  os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
+  config = checks.platform(config)
+  chance = play_random(config, args)
+  expert = expert_score(config)
+  for kind, filename in files.items():
+    start = time.time()
+    actor = policylib.load_actor(config, place, greedy=(kind == 'greedy'))
+    played = play(config, actor, args, kind)
+    result = {
+        'format': FORMAT, 'task': config.task, 'reward': reward(config),
+        'seed': config.seed, 'step': step, 'policy': kind,
+        'episodes': played,
+        'summary': summary(config, played, chance, expert),
+        'config': plain(elements.Config.load(
+            elements.Path(args.logdir) / 'config.yaml')),
+        'versions': versions(), 'commit': commit(), 'command': command(argv),
+        'wall_seconds': round(time.time() - start, 2)}
+    write(filename, result)
+    print(describe(result), f'Written: {filename}', sep='\n')
+    if args.films:
+      film.record(config, actor, result, filename, rows(args), args.disc)
+  return list(files.values())
+
+
+def parse(argv):
+  """Return the arguments of the command line."""
+  parser = argparse.ArgumentParser(
+      prog='python -m dreamer_gail_plugin.evaluate', description=__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter)
+  add = parser.add_argument
+  add('--logdir', required=True, help='folder of the run')
+  add('--checkpoint', help='another save than the latest: its folder')
+  add('--policy', nargs='+', choices=POLICIES, default=POLICIES,
+      help='both if not given')
+  add('--chunks', type=natural, default=5)
+  add('--episodes', type=natural, default=50, help='of each chunk')
+  add('--seed', type=int, default=0, help='decides the games, not the agent')
+  add('--envs', type=natural, default=50, help='games played side by side')
+  add('--workers', type=natural,
+      help='processes that play them; if not given, one for each processor, '
+      'or none beside this one for MinAtar')
+  add('--platform', choices=('auto', 'cpu', 'cuda'), default='auto')
+  add('--out', help='folder for the results instead of LOGDIR/eval')
+  add('--no-films', dest='films', action='store_false',
+      help='do not record the best, median and worst game')
+  add('--disc', action='store_true',
+      help='show the reward of the discriminator in the films')
+  return parser.parse_args(argv)
+
+
+def natural(text):
+  """Return the text as an integer above 0, for argparse."""
+  value = int(text)
+  if value < 1:
+    raise argparse.ArgumentTypeError(f'{text} is not above 0')
+  return value
+
+
+def rows(args):
+  """Return how many games are played side by side."""
+  return min(args.envs, args.chunks * args.episodes)
+
+
+def seeds(seed, chunk, episodes):
+  """Return the seeds of the games of a chunk, a list of integers."""
+  words = np.random.SeedSequence([abs(seed), chunk, DOMAIN])
+  return [int(x) >> 1 for x in words.generate_state(episodes)]
+
+
+def play(config, actor, args, name):
+  """Return the games (dicts with their `chunk`) that an actor plays.
+
+  Progress is shown under the name, with the mean score so far.
+  """
+  chunks = [
+      (chunk, seed) for chunk in range(args.chunks)
+      for seed in seeds(args.seed, chunk, args.episodes)]
+  total = 0.0
+  with tqdm.tqdm(total=len(chunks), desc=name, unit='game') as bar:
+    def ended(game):
+      nonlocal total
+      total += game['score']
+      bar.set_postfix_str(f'score {total / (bar.n + 1):.2f}', refresh=False)
+      bar.update()
+    played = games.play(
+        actor, bind(games.make_env, config), [x for _, x in chunks],
+        rows(args), workers(config, args), ended)
+  return [{'chunk': c, **game} for (c, _), game in zip(chunks, played)]
+
+
+def play_random(config, args):
+  """Return one chunk of games of the random policy, for comparison."""
+  actor = policylib.RandomActor(mainlib.spaces(config)[1])
+  one = argparse.Namespace(**{**vars(args), 'chunks': 1})
+  return play(config, actor, one, 'random')
+
+
+def workers(config, args):
+  """Return the number of processes for the environments."""
+  if args.workers:
+    return min(args.workers, rows(args))
+  if config.task.partition('_')[0] in IN_PROCESS:
+    return 1
+  return min(len(os.sched_getaffinity(0)), rows(args))
+
+
+def summary(config, played, chance, expert=None):
+  """Return the statistics of the games, as docs/evaluation.md lists them.
+
+  `chance` are games of random play on the same task and `expert` the mean
+  score of the demonstrations or None.
+  """
+  values = np.array([x['score'] for x in played])
+  chunks = np.array([x['chunk'] for x in played])
+  strata = [values[chunks == x] for x in np.unique(chunks)]
+  low, high = stats.bootstrap(strata, stats.iqm, seed=0)
+  mean, random = float(values.mean()), average('score', chance)
+  result = {
+      'episodes': len(played), 'mean': mean, 'sd': float(values.std()),
+      'median': float(np.median(values)), 'iqm': stats.iqm(values),
+      'iqm_low': low, 'iqm_high': high,
+      'limit_share': average('limit', played),
+      'length_mean': average('length', played),
+      'random_mean': random, 'random_length': average('length', chance)}
+  if not config.random_agent:
+    result['flags'] = marks.flags(played, chance)
+  result.setdefault('flags', [])
+  human = marks.human_normalised(config.task, mean)
+  if human is not None:
+    result['human_normalised'] = human
+  if expert is not None:
+    result['expert_mean'] = expert
+    result['expert_normalised'] = marks.normalised(mean, random, expert)
+  if 'achievements' in played[0]:
+    rates = marks.success_rates([x['achievements'] for x in played])
+    result['crafter_score'] = marks.crafter_score(rates.values())
+    result['success'] = rates
+  return result
+
+
+def average(key, games):
+  """Return the mean of a value of some games."""
+  return float(np.mean([x[key] for x in games]))
+
+
+def expert_score(config):
+  """Return the mean score of the run's demonstrations, None if unknown."""
+  env = mainlib.make_raw_env(config, 0)
+  env.close()
+  try:
+    score = mainlib.make_expert(config, env, 1).stats['score']
+  except UserError:  # They need not be on this machine.
+    return None
+  return None if math.isnan(score) else score
+
+
+def reward(config):
+  """Return what the agent learned from: a reward's name, or 'random'."""
+  return 'random' if config.random_agent else config.agent.gail.reward
+
+
+def checkpoint_step(logdir, folder, config):
+  """Return the environment steps, frames included, of a save in `folder`.
+
+  They count as those of scores.jsonl. `--script parallel` keeps the step
+  with the logger and not with the agent. Raises UserError without any.
+  """
+  suite = config.task.partition('_')[0]
+  logger = elements.Path(logdir) / 'logger.pkl'
+  latest = logger / 'latest'
+  places = [folder]
+  if latest.exists():
+    places.append(logger / latest.read().strip())
+  for place in places:
+    if (place / 'step.pkl').exists():
+      found = []
+      elements.checkpoint.load(place, {'step': found.append})
+      return int(found[0]) * config.env.get(suite, {}).get('repeat', 1)
+  raise UserError(
+      f'{folder}: does not tell at which step it was saved. Expected a file '
+      f"'step.pkl' there, as in the saves of a run.")
+
+
+def versions():
+  """Return the versions of the packages that matter, and Python's."""
+  found = {'python': platform.python_version()}
+  for name in PACKAGES:
+    try:
+      found[name] = metadata.version(name)
+    except metadata.PackageNotFoundError:
+      continue
+  return found
+
+
+def commit():
+  """Return the commit of this checkout, `+` if changed, None outside git."""
+  root = pathlib.Path(__file__).resolve().parent.parent
+  if not (root / '.git').exists():
+    return None
+  git = lambda *args: subprocess.run(
+      ['git', '-C', str(root), *args], capture_output=True, text=True,
+      check=True).stdout.strip()
+  try:
+    changed = git('status', '--porcelain', '--untracked-files=no')
+    return git('rev-parse', 'HEAD') + ('+' if changed else '')
+  except (OSError, subprocess.CalledProcessError):
+    return None
+
+
+def command(argv):
+  """Return the command that repeats this evaluation."""
+  args = sys.argv[1:] if argv is None else argv
+  return shlex.join(
+      ['python', '-m', 'dreamer_gail_plugin.evaluate', *map(str, args)])
+
+
+def plain(value):
+  """Return a config as JSON can hold it; `inf` and `nan` become text."""
+  if isinstance(value, dict):
+    return {k: plain(v) for k, v in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [plain(x) for x in value]
+  if isinstance(value, float) and not math.isfinite(value):
+    return str(value)
+  return value
+
+
+def write(filename, result):
+  """Write the result as JSON, whole or not at all."""
+  try:
+    filename.parent.mkdir(parents=True, exist_ok=True)
+    part = filename.with_name(f'.{filename.name}.{os.getpid()}.part')
+    part.write_text(json.dumps(result, indent=1, allow_nan=False) + '\n')
+    part.replace(filename)
+  except OSError as error:
+    raise UserError(f'{filename}: cannot be written: {error}') from None
+
+
+def describe(result):
+  """Return the summary of a result as lines of text."""
+  x = result['summary']
+  lines = [
+      '', f'{result["task"]}, reward {result["reward"]}, seed '
+      f'{result["seed"]}, step {result["step"]:,}, {result["policy"]} policy, '
+      f'{x["episodes"]} games:',
+      f'  score   mean {x["mean"]:.2f}  sd {x["sd"]:.2f}  '
+      f'median {x["median"]:.2f}  IQM {x["iqm"]:.2f} '
+      f'(95 % interval {x["iqm_low"]:.2f} to {x["iqm_high"]:.2f})',
+      f'  length  mean {x["length_mean"]:.1f}, '
+      f'{x["limit_share"]:.0%} of the games ended by the time limit',
+      f'  random  mean {x["random_mean"]:.2f}, '
+      f'length {x["random_length"]:.1f}']
+  if 'expert_mean' in x:
+    lines.append(f'  expert  mean {x["expert_mean"]:.2f}')
+  for key, name in (
+      ('expert_normalised', 'of the way from random play to the expert'),
+      ('human_normalised', 'of the way from random play to human play')):
+    if x.get(key) is not None:
+      lines.append(f'  {x[key]:.1%} {name}')
+  if 'crafter_score' in x:
+    lines.append(f'  Crafter score {x["crafter_score"]:.1f} %')
+  return '\n'.join(lines + [f'  Note: {flag}' for flag in x['flags']])
+
+
+def cli():
+  """Run main() and turn a UserError into one line and exit code 2."""
+  try:
+    main()
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == '__main__':
+  # The processes of the environments unpickle functions by module name.
+  from dreamer_gail_plugin.evaluate import cli
+  cli()
