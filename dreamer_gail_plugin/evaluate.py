@@ -55,17 +55,23 @@ def main(argv=None):
   folder = pathlib.Path(args.out or f'{args.logdir}/eval').expanduser()
   files = {kind: folder / f'{step}_{kind}.json' for kind in kinds}
   for filename in files.values():
-    if filename.exists():
+    # Films included, so that none is left of another evaluation.
+    there = sorted(folder.glob(f'{filename.stem}*'))
+    if there:
       raise UserError(
-          f'{filename}: is there already. Remove it, or name another folder '
-          f'by --out')
+          f'{there[0]}: is there already. Remove what begins with '
+          f'{filename.stem}, or name another folder by --out')
+  if args.disc and reward(config) in ('env', 'random'):
+    raise UserError('--disc: this run has no discriminator.')
   os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
   config = checks.platform(config)
+  actors = {
+      kind: policylib.load_actor(config, place, greedy=(kind == 'greedy'))
+      for kind in kinds}
   chance = play_random(config, args)
   expert = expert_score(config)
   for kind, filename in files.items():
-    start = time.time()
-    actor = policylib.load_actor(config, place, greedy=(kind == 'greedy'))
+    start, actor = time.time(), actors[kind]
     played = play(config, actor, args, kind)
     result = {
         'format': FORMAT, 'task': config.task, 'reward': reward(config),

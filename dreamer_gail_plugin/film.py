@@ -22,6 +22,7 @@ FRAMES = 48  # Of a strip at most; of a longer game it shows the end.
 COLUMNS = 8
 WIDTH = 128  # Of a frame at least, in pixels; small images are enlarged.
 MARGIN, LINE, FONT = 6, 16, 12  # Pixels.
+CAPTION = (48, 48, 48)
 FPS = 15
 
 
@@ -164,7 +165,8 @@ def tile(image, lines):
   image = image.repeat(scale, 0).repeat(scale, 1)
   height, width, _ = image.shape
   height += LINE * len(lines)
-  canvas = Image.new('RGB', (width + width % 2, height + height % 2))
+  size = (width + width % 2, height + height % 2)
+  canvas = Image.new('RGB', size, CAPTION)
   canvas.paste(Image.fromarray(image))
   text(canvas, 2, image.shape[0], lines, 'white')
   return np.asarray(canvas)

@@ -82,7 +82,8 @@ def _play(actor, room, seeds, rows, ended, watch):
       times[row] = 0 if obs['is_first'] else times[row] + 1
       games[table[row]] = _score(games[table[row]], obs, asks[row])
     carry, acts = actor(carry, batch, keys, times)
-    rewards = functools.cache(bind(actor.rewards, carry, acts, keys, times))
+    rewards = functools.cache(
+        lambda given=(carry, acts, keys, times): actor.rewards(*given))
     asks = {}
     for row, obs in seen.items():
       last = bool(obs['is_last'])

@@ -55,9 +55,10 @@ def load_config(logdir):
     saved = elements.Config.load(filename).flat
     config = defaults.update(
         {k: v for k, v in saved.items() if k in defaults.flat})
-  except Exception as error:  # A YAML parser has many.
+  except Exception as error:  # A YAML parser has many, of several lines.
+    reason = ' '.join(str(error).split())
     raise UserError(
-        f'{filename}: is not the config of a run: {error}') from None
+        f'{filename}: is not the config of a run: {reason}') from None
   return config.update({'jax.platform': 'auto', 'jax.compute_dtype': 'auto'})
 
 

@@ -1,0 +1,248 @@
+"""Evaluation by its command line, against upstream's agent in plain loops."""
+
+import json
+import pathlib
+import shutil
+import sys
+
+import elements
+import jax
+import ninjax as nj
+import numpy as np
+import pytest
+import runs
+
+from dreamer_gail_plugin import envs
+from dreamer_gail_plugin import evaluate
+from dreamer_gail_plugin import policy as policylib
+from dreamer_gail_plugin import stats
+from dreamer_gail_plugin import store
+
+ROOT = pathlib.Path(__file__).parent.parent
+FLAGS = ['--chunks', '2', '--episodes', '5', '--envs', '4', '--no-films']
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """Return the logdir of an evaluated run, which tests only read."""
+  logdir = runs.seaquest(tmp_path_factory.mktemp('run'))
+  evaluate.main(['--logdir', str(logdir), *FLAGS])
+  return logdir
+
+
+def load(logdir, policy='sampled'):
+  """Return the result that an evaluation has left."""
+  return json.loads((logdir / 'eval' / f'1234_{policy}.json').read_text())
+
+
+class TestPlainLoops:
+
+  @pytest.fixture(scope='class')
+  def agent(self, tmp_path_factory):
+    """Return upstream's agent object with the parameters of the run."""
+    runs.seaquest(tmp_path_factory.mktemp('other'))
+    return runs.build()
+
+  @pytest.fixture(scope='class')
+  def step(self, agent):
+    """Return its policy and the logits of the action, compiled."""
+    model = agent.model
+    def logits(feat):
+      return model.pol(model.feat2tensor(feat), 1)['action'].logits
+    def step(params, carry, obs, seed):
+      carry, act, _ = nj.pure(model.policy)(params, carry, obs, seed=seed)[1]
+      return carry, act, nj.pure(logits)(params, carry[1], seed=seed)[1]
+    return jax.jit(step)
+
+  def plain(self, agent, step, seed, greedy):
+    """Play one game, one call a step."""
+    env = envs.make(
+        'minatar', 'seaquest', seed=seed, sticky=0.1, actions='needed',
+        length=10000)
+    carry = nj.pure(agent.model.init_policy)(
+        {}, 1, seed=np.zeros(2, np.uint32))[1]
+    key = np.random.SeedSequence([seed, 1]).generate_state(2)
+    obs = env.step({'reset': True})
+    score, time = 0.0, 0
+    while not obs['is_last']:
+      batch = {k: np.asarray(v)[None] for k, v in obs.items()}
+      carry, act, logits = step(
+          agent.params, carry, batch, jax.random.fold_in(key, time))
+      if greedy:
+        act = {'action': np.argmax(logits, -1).astype(np.int32)}
+        carry = (*carry[:-1], act)
+      obs = env.step({'action': int(act['action'][0]), 'reset': False})
+      score += float(obs['reward'])
+      time += 1
+    return {'seed': seed, 'score': score, 'length': time, 'limit': False}
+
+  @pytest.mark.parametrize('policy', ['sampled', 'greedy'])
+  def test_agree(self, run, agent, step, policy):
+    episodes, greedy = load(run, policy)['episodes'], policy == 'greedy'
+    with jax.transfer_guard('allow'):
+      again = [self.plain(agent, step, x['seed'], greedy) for x in episodes]
+    assert [{'chunk': i // 5, **x} for i, x in enumerate(again)] == episodes
+    assert len({x['length'] for x in again}) > 5
+
+  def test_policies_differ(self, run):
+    assert load(run)['episodes'] != load(run, 'greedy')['episodes']
+
+
+class TestResult:
+
+  def test_of_a_run(self, run):
+    result = load(run)
+    assert {k: result[k] for k in (
+        'format', 'task', 'reward', 'seed', 'step', 'policy')} == {
+            'format': 1, 'task': 'minatar_seaquest', 'reward': 'gail',
+            'seed': 0, 'step': 1234, 'policy': 'sampled'}
+    assert [x['chunk'] for x in result['episodes']] == [0] * 5 + [1] * 5
+    assert len({x['seed'] for x in result['episodes']}) == 10
+    assert result['config']['task'] == 'minatar_seaquest'
+    assert result['config']['agent']['gail']['reward'] == 'gail'
+    assert result['versions']['dreamer'] == '3.3.0'
+    assert result['command'].startswith(
+        'python -m dreamer_gail_plugin.evaluate --logdir ')
+    assert 0 < result['wall_seconds'] < 1000
+
+  def test_summary_follows_from_the_episodes(self, run):
+    result = load(run)
+    x, scores = result['summary'], [
+        x['score'] for x in result['episodes']]
+    low, high = stats.bootstrap([scores[:5], scores[5:]], stats.iqm, 0)
+    assert x['episodes'] == 10
+    for key, value in {
+        'mean': np.mean(scores), 'sd': np.std(scores),
+        'median': np.median(scores), 'iqm': stats.iqm(scores),
+        'iqm_low': low, 'iqm_high': high, 'limit_share': 0,
+        'length_mean': np.mean([x['length'] for x in result['episodes']]),
+    }.items():
+      assert x[key] == pytest.approx(value), key
+    with store.Store(ROOT / 'expert_data' / 'minatar_seaquest.h5') as demos:
+      assert x['expert_mean'] == demos.attrs['expert_score']
+    assert x['expert_normalised'] == pytest.approx(
+        (x['mean'] - x['random_mean']) / (x['expert_mean'] - x['random_mean']))
+    assert 'human_normalised' not in x and 'crafter_score' not in x
+
+  def test_repeats(self, run, tmp_path):
+    evaluate.main([
+        '--logdir', str(run), *FLAGS, '--policy', 'sampled',
+        '--out', str(tmp_path)])
+    again = json.loads((tmp_path / '1234_sampled.json').read_text())
+    assert again['episodes'] == load(run)['episodes']
+    assert again['summary'] == load(run)['summary']
+
+  def test_seed_decides_the_games(self):
+    one, other = evaluate.seeds(0, 0, 50), evaluate.seeds(0, 1, 50)
+    assert len(set(one + other)) == 100
+    assert evaluate.seeds(0, 0, 3) == one[:3]
+    assert not set(evaluate.seeds(1, 0, 50)) & set(one)
+    # Those of the training games, see main.make_raw_env.
+    training = {
+        int(np.random.SeedSequence([0, i]).generate_state(1)[0])
+        for i in range(50)}
+    assert not training & {y for x in one for y in (2 * x, 2 * x + 1, x)}
+
+  def test_random_agent(self, tmp_path, capsys):
+    logdir = runs.random(tmp_path / 'run')
+    files = evaluate.main(['--logdir', str(logdir), *FLAGS])
+    assert [x.name for x in files] == ['1234_sampled.json']
+    result = load(logdir)
+    assert result['reward'] == 'random' and not result['summary']['flags']
+    assert 'reward random' in capsys.readouterr().out
+
+  def test_crafter(self, tmp_path):
+    logdir = runs.random(
+        tmp_path / 'run', '--task', 'crafter_noreward')
+    evaluate.main([
+        '--logdir', str(logdir), '--chunks', '1', '--episodes', '2',
+        '--workers', '1', '--no-films'])
+    result = load(logdir)
+    for game in result['episodes']:
+      assert len(game['achievements']) == 22
+      # The benchmark's reward: 1 for a first time, 0.1 for a point of health.
+      reached = sum(x > 0 for x in game['achievements'].values())
+      assert abs(game['score'] - reached) < 1
+    x = result['summary']
+    assert x['success']['collect_sapling'] == np.mean([
+        x['achievements']['collect_sapling'] > 0 for x in result['episodes']])
+    percent = 100 * np.array(list(x['success'].values()))
+    assert x['crafter_score'] == pytest.approx(
+        np.exp(np.log(1 + percent).mean()) - 1)
+    assert 0 < x['crafter_score'] < 20
+
+  def test_steps_count_as_in_the_scores(self, tmp_path):
+    logdir = runs.random(tmp_path / 'run', '--task', 'atari_seaquest')
+    config = policylib.load_config(logdir)
+    folder = elements.Path(logdir) / 'checkpoint.pkl'
+    folder = folder / (folder / 'latest').read().strip()
+    assert evaluate.checkpoint_step(logdir, folder, config) == 4 * 1234
+    # The parallel script keeps its step elsewhere.
+    (logdir / 'logger.pkl' / 'now').mkdir(parents=True)
+    (logdir / 'logger.pkl' / 'latest').write_text('now')
+    for name in ('step.pkl', 'done'):
+      shutil.move(str(folder / name), logdir / 'logger.pkl' / 'now' / name)
+    assert evaluate.checkpoint_step(logdir, folder, config) == 4 * 1234
+
+
+class TestFilms:
+
+  def test_recorded(self, run, tmp_path, capsys):
+    import av
+    evaluate.main([
+        '--logdir', str(run), *FLAGS[:-1], '--policy', 'sampled', '--disc',
+        '--out', str(tmp_path)])
+    names = {x.name for x in tmp_path.iterdir()}
+    assert names == {'1234_sampled.json'} | {
+        f'1234_sampled_{name}.{kind}' for name in ('best', 'median', 'worst')
+        for kind in ('mp4', 'png')}
+    assert 'played again' not in capsys.readouterr().out
+    episodes = load(run)['episodes']
+    best = max(episodes, key=lambda x: x['score'])
+    with av.open(str(tmp_path / '1234_sampled_best.mp4')) as video:
+      frames = list(video.decode(video=0))
+    assert len(frames) == best['length'] + 1  # And the one of the reset.
+
+
+class TestRefusals:
+
+  @pytest.fixture
+  def refused(self, monkeypatch, capsys):
+    def refused(*flags):
+      monkeypatch.setattr(sys, 'argv', ['evaluate', *map(str, flags)])
+      with pytest.raises(SystemExit) as caught:
+        evaluate.cli()
+      assert caught.value.code == 2
+      line, = capsys.readouterr().err.splitlines()
+      assert line.startswith('error: ')
+      return line
+    return refused
+
+  def test_no_run(self, refused, tmp_path):
+    assert 'config.yaml' in refused('--logdir', tmp_path)
+    (tmp_path / 'config.yaml').write_text('a: [')
+    assert 'config.yaml' in refused('--logdir', tmp_path)
+
+  def test_no_checkpoint(self, refused, run, tmp_path):
+    shutil.copy(run / 'config.yaml', tmp_path)
+    assert 'no checkpoint' in refused('--logdir', tmp_path)
+    assert 'no checkpoint' in refused(
+        '--logdir', run, '--checkpoint', tmp_path)
+
+  def test_results_are_kept(self, refused, run):
+    before = load(run)
+    assert '1234_sampled.json' in refused('--logdir', run)
+    assert load(run) == before
+
+  def test_no_discriminator(self, refused, tmp_path):
+    logdir = runs.random(tmp_path / 'run')
+    assert '--disc' in refused('--logdir', logdir, '--disc')
+
+  def test_another_size(self, refused, run, tmp_path):
+    # The config of the run does not fit its checkpoint.
+    shutil.copytree(run, tmp_path / 'run')
+    file = tmp_path / 'run' / 'config.yaml'
+    elements.Config.load(elements.Path(file)).update(
+        {'agent.policy.units': 16}).save(elements.Path(file))
+    line = refused('--logdir', tmp_path / 'run', *FLAGS, '--out', tmp_path)
+    assert 'pol/' in line and 'do not fit' in line
