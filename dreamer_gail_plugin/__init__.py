@@ -12,6 +12,7 @@ __version__ = '0.1.0'
 PUBLIC = {
     'Agent': 'agent',
     'ExpertReplay': 'expert',
+    'load_policy': 'policy',
     'make_stream': 'main',
 }
 

@@ -65,6 +65,7 @@ def main(argv=None):
     raise UserError('--disc: this run has no discriminator.')
   os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
   config = checks.platform(config)
+  checks.prepare_jax(config)
   actors = {
       kind: policylib.load_actor(config, place, greedy=(kind == 'greedy'))
       for kind in kinds}

@@ -22,6 +22,7 @@ import ruamel.yaml as yaml
 from . import checks
 from . import envs
 from . import openloop
+from . import progress
 from . import scores
 from . import store
 from . import upstream
@@ -161,9 +162,14 @@ def make_agent(config):
 
 
 def make_logger(config):
-  """Return upstream's logger; boards and frame stacks are shown in colour."""
+  """Return upstream's logger, with a line of progress at the terminal.
+
+  Boards and frame stacks are shown in colour.
+  """
   logger = upmain.make_logger(config)
   logger.outputs = [openloop.ColourOutput(x) for x in logger.outputs]
+  logger.outputs.append(
+      progress.Progress(config.run.steps * logger.multiplier))
   return logger
 
 

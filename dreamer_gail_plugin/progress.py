@@ -1,0 +1,64 @@
+"""The line at the terminal that says how far a run is."""
+
+import collections
+import time
+
+import elements
+
+WINDOW = 5  # Lines over which the speed is averaged.
+ACCURACY = {'acc_expert': 'expert', 'acc_imag': 'imagined'}
+
+
+class Progress:
+  """A logger output that prints one line each time.
+
+  `total` is the step at which the run ends, in steps of the logger (the
+  environment's action repeat included).
+  """
+
+  def __init__(self, total, clock=time.time):
+    self.total, self.clock = max(1, total), clock
+    self.marks = collections.deque(maxlen=WINDOW + 1)
+    self.score = None
+
+  def __call__(self, summaries):
+    """Print the line for summaries, tuples of (step, name, value)."""
+    elements.print(self.line(summaries), color='green')
+
+  def line(self, summaries):
+    """Return the line; what is not known yet is left out."""
+    step = max(step for step, _, _ in summaries)
+    values = collections.defaultdict(list)
+    for _, name, value in summaries:
+      values[name].append(value)
+    parts = [f'Step {step:,} of {self.total:,.0f} ({step / self.total:.0%})']
+    parts += self._speed(step)
+    scores = values['episode/score']
+    if scores:
+      self.score = sum(map(float, scores)) / len(scores)
+    if self.score is not None:
+      parts.append(f'score {self.score:.2f}')
+    known = [
+        f'{float(values[f"train/disc/{key}"][-1]):.0%} {name}'
+        for key, name in ACCURACY.items() if values[f'train/disc/{key}']]
+    if known:
+      parts.append(f'D right on {", ".join(known)}')
+    return ' | '.join(parts)
+
+  def _speed(self, step):
+    self.marks.append((self.clock(), step))
+    (start, first), (now, last) = self.marks[0], self.marks[-1]
+    if last == first or now == start:
+      return []
+    speed = (last - first) / (now - start)
+    left = max(0, self.total - step) / speed
+    return [f'{speed:,.0f} steps/s', f'{duration(left)} left']
+
+
+def duration(seconds):
+  """Return seconds as text such as 2:05:09 or 5:09."""
+  minutes, seconds = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  if hours:
+    return f'{hours}:{minutes:02d}:{seconds:02d}'
+  return f'{minutes}:{seconds:02d}'
