@@ -45,7 +45,7 @@ def load_config(logdir):
   """Return the Config that a run was started with.
 
   Keys that the run did not know yet have their defaults, keys that are gone
-  are left out, and the device is open (`auto`).
+  are left out, the device is open (`auto`) and `logdir` is where it is now.
   """
   filename = elements.Path(logdir) / 'config.yaml'
   if not filename.exists():
@@ -59,7 +59,9 @@ def load_config(logdir):
     reason = ' '.join(str(error).split())
     raise UserError(
         f'{filename}: is not the config of a run: {reason}') from None
-  return config.update({'jax.platform': 'auto', 'jax.compute_dtype': 'auto'})
+  return config.update({
+      'logdir': str(logdir), 'jax.platform': 'auto',
+      'jax.compute_dtype': 'auto'})
 
 
 def load_actor(config, path, greedy=False):

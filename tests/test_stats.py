@@ -1,5 +1,8 @@
 """The statistics against scipy's, hand-made values and simulation."""
 
+import importlib.util
+import pathlib
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -73,3 +76,33 @@ class TestBootstrap:
       stats.bootstrap([[]], np.mean, 0)
     with pytest.raises(ValueError, match='between 0 and 1'):
       stats.bootstrap([[1.0]], np.mean, 0, level=95)
+
+
+class TestCoverage:
+
+  @pytest.fixture(scope='class')
+  def simulation(self):
+    path = pathlib.Path(__file__).parent.parent / 'benchmarks'
+    spec = importlib.util.spec_from_file_location(
+        'bootstrap_coverage', path / 'bootstrap_coverage.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+  @pytest.mark.parametrize('name', ['normal', 'exponential'])
+  def test_about_95_percent(self, simulation, name):
+    # Three standard errors of 400 trials at 95 %; the kept figures in
+    # benchmarks/bootstrap_coverage.json are of more.
+    share = simulation.coverage(name, evaluations=400, samples=200)
+    assert 0.917 < share < 0.983
+
+  def test_true_values(self, simulation):
+    # Known ones: for the exponential, the integral of -ln(1 - p).
+    exact = (lambda q: q * np.log(q) - q)
+    assert simulation.true_iqm(
+        simulation.DISTRIBUTIONS['exponential'][1]) == pytest.approx(
+            2 * (exact(0.25) - exact(0.75)), abs=1e-6)
+    rng = np.random.default_rng(0)
+    for draw, quantile in simulation.DISTRIBUTIONS.values():
+      sample = stats.iqm(draw(rng, 400_000))
+      assert sample == pytest.approx(simulation.true_iqm(quantile), abs=0.02)
