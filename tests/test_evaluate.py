@@ -82,7 +82,7 @@ class TestPlainLoops:
     with jax.transfer_guard('allow'):
       again = [self.plain(agent, step, x['seed'], greedy) for x in episodes]
     assert [{'chunk': i // 5, **x} for i, x in enumerate(again)] == episodes
-    assert len({x['length'] for x in again}) > 5
+    assert len({x['length'] for x in again}) > 3
 
   def test_policies_differ(self, run):
     assert load(run)['episodes'] != load(run, 'greedy')['episodes']

@@ -63,7 +63,7 @@ class TestStrip:
 
   def test_order(self):
     tiles = [np.full((20, 30, 3), x, np.uint8) for x in range(1, 11)]
-    picture = film.strip(tiles, 'title')
+    picture = film.strip(tiles, '')
     found = [x for x in np.unique(picture) if 0 < x <= 10]
     assert found == list(range(1, 11))
     places = [np.argwhere((picture == x).all(-1))[0] for x in found]
@@ -115,7 +115,8 @@ class TestReel:
 
   def test_nothing_is_left_of_a_film_that_is_cut(self, tmp_path):
     reel = film.Reel(tmp_path / 'cut', 'title')
-    reel.add(np.zeros((16, 16, 3), np.uint8), 0.0)
+    for _ in range(100):  # The encoder keeps some before it writes.
+      reel.add(np.zeros((16, 16, 3), np.uint8), 0.0)
     assert [x.name for x in tmp_path.iterdir()] == ['.cut.mp4.part']
     reel.discard()
     assert not list(tmp_path.iterdir())
