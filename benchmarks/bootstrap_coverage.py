@@ -62,7 +62,7 @@ def coverage(name, evaluations, samples, chunks=5, games=50, seed=0):
   return hits / evaluations
 
 
-def main(filename, evaluations=2000, samples=1000):
+def main(filename, evaluations=1000, samples=500):
   """Write the coverage for all distributions."""
   found = {
       name: coverage(name, evaluations, samples) for name in DISTRIBUTIONS}

@@ -35,24 +35,26 @@ def load(logdir, policy='sampled'):
   return json.loads((logdir / 'eval' / f'1234_{policy}.json').read_text())
 
 
+@pytest.fixture(scope='module')
+def agent(tmp_path_factory):
+  """Return upstream's agent object with the parameters of the run."""
+  runs.seaquest(tmp_path_factory.mktemp('other'))
+  return runs.build()
+
+
+@pytest.fixture(scope='module')
+def step(agent):
+  """Return its policy and the logits of the action, compiled."""
+  model = agent.model
+  def logits(feat):
+    return model.pol(model.feat2tensor(feat), 1)['action'].logits
+  def step(params, carry, obs, seed):
+    carry, act, _ = nj.pure(model.policy)(params, carry, obs, seed=seed)[1]
+    return carry, act, nj.pure(logits)(params, carry[1], seed=seed)[1]
+  return jax.jit(step)
+
+
 class TestPlainLoops:
-
-  @pytest.fixture(scope='class')
-  def agent(self, tmp_path_factory):
-    """Return upstream's agent object with the parameters of the run."""
-    runs.seaquest(tmp_path_factory.mktemp('other'))
-    return runs.build()
-
-  @pytest.fixture(scope='class')
-  def step(self, agent):
-    """Return its policy and the logits of the action, compiled."""
-    model = agent.model
-    def logits(feat):
-      return model.pol(model.feat2tensor(feat), 1)['action'].logits
-    def step(params, carry, obs, seed):
-      carry, act, _ = nj.pure(model.policy)(params, carry, obs, seed=seed)[1]
-      return carry, act, nj.pure(logits)(params, carry[1], seed=seed)[1]
-    return jax.jit(step)
 
   def plain(self, agent, step, seed, greedy):
     """Play one game, one call a step."""

@@ -78,16 +78,18 @@ class TestBootstrap:
       stats.bootstrap([[1.0]], np.mean, 0, level=95)
 
 
-class TestCoverage:
+@pytest.fixture(scope='module')
+def simulation():
+  """Return the module of the benchmark."""
+  path = pathlib.Path(__file__).parent.parent / 'benchmarks'
+  spec = importlib.util.spec_from_file_location(
+      'bootstrap_coverage', path / 'bootstrap_coverage.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
 
-  @pytest.fixture(scope='class')
-  def simulation(self):
-    path = pathlib.Path(__file__).parent.parent / 'benchmarks'
-    spec = importlib.util.spec_from_file_location(
-        'bootstrap_coverage', path / 'bootstrap_coverage.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+
+class TestCoverage:
 
   @pytest.mark.parametrize('name', ['normal', 'exponential'])
   def test_about_95_percent(self, simulation, name):
