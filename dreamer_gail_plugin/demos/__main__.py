@@ -6,9 +6,11 @@ import sys
 
 from ..errors import UserError
 
-# Each module has add_arguments(parser) and run(args).
+# Each module has add_arguments(parser) and run(args), which may return an
+# exit code.
 IMPORTERS = {
     'atari_head': 'human players of Atari games, from Atari-HEAD',
+    'check': 'look for what ruins imitation in a store',
     'crafter_human': 'human players of Crafter',
     'gymnasium': 'episodes of a Gymnasium environment, an npz each',
     'imitation': 'trajectories of the library `imitation`',
@@ -21,7 +23,7 @@ IMPORTERS = {
 
 
 def main(argv=None):
-  """Run the importer that the first argument names; return the exit code."""
+  """Run the command that the first argument names; return the exit code."""
   argv = sys.argv[1:] if argv is None else argv
   prog = 'python -m dreamer_gail_plugin.demos'
   parser = argparse.ArgumentParser(
@@ -37,11 +39,10 @@ def main(argv=None):
       formatter_class=argparse.RawDescriptionHelpFormatter)
   module.add_arguments(parser)
   try:
-    module.run(parser.parse_args(argv[1:]))
+    return module.run(parser.parse_args(argv[1:])) or 0
   except UserError as e:
     print(f'error: {e}', file=sys.stderr)
     return 2
-  return 0
 
 
 if __name__ == '__main__':

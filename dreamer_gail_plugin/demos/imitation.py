@@ -17,7 +17,7 @@ from . import common
 from . import episodes
 from . import npz
 
-LARGEST = 1 << 31  # Bytes of one column of one trajectory.
+LARGEST = 1 << 30  # Bytes of one column of one trajectory.
 STATE = 1 << 20  # Bytes of the file state.json.
 
 

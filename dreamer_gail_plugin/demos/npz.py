@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 
 from ..errors import UserError
 
-LARGEST = 1 << 31  # Bytes of one array.
+LARGEST = 1 << 30  # Bytes of one array.
 READERS = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,

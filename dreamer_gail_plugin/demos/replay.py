@@ -21,7 +21,7 @@ from . import episodes
 from . import npz
 from . import planner
 
-LARGEST = 1 << 31  # Bytes of one array of one chunk.
+LARGEST = 1 << 30  # Bytes of one array of one chunk.
 CONFIG = 1 << 20  # Bytes of config.yaml.
 SMALL = ('is_first', 'is_last', 'is_terminal', 'reward')
 
@@ -72,7 +72,8 @@ def run(args):
   steps = sum(x.stop - x.start for x in chosen)
   print(
       f'{out}: {len(chosen)} of {len(pieces)} whole episodes, {steps:,} '
-      f'steps, mean score {attrs["expert_score"]:.2f}; {left} cut ones were left out')
+      f'steps, mean score {attrs["expert_score"]:.2f}; {left} cut ones were '
+      'left out')
 
 
 def settings(source, task):

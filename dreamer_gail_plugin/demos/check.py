@@ -1,0 +1,258 @@
+"""Looks for what ruins imitation, and says what to do about it.
+
+Duplicates, constant actions, actions that stand at the wrong step, idling,
+and pictures or settings that differ from the task's. Where the task can be
+made, some random play in it is what the demonstrations are compared with.
+The exit code is 1 if there are problems, 0 if there are only notes.
+"""
+
+import collections
+import json
+
+import numpy as np
+
+from .. import checks
+from .. import store
+from ..errors import UserError
+from . import alignment
+from . import planner
+from . import record
+
+PLAY = 1000  # Steps of random play.
+SAMPLE = 20000  # Steps of the demonstrations for all but duplicates.
+WINDOW = 16  # Steps in a row that are equal: the same moment.
+COPIES = 0.05  # Share of such windows that is worth a word.
+IDLE = (0.5, 0.95)  # Shares of no-ops: worth a note, a problem.
+LEVELS = 16  # Difference up to which a still pixel is another rendering.
+
+Finding = collections.namedtuple('Finding', 'level text')
+problem = lambda text: Finding('problem', text)
+note = lambda text: Finding('note', text)
+
+
+def add_arguments(parser):
+  """Add the flags of the subcommand to an argparse parser."""
+  add = parser.add_argument
+  add('file', help='the .h5 file')
+  add('--task', help='compare with this task (the one in the file)')
+  add('--seed', type=int, default=0, help='of the random play (0)')
+
+
+def run(args):
+  """Print the findings and return the exit code."""
+  with store.Store(args.file) as demos:
+    task = args.task or demos.attrs['task']
+    env, found = make(task)
+    found += find(demos, task, env, args.seed)
+    steps = f'{len(demos)} trajectories, {sum(demos.lengths):,} steps'
+  for level in ('problem', 'note'):
+    for item in found:
+      if item.level == level:
+        print(f'{level}: {item.text}')
+  problems = sum(x.level == 'problem' for x in found)
+  print(f'{args.file}: {steps}; {problems} problem(s), '
+        f'{len(found) - problems} note(s)')
+  return int(problems > 0)
+
+
+def make(task):
+  """Return the environment of a task or None, and findings about that."""
+  if not task:
+    return None, [note(
+        'the file names no task, so it is compared with none; name one by '
+        '--task')]
+  try:
+    return planner.make_env(task, 0), []
+  except UserError as e:
+    return None, [note(f'the task {task} cannot be made here: {e}')]
+
+
+def find(demos, task, env, seed=0):
+  """Return the Findings about an open store; `env` may be None."""
+  parts = sample(demos)
+  played = None
+  found = copies(demos) + actions(demos, parts)
+  if env is not None:
+    played = record.rollout(env, record.Random(env, seed), PLAY)
+    found += settings(demos, task, env)
+    found += pictures(parts, played)
+    env.close()
+  return found + shifts(demos, parts, played)
+
+
+def sample(demos):
+  """Return the arrays of parts of all trajectories, SAMPLE steps at most."""
+  each = max(1, SAMPLE // len(demos))
+  return [
+      demos.read(i, 0, min(each, demos.lengths[i]))
+      for i in range(len(demos))]
+
+
+def copies(demos):
+  """Return findings about steps that are there more than once."""
+  seen, again, total = {}, collections.Counter(), 0
+  for index in range(len(demos)):
+    codes = _windows(_codes(demos, index))
+    total += len(codes)
+    for code in set(codes.tolist()):
+      first = seen.setdefault(code, index)
+      if first != index:
+        again[first, index] += 1
+  whole = [
+      f'{a} and {b}' for (a, b), n in again.items()
+      if n >= 0.99 * max(1, demos.lengths[b] - WINDOW + 1)]
+  if whole:
+    return [problem(
+        f'trajectories are there twice: {", ".join(whole[:5])}'
+        f'{" ..." if len(whole) > 5 else ""}. The expert counts double there; '
+        'write each once')]
+  share = sum(again.values()) / max(1, total)
+  if share > COPIES:
+    return [note(
+        f'{share:.0%} of all moments are in another trajectory, too: parts '
+        'that overlap, or games that repeat each other')]
+  return []
+
+
+def actions(demos, parts):
+  """Return findings about actions that never change, or do little."""
+  found = []
+  names = json.loads(demos.attrs['action_meanings'] or '[]')
+  for key in _action_keys(demos):
+    values = [x[key][~x['is_last']] for x in parts]
+    still = [
+        i for i, x in enumerate(values)
+        if len(x) > 1 and (x == x[0]).all()]
+    if still:
+      found.append(problem(
+          f'{key} never changes in trajectory {_some(still)}: nothing can be '
+          'learned there; leave it out, or look at the importer'))
+    noop = names and str(names[0]).upper() == 'NOOP' and values[0].ndim == 1
+    share = np.mean(np.concatenate(values) == 0) if noop else 0
+    if share > IDLE[0]:
+      kind = problem if share > IDLE[1] else note
+      found.append(kind(
+          f'{share:.0%} of the actions are no-ops: an agent that idles is '
+          'close to this expert'))
+  return found
+
+
+def settings(demos, task, env):
+  """Return findings about spaces and settings that are not the task's."""
+  found = []
+  try:
+    store.validate(demos, env.obs_space, env.act_space, task)
+  except UserError as e:
+    found.append(problem(str(e)))
+  made = json.loads(demos.attrs['preprocessing'] or 'null')
+  if not isinstance(made, dict):
+    return found + [note(
+        'the file does not say with which settings of the environment it was '
+        'made, so they could not be compared')]
+  wanted = json.loads(json.dumps(planner.options(task)))
+  suite = planner.split(task)[0]
+  for key in sorted(checks.EYES & made.keys() & wanted.keys()):
+    if made[key] != wanted[key]:
+      found.append(problem(
+          f'made with {key} {made[key]}, while {suite} has {wanted[key]}: the '
+          'discriminator can tell the expert by that. Train with '
+          f'--env.{suite}.{key} {made[key]}, or make it again'))
+  return found
+
+
+def pictures(parts, played):
+  """Return findings about images that were not made as the task's are.
+
+  Pixels that never change, in the demonstrations as in random play, must be
+  equal. Ones that differ a little were rendered or compressed otherwise.
+  """
+  if 'image' not in played or any(
+      x.get('image', np.zeros(0)).shape[1:] != played['image'].shape[1:]
+      for x in parts):
+    return []
+  low, high, own = _range([x['image'] for x in parts])
+  low2, high2, other = _range([played['image']])
+  still = (low == high) & (low2 == high2)
+  apart = np.abs(low.astype(int) - low2)[still]
+  share = np.mean((apart > 0) & (apart <= LEVELS)) if still.any() else 0
+  if share > 0.02:
+    return [problem(
+        f'{share:.0%} of the pixels that never change differ a little from '
+        'those of the task: other resizing, grey, averaging or compression. '
+        'Make the file again with the settings of the task')]
+  if len(other) <= 32 and len(own) > 2 * len(other):
+    return [problem(
+        f'the images have {len(own)} different values, those of the task '
+        f'{len(other)}: they were compressed or resized. Make the file again '
+        'from the original images')]
+  return []
+
+
+def shifts(demos, parts, played):
+  """Return findings about actions that stand at another step."""
+  if not any(k in demos.keys for k in ('image', 'vector')):
+    return []
+  found = []
+  for key in _action_keys(demos):
+    scores = alignment.estimate(parts, key)
+    best = alignment.peak(scores)
+    # Some games react late, which random play shows as well.
+    usual = alignment.peak(alignment.estimate([played], key)) \
+        if played is not None and key in played else None
+    text = ', '.join(
+        f'{k:+d}: {max(v, 0):.2f}' for k, v in (scores or {}).items())
+    if best is None:
+      found.append(note(
+          f'{key}: what changes between images does not tell at which step '
+          f'actions stand ({text or "too few steps where they change"})'))
+    elif best != (usual or 0):
+      off = best - (usual or 0)
+      side = 'late' if off > 0 else 'early'
+      kind = problem if usual is not None or off > 0 else note
+      found.append(kind(
+          f'{key} seems to stand {abs(off)} step(s) too {side}: the change '
+          f'from image t to t + 1 tells the action of step t{best:+d} best '
+          f'({text})'
+          + (f', while in random play it is t{usual:+d}' if usual else '')
+          + '. Step t must hold the action chosen at image t; look at the '
+          'importer'))
+  return found
+
+
+def _action_keys(demos):
+  return [k for k in demos.keys if k == 'action' or k.startswith('action_')]
+
+
+def _codes(demos, index):
+  # A number for each step, equal for equal observations and actions.
+  keys = [k for k in demos.keys if k not in (*store.FLAGS, 'reward')]
+  codes = []
+  for start in range(0, demos.lengths[index], SAMPLE):
+    data = demos.read(index, start, start + SAMPLE, keys)
+    codes += [
+        hash(tuple(data[k][t].tobytes() for k in keys))
+        for t in range(len(data[keys[0]]))]
+  return np.array(codes, np.int64).view(np.uint64)
+
+
+def _windows(codes):
+  # A number for each WINDOW steps in a row; all steps if there are fewer.
+  size = min(WINDOW, len(codes))
+  factors = np.random.default_rng(0).integers(
+      1, 2 ** 63, size, dtype=np.uint64) | np.uint64(1)
+  rows = np.lib.stride_tricks.sliding_window_view(codes, size)
+  return (rows * factors).sum(1, dtype=np.uint64)
+
+
+def _range(images):
+  low = np.minimum.reduce([x.min(0) for x in images])
+  high = np.maximum.reduce([x.max(0) for x in images])
+  values = set()
+  for part in images:
+    values |= set(np.unique(part).tolist())
+  return low, high, values
+
+
+def _some(numbers):
+  more = ' ...' if len(numbers) > 5 else ''
+  return ', '.join(str(x) for x in numbers[:5]) + more
