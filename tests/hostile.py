@@ -11,7 +11,6 @@ import zipfile
 import h5py
 import numpy as np
 
-
 BOMB = 48 << 20  # Bytes to which a few kilobytes inflate.
 
 

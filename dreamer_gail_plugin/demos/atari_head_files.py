@@ -96,8 +96,9 @@ def find_meta(source):
 def read_meta(path, game):
   """Return {number: Meta} of the game's trials, highscores included."""
   result = {}
-  with path.open(newline='', encoding='utf-8') as file:
-    reader = csv.DictReader(file)
+  try:
+    text = path.read_bytes().decode('utf-8')
+    reader = csv.DictReader(io.StringIO(text, newline=''))
     lost = [x for x in META if x not in (reader.fieldnames or ())]
     if lost:
       raise UserError(
@@ -107,13 +108,21 @@ def read_meta(path, game):
       values = [(row[x] or '').strip() for x in META]
       if values[0] not in (game, f'{game}_highscore'):
         continue
-      try:
-        number, score, *rest = [int(x) for x in values[1:6]]
-      except ValueError as e:
-        raise UserError(f'{path}: line {reader.line_num}: {e}') from e
+      number, score, *rest = [_whole(path, reader, x) for x in values[1:6]]
       result[number] = Meta(
           score, *rest, values[6].upper() == 'TRUE', values[7])
+  except (OSError, UnicodeDecodeError, csv.Error) as e:
+    raise UserError(
+        f'{path}: cannot be read as a table ({e!s:.200}); copy it '
+        'again') from e
   return result
+
+
+def _whole(path, reader, text):
+  if not re.fullmatch(r'-?\d{1,15}', text):
+    raise UserError(
+        f'{path}: line {reader.line_num}: {text[:50]!r} is not a whole number')
+  return int(text)
 
 
 def read_labels(path):
@@ -125,6 +134,8 @@ def read_labels(path):
   names, rows = [], []
   try:
     lines = path.read_bytes().decode('utf-8').splitlines()
+  except OSError as e:
+    raise UserError(f'{path}: cannot be read ({e})') from e
   except UnicodeDecodeError as e:
     raise UserError(f'{path}: not a text file: {e}') from e
   for number, line in enumerate(lines, 1):

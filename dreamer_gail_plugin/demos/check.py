@@ -90,26 +90,20 @@ def sample(demos):
 
 def copies(demos):
   """Return findings about steps that are there more than once."""
-  seen, again, total = {}, collections.Counter(), 0
+  seen, shares = set(), []
   for index in range(len(demos)):
-    codes = _windows(_codes(demos, index))
-    total += len(codes)
-    for code in set(codes.tolist()):
-      first = seen.setdefault(code, index)
-      if first != index:
-        again[first, index] += 1
-  whole = [
-      f'{a} and {b}' for (a, b), n in again.items()
-      if n >= 0.99 * max(1, demos.lengths[b] - WINDOW + 1)]
+    codes = set(_windows(_codes(demos, index)).tolist())
+    shares.append(len(codes & seen) / len(codes))
+    seen |= codes
+  whole = [i for i, x in enumerate(shares) if x > 0.99]
   if whole:
     return [problem(
-        f'trajectories are there twice: {", ".join(whole[:5])}'
-        f'{" ..." if len(whole) > 5 else ""}. The expert counts double there; '
-        'write each once')]
-  share = sum(again.values()) / max(1, total)
+        f'trajectory {_some(whole)} holds nothing that is not in earlier '
+        'ones: the expert counts double there; write it once')]
+  share = float(np.average(shares, weights=demos.lengths))
   if share > COPIES:
     return [note(
-        f'{share:.0%} of all moments are in another trajectory, too: parts '
+        f'{share:.0%} of all moments are in an earlier trajectory, too: parts '
         'that overlap, or games that repeat each other')]
   return []
 
