@@ -237,4 +237,4 @@ class TestCommand:
     with pytest.raises(SystemExit) as info:
       demos.main([name, '--help'])
     assert info.value.code == 0
-    assert '--out' in capsys.readouterr().out
+    assert '[-h]' in capsys.readouterr().out

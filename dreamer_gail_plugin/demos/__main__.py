@@ -17,6 +17,7 @@ IMPORTERS = {
     'minari': 'a Minari dataset',
     'minari_export': 'the other way: a store becomes a Minari dataset',
     'replay': 'what a DreamerV3 agent played, from its logdir',
+    'rollout': 'a trained agent of ours, from its logdir',
     'planner': 'a scripted expert or random play, recorded here',
     'play': 'a person who plays in the browser, recorded here',
 }
