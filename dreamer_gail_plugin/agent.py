@@ -7,6 +7,8 @@ reads the environment's reward, expert sequences pass through the encoder and
 the RSSM, and D(s, a) is updated and then rewards imagined and replayed steps.
 """
 
+import copy
+
 import dreamerv3.agent
 import embodied.jax
 import embodied.jax.nets as nn
@@ -66,25 +68,26 @@ class Agent(dreamerv3.agent.Agent):
   def loss(self, carry, obs, prevact, training):
     """Return the loss and (carry, entries, outs, metrics), as upstream does.
 
-    `obs` holds arrays (B, T, ...) and the expert's (B, T', ...) under
-    `expert/`. One call updates D first and then scores with the new D, in the
-    order of Algorithm 1.
+    `obs` holds arrays (B, T, ...) and the expert's, which are longer by the
+    replay's context, under `expert/`. One call updates D first and then
+    scores with the new D, in the order of Algorithm 1.
     """
     if not self.imitates:
       return super().loss(carry, obs, prevact, training)
     expert = {k[7:]: v for k, v in obs.items() if k.startswith('expert/')}
+    expert = skip(expert, self.config.replay_context)
     if not self.gail.terminals:
       obs = {**obs, 'is_terminal': jnp.zeros_like(obs['is_terminal'])}
     B, T = obs['is_first'].shape
     K = min(self.config.imag_last or T, T)
 
-    carry, entries, losses, metrics, tokens, repfeat = self._world_loss(
-        carry, obs, prevact, training)
+    carry, entries, losses, metrics, tokens, repfeat, expfeat = (
+        self._world_loss(carry, obs, prevact, expert, training))
     imgfeat, imgact = self._imagine(carry[1], entries[1], repfeat, K, training)
 
     con = self.con(self.feat2tensor(imgfeat), 2).prob(1)  # (B*K, H+1)
     pairs = self._pairs(
-        expert, obs, prevact, repfeat, imgfeat, imgact, con, K, training)
+        expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K)
     rewimg, rewrep, mets = self._reward(pairs, training)
     metrics.update(prefix(mets, 'disc'))
     los, mets = self._actor_critic_loss(
@@ -124,14 +127,15 @@ class Agent(dreamerv3.agent.Agent):
     rows = {k: v for k, v in data.items() if k.startswith('expert/')}
     return carry, {**obs, **rows}, prevact, stepid
 
-  def _world_loss(self, carry, obs, prevact, training):
-    # Upstream's world model losses without the reward head.
+  def _world_loss(self, carry, obs, prevact, expert, training):
+    # Upstream's world model losses without the reward head, and the features
+    # of the expert's steps.
     enc_carry, dyn_carry, dec_carry = carry
     reset = obs['is_first']
     enc_carry, enc_entries, tokens = self.enc(
         enc_carry, obs, reset, training)
-    dyn_carry, dyn_entries, losses, repfeat, metrics = self.dyn.loss(
-        dyn_carry, tokens, prevact, reset, training)
+    (dyn_carry, dyn_entries, losses, repfeat, metrics), expfeat = (
+        self._dyn_loss(dyn_carry, tokens, prevact, reset, expert, training))
     dec_carry, dec_entries, recons = self.dec(
         dec_carry, repfeat, reset, training)
     con = f32(~obs['is_terminal'])
@@ -146,7 +150,42 @@ class Agent(dreamerv3.agent.Agent):
     assert all(x.shape == reset.shape for x in losses.values())
     carry = (enc_carry, dyn_carry, dec_carry)
     entries = (enc_entries, dyn_entries, dec_entries)
-    return carry, entries, losses, metrics, tokens, repfeat
+    return carry, entries, losses, metrics, tokens, repfeat, expfeat
+
+  def _dyn_loss(self, carry, tokens, prevact, reset, expert, training):
+    # What upstream's loss of the RSSM returns, and the expert's features.
+    expert = self._expert_inputs(expert, training)
+    if not self.gail.joint_scan:
+      out = self.dyn.loss(carry, tokens, prevact, reset, training)
+      return out, self._observe_expert(expert, training)
+    expfeat = []
+    def observe(carry, tokens, action, reset, training):
+      replay = (carry, tokens, action, reset)
+      initial = self.dyn.initial(len(reset))
+      outs, (_, _, feat) = disjoint(self.dyn.observe(
+          *joint(replay, (initial, *expert)), training))
+      expfeat.append(sg(feat))
+      return outs
+    dyn = copy.copy(self.dyn)  # Of the same name, so of the same parameters.
+    dyn.observe = observe
+    out = dyn.loss(carry, tokens, prevact, reset, training)
+    return out, expfeat[0]
+
+  @jax.named_scope('expert')
+  def _expert_inputs(self, expert, training):
+    # What the RSSM takes to observe the expert's steps.
+    reset = expert['is_first']
+    prevact = jax.tree.map(
+        lambda x: jnp.concatenate([0 * x[:, :1], x[:, :-1]], 1),
+        {k: expert[k] for k in self.act_space})
+    _, _, tokens = self.enc(
+        self.enc.initial(len(reset)), expert, reset, training)
+    return sg(tokens), prevact, reset
+
+  @jax.named_scope('expert')
+  def _observe_expert(self, inputs, training):
+    initial = self.dyn.initial(len(inputs[-1]))
+    return sg(self.dyn.observe(initial, *inputs, training)[2])
 
   def _imagine(self, dyn_carry, dyn_entries, repfeat, K, training):
     # Roll the policy out for H steps from the last K replayed states.
@@ -166,7 +205,7 @@ class Agent(dreamerv3.agent.Agent):
     return imgfeat, imgact
 
   def _pairs(
-      self, expert, obs, prevact, repfeat, imgfeat, imgact, con, K, training):
+      self, expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K):
     # D's inputs (rows, steps, F) and weights (rows, steps) of the pairs
     # (s_t, a_t) of the expert, of the imagination and of the last K replayed
     # steps. All are constants to every gradient.
@@ -184,26 +223,17 @@ class Agent(dreamerv3.agent.Agent):
     repact = jax.tree.map(lambda x: x[:, 1:], window(prevact))
     acted = f32(~window(obs['is_last']))
     return {
-        'expert': self._expert_pairs(expert, training),
+        'expert': self._expert_pairs(expert, expfeat),
         'imag': (
             inputs(concat([starts, later], 1), butlast(imgact)),
             butlast(alive)),
         'replay': (inputs(butlast(shown), repact), butlast(acted)),
     }
 
-  @jax.named_scope('expert')
-  def _expert_pairs(self, expert, training):
-    # D's inputs of expert pairs, through the encoder and RSSM as they are.
-    reset = expert['is_first']
+  def _expert_pairs(self, expert, feat):
     act = {k: expert[k] for k in self.act_space}
-    prevact = jax.tree.map(
-        lambda x: jnp.concatenate([0 * x[:, :1], x[:, :-1]], 1), act)
-    _, _, tokens = self.enc(
-        self.enc.initial(len(reset)), expert, reset, training)
-    _, _, feat = self.dyn.observe(
-        self.dyn.initial(len(reset)), sg(tokens), prevact, reset, training)
-    inputs = sg(self.disc.inputs(self._shown(sg(feat)), act))
-    known = settled(reset, expert['is_cut'], self.gail.burnin)
+    inputs = sg(self.disc.inputs(self._shown(feat), act))
+    known = settled(expert['is_first'], expert['is_cut'], self.gail.burnin)
     return inputs, f32(known & ~expert['is_last'])
 
   def _shown(self, feat):
@@ -303,3 +333,29 @@ def settled(reset, cut, burnin):
   start = jax.lax.cummax(jnp.where(reset, time, 0), axis=1)  # (B, T)
   incut = jnp.take_along_axis(cut, start, 1)
   return ~incut | (time - start >= burnin)
+
+
+def skip(rows, steps):
+  """Return the expert's arrays without their first steps, (B, T - steps, ...).
+
+  The model starts from a reset at the first step that is left.
+  """
+  rows = {k: v[:, steps:] for k, v in rows.items()}
+  cut = rows['is_cut'].at[:, 0].max(~rows['is_first'][:, 0])
+  return {
+      **rows, 'is_cut': cut, 'is_first': rows['is_first'].at[:, 0].set(True)}
+
+
+def joint(xs, ys):
+  """Return rows (2 B, ...) of two trees of rows (B, ...), in turns.
+
+  Not one after the other: where devices share the rows, both stay at home.
+  """
+  return jax.tree.map(
+      lambda x, y: jnp.stack([x, y], 1).reshape((-1, *x.shape[1:])), xs, ys)
+
+
+def disjoint(xys):
+  """Return the two trees of rows that `joint` put together."""
+  part = lambda i: jax.tree.map(lambda x: x[i::2], xys)
+  return part(0), part(1)

@@ -184,6 +184,10 @@ class TestGradientsStayHome:
   def test_disc_loss_moves_the_discriminator_alone(self, agent):
     assert self.grads(agent, 'disc/loss') == {'disc'}
 
+  def test_so_it_does_in_a_joint_scan(self):
+    agent = agents.build(agent__gail__joint_scan=True)
+    assert self.grads(agent, 'disc/loss') == {'disc'}
+
   def test_policy_loss_moves_the_policy_alone(self, agent):
     assert self.grads(agent, 'policy') == {'pol'}
 
@@ -223,8 +227,11 @@ class TestExpertSequences:
   def pairs(self, agent, data):
     rows = {
         k[7:]: v for k, v in data.items() if 'expert/' in k}
-    return jax.tree.map(np.asarray, agents.call(
-        agent, lambda x: agent.model._expert_pairs(x, False), rows))
+    model = agent.model
+    def fn(rows):
+      feat = model._observe_expert(model._expert_inputs(rows, False), False)
+      return model._expert_pairs(rows, feat)
+    return jax.tree.map(np.asarray, agents.call(agent, fn, rows))
 
   def test_settled(self):
     # Rows: a cut at the start, a true start, and a border within a cut.
@@ -273,6 +280,56 @@ class TestExpertSequences:
                 agent__gail__expert_latent='posterior'))]
     assert np.array_equal(shown[0][..., :deter], shown[1][..., :deter])
     assert not np.array_equal(shown[0], shown[1])
+
+
+class TestJointScan:
+
+  def feats(self, agent, data):
+    # Features of the replayed and of the expert's rows.
+    def fn(data):
+      carry, obs, prevact = agents.context(agent, data)
+      expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
+      expert = agentlib.skip(expert, agent.config.replay_context)
+      return agent.model._world_loss(carry, obs, prevact, expert, False)[-2:]
+    return jax.tree.map(np.asarray, agents.call(agent, fn, data))
+
+  def test_rows_do_not_mix(self):
+    agent = agents.build(agent__gail__joint_scan=True)
+    base = self.feats(agent, agents.batch(agent))
+    for changed, key in enumerate(('image', 'expert/image')):
+      data = agents.batch(agent)
+      data[key] ^= 255
+      after = self.feats(agent, data)
+      same = [
+          all(np.array_equal(x[k], y[k]) for k in x)
+          for x, y in zip(base, after)]
+      assert same == [changed != 0, changed != 1]
+
+  def test_first_states_equal_those_of_two_scans(self):
+    # Later ones follow other random draws.
+    one, two = [
+        self.feats(agent, agents.batch(agent)) for agent in (
+            agents.build(), agents.build(agent__gail__joint_scan=True))]
+    for x, y in zip(one, two):
+      for key in ('deter', 'logit'):
+        assert np.allclose(x[key][:, 0], y[key][:, 0], atol=1e-5), key
+        assert not np.allclose(x[key][0, 0], x[key][1, 0], atol=1e-5)
+
+  def test_rows_in_turns(self):
+    x = np.arange(6).reshape((3, 2))
+    both = agentlib.joint({'a': x}, {'a': -x})
+    assert both['a'].shape == (6, 2)
+    for part, want in zip(agentlib.disjoint(both), (x, -x)):
+      assert np.array_equal(part['a'], want)
+
+  def test_skipped_steps_end_in_a_reset(self):
+    first = np.array([[1, 0, 0], [1, 1, 0]], bool)
+    cut = np.array([[0, 0, 0], [1, 0, 0]], bool)
+    with jax.transfer_guard('allow'):
+      rows = {'is_first': jnp.array(first), 'is_cut': jnp.array(cut)}
+      rows = jax.tree.map(np.asarray, agentlib.skip(rows, 1))
+    assert rows['is_first'].tolist() == [[1, 0], [1, 0]]
+    assert rows['is_cut'].tolist() == [[1, 0], [0, 0]]
 
 
 class TestControls:

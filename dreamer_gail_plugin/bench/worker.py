@@ -158,11 +158,15 @@ class Bench:
     import jax
     import jax.numpy as jnp
     import ninjax as nj
+    from ..agent import skip
     model, config = self.agent.model, self.config
     B, T = config.batch_size, config.batch_length
     K, H = min(config.agent.imag_last or T, T), config.agent.imag_length
     def extra(expert):
-      pairs = {'expert': model._expert_pairs(expert, True)}
+      expert = skip(expert, config.replay_context)
+      inputs = model._expert_inputs(expert, True)
+      feat = model._observe_expert(inputs, True)
+      pairs = {'expert': model._expert_pairs(expert, feat)}
       size = pairs['expert'][0].shape[-1]
       for key, shape in {'imag': (B * K, H), 'replay': (B, K - 1)}.items():
         pairs[key] = jnp.ones((*shape, size)), jnp.ones(shape)
