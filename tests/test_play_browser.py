@@ -18,6 +18,8 @@ if not CHROMIUM:
 import playtools  # noqa: E402
 
 TASK = 'minatar_breakout'
+# For tests of the clock: its games do not end early, however busy the machine.
+LONG = pytest.mark.parametrize('served', ['minatar_freeway'], indirect=True)
 LIMIT = 60_000  # Milliseconds, for machines that are busy.
 
 
@@ -33,10 +35,10 @@ def browser():
 
 
 @pytest.fixture
-def served(tmp_path):
+def served(request, tmp_path):
   """Serve a game; return (port, session, path of the store)."""
-  path = tmp_path / 'a.h5'
-  with playtools.serving(TASK, path, wanted=50) as (port, session):
+  path, task = tmp_path / 'a.h5', getattr(request, 'param', TASK)
+  with playtools.serving(task, path, wanted=50) as (port, session):
     yield port, session, path
 
 
@@ -115,29 +117,32 @@ class TestKeys:
     with store.Store(path) as file:
       assert file.read(0)['action'].tolist() == [1, 2, 0, 2]
 
+  @LONG
   def test_clock(self, served, tab):
     # A held key counts at every step, a tap between two steps at the next,
     # and without a key the game goes on.
     _, session, _ = served
     page = tab()
     page.fill('#speed', '4')
-    page.keyboard.down('ArrowLeft')
+    page.keyboard.down('ArrowUp')
     phase(page, 'playing')
     assert page.locator('#keys .down').count() == 1
     until(page, 'state.step >= 2')
-    page.keyboard.up('ArrowLeft')
-    page.keyboard.press('ArrowRight')
-    until(page, 'state.step >= 4')
+    page.keyboard.up('ArrowUp')
+    page.keyboard.press('ArrowDown')
+    count = page.evaluate('state.step')
+    until(page, f'state.step >= {count + 3}')
     page.keyboard.press('Escape')
     phase(page, 'ready')
     until(page, '!pending')
     acts = session.episode.acts
     assert acts[:2] == [1, 1]
-    assert acts.count(2) == 1 and 0 in acts[acts.index(2):]
+    assert acts.count(2) == 1 and acts[-1] == 0
     count = len(acts)
     page.wait_for_timeout(700)
     assert len(session.episode.acts) == count  # Paused.
 
+  @LONG
   def test_speed(self, served, tab):
     _, session, _ = served
     page = tab()
@@ -145,15 +150,16 @@ class TestKeys:
     page.evaluate("""() => { window.times = []; new MutationObserver(
         () => times.push(performance.now())).observe(
         document.getElementById('step'), {childList: true}); }""")
-    page.keyboard.press('ArrowLeft')
+    page.keyboard.press('ArrowUp')
     until(page, 'times.length >= 4')
     times = page.evaluate('times')
-    assert 0.4 < (times[3] - times[0]) / 3000 < 1
+    assert times[3] - times[0] > 1300  # Three times half a second.
 
-  def test_leaving_the_page_pauses(self, tab):
+  @LONG
+  def test_leaving_the_page_pauses(self, served, tab):
     page = tab()
     page.fill('#speed', '2')
-    page.keyboard.press('ArrowLeft')
+    page.keyboard.press('ArrowUp')
     phase(page, 'playing')
     page.evaluate('window.dispatchEvent(new Event("blur"))')
     phase(page, 'ready')
