@@ -28,13 +28,20 @@ def hard(path, file, name, kind):
   Raises UserError for a link or external storage, which could make it read
   any file of the user, and for what is missing or of another kind.
   """
-  if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-    raise UserError(f'{path}: {name} is missing or a link, expected data')
-  value = file[name]
-  if not isinstance(value, kind):
-    raise UserError(f'{path}: {name} is not a {kind.__name__.lower()}')
-  if kind is h5py.Dataset and (value.external or value.is_virtual):
-    raise UserError(f'{path}: {name} points outside of the file, refused')
+  try:
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+      raise UserError(f'{path}: {name} is missing or a link, expected data')
+    value = file[name]
+    if not isinstance(value, kind):
+      raise UserError(f'{path}: {name} is not a {kind.__name__.lower()}')
+    outside = kind is h5py.Dataset and (
+        value.dtype.hasobject or value.external or value.is_virtual)
+  except (KeyError, OSError, RuntimeError, TypeError, ValueError) as e:
+    raise UserError(damaged(path, f'{name}: {e}')) from e
+  if outside:
+    raise UserError(
+        f'{path}: {name} has type {value.dtype} or points outside of the '
+        'file; expected plain numbers in it')
   return value
 
 
