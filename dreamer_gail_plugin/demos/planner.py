@@ -17,13 +17,19 @@ from .. import envs
 from .. import store
 from .. import upstream
 from ..errors import UserError
+from . import asterix
 from . import breakout
+from . import freeway
 from . import record
 from . import seaquest
+from . import space_invaders
 
 PLANNERS = {
+    'minatar_asterix': asterix.Asterix,
     'minatar_breakout': breakout.Breakout,
+    'minatar_freeway': freeway.Freeway,
     'minatar_seaquest': seaquest.Seaquest,
+    'minatar_space_invaders': space_invaders.SpaceInvaders,
 }
 
 
