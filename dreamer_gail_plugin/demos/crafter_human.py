@@ -30,7 +30,7 @@ LARGEST = 1 << 28  # Bytes of an array; images of 10,000 steps are half that.
 PACKED = 1 << 27  # Bytes of an npz in the zip; a real one has a million.
 ACHIEVEMENT = ('achivement_', 'achievement_')  # In 2021, and mended since.
 
-# One file, opened lazily: `open()` gives a binary file.
+# One file, opened lazily: `open()` gives a path or a binary file.
 Entry = collections.namedtuple('Entry', 'place open')
 
 
@@ -84,10 +84,10 @@ def find(path):
   """
   if path.is_dir():
     found = [
-        Entry(str(x), lambda x=x: x.open('rb'))
+        Entry(str(x), lambda x=x: x)
         for x in sorted(path.rglob('*.npz')) if _wanted(x.name)]
   elif path.suffix == '.npz':
-    found = [Entry(str(path), lambda: path.open('rb'))]
+    found = [Entry(str(path), lambda: path)]
   else:
     found = _in_zip(path)
   if not found:
