@@ -158,6 +158,7 @@ class Bench:
     import jax
     import jax.numpy as jnp
     import ninjax as nj
+
     from ..agent import skip
     model, config = self.agent.model, self.config
     B, T = config.batch_size, config.batch_length
