@@ -40,7 +40,8 @@ IN_PROCESS = ('minatar',)  # Their steps cost less than the way to a process.
 DOMAIN = 250  # Keeps the seeds here from being those of training games.
 PACKAGES = (
     'dreamer_gail_plugin', 'dreamer', 'jax', 'jaxlib', 'numpy', 'ninjax',
-    'elements', 'MinAtar', 'ale-py', 'crafter', 'gymnasium')
+    'elements', 'MinAtar', 'ale-py', 'crafter', 'gymnasium', 'torch',
+    'stable-baselines3', 'imitation', 'tianshou')
 
 
 def main(argv=None):
@@ -52,15 +53,7 @@ def main(argv=None):
   step = checkpoint_step(args.logdir, checkpoint.find(place), config)
   # Random play has no likeliest action.
   kinds = ('sampled',) if config.random_agent else args.policy
-  folder = pathlib.Path(args.out or f'{args.logdir}/eval').expanduser()
-  files = {kind: folder / f'{step}_{kind}.json' for kind in kinds}
-  for filename in files.values():
-    # Films included, so that none is left of another evaluation.
-    there = sorted(folder.glob(f'{filename.stem}*'))
-    if there:
-      raise UserError(
-          f'{there[0]}: is there already. Remove what begins with '
-          f'{filename.stem}, or name another folder by --out')
+  check_new(files(args, step, kinds))
   if args.disc and reward(config) in ('env', 'random'):
     raise UserError('--disc: this run has no discriminator.')
   os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
@@ -69,9 +62,25 @@ def main(argv=None):
   actors = {
       kind: policylib.load_actor(config, place, greedy=(kind == 'greedy'))
       for kind in kinds}
+  return judge(
+      config, actors, step, expert_score(config), args, command(argv))
+
+
+def judge(config, actors, step, expert, args, repeat):
+  """Let actors play, write what came of it; return the files written.
+
+  Args:
+    config: of the run; its `config.yaml` goes into the files.
+    actors: dict of an actor (see policy.Actor) for each policy.
+    step: at which they were saved, in environment steps, frames included.
+    expert: mean score of the demonstrations or None.
+    args: flags as of `parse`.
+    repeat: the command that repeats this.
+  """
+  written = files(args, step, actors)
+  check_new(written)
   chance = play_random(config, args)
-  expert = expert_score(config)
-  for kind, filename in files.items():
+  for kind, filename in written.items():
     start, actor = time.time(), actors[kind]
     played = play(config, actor, args, kind)
     result = {
@@ -81,13 +90,30 @@ def main(argv=None):
         'summary': summary(config, played, chance, expert),
         'config': plain(elements.Config.load(
             elements.Path(args.logdir) / 'config.yaml')),
-        'versions': versions(), 'commit': commit(), 'command': command(argv),
+        'versions': versions(), 'commit': commit(), 'command': repeat,
         'wall_seconds': round(time.time() - start, 2)}
     write(filename, result)
     print(describe(result), f'Written: {filename}', sep='\n')
     if args.films:
       film.record(config, actor, result, filename, rows(args), args.disc)
-  return list(files.values())
+  return list(written.values())
+
+
+def files(args, step, kinds):
+  """Return the file of each policy, a dict."""
+  folder = pathlib.Path(args.out or f'{args.logdir}/eval').expanduser()
+  return {kind: folder / f'{step}_{kind}.json' for kind in kinds}
+
+
+def check_new(files):
+  """Raise UserError if one of the files, or a film of it, is there."""
+  for filename in files.values():
+    # Films included, so that none is left of another evaluation.
+    there = sorted(filename.parent.glob(f'{filename.stem}*'))
+    if there:
+      raise UserError(
+          f'{there[0]}: is there already. Remove what begins with '
+          f'{filename.stem}, or name another folder by --out')
 
 
 def parse(argv):
@@ -275,11 +301,10 @@ def commit():
     return None
 
 
-def command(argv):
+def command(argv, program=('dreamer_gail_plugin.evaluate',)):
   """Return the command that repeats this evaluation."""
   args = sys.argv[1:] if argv is None else argv
-  return shlex.join(
-      ['python', '-m', 'dreamer_gail_plugin.evaluate', *map(str, args)])
+  return shlex.join(['python', '-m', *program, *map(str, args)])
 
 
 def plain(value):

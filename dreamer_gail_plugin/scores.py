@@ -124,6 +124,7 @@ def row(logdir, last):
     raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
   config = elements.Config.load(filename)
   reward = 'random' if config.random_agent else config.agent.gail.reward
+  reward = config.get('baseline', reward)
   return {
       'task': config.task, 'reward': reward, 'seed': config.seed,
       'steps': int(read(logdir)[0].max(initial=0)), 'last': last,

@@ -1,0 +1,87 @@
+"""Settings of a baseline: blocks of settings.yaml, then flags."""
+
+import pathlib
+import re
+
+import elements
+import ruamel.yaml as yaml
+
+from .. import main
+from ..errors import UserError
+
+# name: title in reports
+NAMES = {
+    'ppo': 'PPO', 'c51': 'C51', 'bc': 'BC', 'gail_ppo': 'GAIL on PPO',
+    'airl_ppo': 'AIRL on PPO'}
+IMITATORS = ('bc', 'gail_ppo', 'airl_ppo')
+SUITES = {'atari100k': 'atari'}
+
+
+def load(name, argv):
+  """Return the Config of a baseline for the flags `argv`.
+
+  It has the keys of settings.yaml, the name as `baseline` and, as the configs
+  of other runs, `method`, `env`, `logger`, `random_agent` and `agent.gail`:
+  its `reward` is env, or the name of what learns without the environment's.
+  Raises UserError for flags that there are not.
+  """
+  blocks = yaml.YAML(typ='safe').load(
+      (pathlib.Path(__file__).parent / 'settings.yaml').read_text())
+  base = main.load_config([])
+  config = elements.Config({
+      **blocks.pop('defaults'), 'env': base.env, 'logger': base.logger,
+      'baseline': name, 'method': NAMES[name], 'random_agent': False,
+      'agent': {'gail': {
+          'reward': name if name in IMITATORS else 'env', 'expert': 'auto'}}})
+  config = config.update({'logger.filter': 'score|length|fps|train/'})
+  try:
+    first, rest = elements.Flags(
+        task=config.task, settings=[''], steps=0.0,
+        expert='auto').parse_known(argv)
+    suite = first.task.partition('_')[0]
+    layers = [SUITES.get(suite, suite), *filter(None, first.settings)]
+    for block in layers:
+      if block in blocks:
+        config = config.update(blocks[block])
+      elif block != suite:
+        raise UserError(
+            f'--settings {block}: no such block in settings.yaml. There are: '
+            f'{", ".join(blocks)}')
+    config = config.update(
+        {'task': first.task, 'agent.gail.expert': first.expert})
+    if first.steps:
+      config = config.update({f'steps.{name}': first.steps})
+    config = elements.Flags(config).parse(rest)
+    logdir = config.logdir.format(timestamp=elements.timestamp())
+  except (KeyError, TypeError, ValueError, OverflowError, IndexError,
+          re.error) as error:
+    raise UserError(
+        f'{error.args[0]} See baselines/settings.yaml for all keys.') from None
+  return _check(config.update(
+      logdir=str(pathlib.Path(logdir).expanduser())), name)
+
+
+def saved(logdir):
+  """Return the Config of a baseline's run; raises UserError without one."""
+  filename = pathlib.Path(logdir).expanduser() / 'config.yaml'
+  try:
+    config = elements.Config.load(filename)
+    found = config.baseline in NAMES
+  except Exception as error:  # A YAML parser has many.
+    found = False
+    reason = ' '.join(str(error).split())[:200]
+  else:
+    reason = 'it is that of another program'
+  if not found:
+    raise UserError(
+        f'{filename}: is not the config of a baseline: {reason}')
+  return config.update(logdir=str(pathlib.Path(logdir).expanduser()))
+
+
+def _check(config, name):
+  if config.steps[name] < 1:
+    raise UserError(f'--steps {config.steps[name]}: expected at least 1')
+  for key in ('envs', 'stack', 'ppo.n_steps', 'disc.updates'):
+    if config.flat[key] < 1:
+      raise UserError(f'--{key} {config.flat[key]}: expected at least 1')
+  return config

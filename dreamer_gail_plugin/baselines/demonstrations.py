@@ -1,0 +1,87 @@
+"""A store of demonstrations as trajectories of the library `imitation`."""
+
+import json
+
+import embodied
+import numpy as np
+from imitation.data import types
+
+from .. import checks
+from .. import main
+from .. import store
+from . import gymenv
+
+
+def check(config):
+  """Compare the demonstrations with the task; return their path.
+
+  Raises UserError where they do not fit and warns where they were made with
+  other settings of the environment. `--expert random` records them first.
+  """
+  if config.agent.gail.expert == 'random':
+    main.record_random(config)
+  path = main.expert_path(config)
+  env = embodied.wrappers.UnifyDtypes(main.make_raw_env(config, 0))
+  with store.Store(path) as demos:
+    store.validate(demos, env.obs_space, env.act_space, config.task)
+  env.close()
+  checks.same_eyes(config, path)
+  return path
+
+
+def spaces(config):
+  """Return the Gymnasium spaces of what the learner sees and does."""
+  env = main.make_env(config, 0)
+  env.close()
+  eyes = gymenv.Eyes(env.obs_space, config.stack)
+  return eyes.space, gymenv.Hands(env.act_space).space
+
+
+def score(path):
+  """Return the mean score of the trajectories of a store, NaN if unknown."""
+  with store.Store(path) as demos:
+    return float(np.mean([x['score'] for x in demos.infos]))
+
+
+def load(config, path):
+  """Return one `imitation` Trajectory for every episode of a store.
+
+  Observations and actions are what the learner sees and does. Rewards are
+  not read. The last action of an episode that is cut has no next observation
+  and is left out.
+  """
+  env = main.make_raw_env(config, 0)
+  eyes = gymenv.Eyes(env.obs_space, config.stack)
+  key, = [k for k in env.act_space if k != 'reset']
+  result = []
+  with store.Store(path) as demos:
+    for index in range(len(demos)):
+      data = demos.read(index, keys=[*store.FLAGS, eyes.key, key])
+      acts = main.normalize_actions(
+          {f'expert/{key}': data[key]}, env.act_space)[f'expert/{key}']
+      starts = np.flatnonzero(data['is_first'])
+      for start, stop in zip(
+          [0, *starts[starts > 0]], [*starts[starts > 0], len(acts)]):
+        if stop - start > 1:
+          result.append(_episode(eyes, data, acts, slice(start, stop)))
+  env.close()
+  return result
+
+
+def _episode(eyes, data, acts, span):
+  seen = []
+  for image in data[eyes.key][span]:
+    seen.append(eyes({eyes.key: image}, seen[-1] if seen else None))
+  return types.Trajectory(
+      obs=np.stack(seen), acts=acts[span][:-1], infos=None,
+      terminal=bool(data['is_terminal'][span][-1]))
+
+
+def describe(path, episodes):
+  """Return a line that says what the demonstrations are."""
+  with store.Store(path) as demos:
+    made = json.loads(demos.attrs['preprocessing'] or '{}')
+  steps = sum(len(x.acts) for x in episodes)
+  return (
+      f'Demonstrations: {path}: {len(episodes)} episodes, {steps:,} steps, '
+      f'mean expert score {score(path):.1f}, made with {made}')

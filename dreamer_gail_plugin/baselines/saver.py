@@ -1,0 +1,52 @@
+"""The saved policy of a baseline."""
+
+import os
+import pathlib
+import pickle
+import tempfile
+
+import torch
+
+from ..errors import UserError
+
+NAME = 'policy.pt'
+
+
+class Saver:
+  """Writes `policy`, a torch module, to the logdir when called with a step.
+
+  `scratch` is a folder for what libraries insist on writing.
+  """
+
+  def __init__(self, logdir):
+    self.path = pathlib.Path(logdir) / NAME
+    self.policy = None
+    self.folder = tempfile.TemporaryDirectory()
+    self.scratch = self.folder.name
+
+  def __call__(self, step):
+    """Save the parameters, whole or not at all."""
+    part = self.path.with_name(f'.{NAME}.{os.getpid()}.part')
+    torch.save({'step': step, 'policy': self.policy.state_dict()}, part)
+    os.replace(part, self.path)
+
+
+def load(logdir, policy):
+  """Load the saved parameters into a policy; return the learner's step.
+
+  Nothing is unpickled but arrays. Raises UserError if there is no save or if
+  it does not fit.
+  """
+  path = pathlib.Path(logdir).expanduser() / NAME
+  try:
+    saved = torch.load(path, 'cpu', weights_only=True)
+    policy.load_state_dict(saved['policy'])
+    return int(saved['step'])
+  except FileNotFoundError:
+    raise UserError(
+        f'{path}: not found; is {logdir} the logdir of a baseline?') from None
+  except (RuntimeError, KeyError, TypeError, EOFError,
+          pickle.UnpicklingError) as error:
+    reason = ' '.join(str(error).split())[:200]
+    raise UserError(
+        f'{path}: is not the saved policy of this run: {reason}') from None
