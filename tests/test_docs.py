@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import envs
+from dreamer_gail_plugin import evaluate
 from dreamer_gail_plugin import main
 from dreamer_gail_plugin import rewards
 from dreamer_gail_plugin import store
+from dreamer_gail_plugin.baselines import config as baselines
 from dreamer_gail_plugin.demos import __main__ as demos
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -168,6 +170,13 @@ class TestCommands:
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     parser.parse_args(rest)
+
+  @pytest.mark.parametrize('args', commands('dreamer_gail_plugin.baselines'))
+  def test_baselines(self, args):
+    name, *rest = args
+    if name == 'evaluate':
+      return evaluate.parse(rest)
+    assert baselines.load(name, rest).baseline == name
 
   def test_there_are_some(self):
     assert len(commands('dreamer_gail_plugin.main')) >= 3

@@ -10,6 +10,7 @@ import torch
 
 from .. import evaluate
 from .. import main as mainlib
+from ..errors import UserError
 from . import c51
 from . import config as configlib
 from . import demonstrations
@@ -24,6 +25,8 @@ def main(argv):
   """Evaluate the run named by the flags; return the files written."""
   args = evaluate.parse(argv)
   config = configlib.saved(args.logdir)
+  if args.disc:
+    raise UserError('--disc: films of baselines show no discriminator.')
   net = network(config)
   step = saver.load(args.checkpoint or args.logdir, net) * frames(config)
   actors = {
