@@ -1,13 +1,17 @@
 """The benchmark command: its figures, its JSON and how it splits a step."""
 
+import collections
 import gzip
 import json
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from dreamer_gail_plugin.bench import __main__ as bench
 from dreamer_gail_plugin.bench import profiler
+from dreamer_gail_plugin.bench import roofline
 from dreamer_gail_plugin.bench import step
 from dreamer_gail_plugin.bench import stream
 from dreamer_gail_plugin.bench import worker
@@ -42,6 +46,32 @@ class TestProfile:
     path.parent.mkdir()
     path.write_bytes(gzip.compress(json.dumps(trace).encode()))
     assert profiler.events(tmp_path) == {'dot.1': 10}
+
+
+class TestRoofline:
+
+  def cost(self, fn, *shapes):
+    jaxpr = jax.make_jaxpr(fn)(*[jnp.zeros(x, jnp.float32) for x in shapes])
+    return roofline.cost(jaxpr.jaxpr.eqns[-1])
+
+  def test_cost_of_a_product(self):
+    flops, size = self.cost(jnp.dot, (3, 4), (4, 5))
+    assert flops == 2 * 3 * 4 * 5 and size == 4 * (12 + 20 + 15)
+
+  def test_cost_of_a_convolution(self):
+    conv = lambda x, k: jax.lax.conv_general_dilated(
+        x, k, (2, 2), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+    flops, _ = self.cost(conv, (2, 8, 8, 3), (5, 5, 3, 7))
+    assert flops == 2 * (2 * 4 * 4 * 7) * (5 * 5 * 3)
+
+  def test_loops_count_by_their_length(self):
+    def fn(x, w):
+      return jax.lax.scan(lambda x, _: (x @ w, None), x, length=6)[0]
+    jaxpr = jax.make_jaxpr(fn)(jnp.zeros((2, 3)), jnp.zeros((3, 3)))
+    total = collections.defaultdict(lambda: np.zeros(3))
+    roofline.walk(jaxpr.jaxpr, '', 1, total)
+    assert total['other'][0] == 6 * 2 * 2 * 3 * 3
+    assert total['other'][2] == 6
 
 
 class TestMemory:
@@ -125,6 +155,24 @@ class TestCommand:
     data = json.loads(path.read_text())
     assert data['one process']['steps_per_second'] > 100
     assert data['parallel']['steps_per_second'] > 10
+
+  def test_roofline(self, tmp_path):
+    path = tmp_path / 'roofline.json'
+    assert not bench.main(['roofline', '--out', str(path), *DEBUG])
+    parts = json.loads(path.read_text())['parts']
+    assert set(parts['gail']) - set(parts['env']) == {
+        'expert pass: encoder and RSSM', 'D: update', 'D: reward'}
+    # All dense layers of a head: forward and both gradients.
+    rows, width, units = 8 * 10 * 15, 16, 8
+    forward = 2 * rows * (width * units + units)
+    assert parts['env']['continue head']['calls'] >= 6
+    assert parts['env']['continue head']['gflop'] * 1e9 >= forward
+
+  def test_compare_wants_flags(self, tmp_path, capsys):
+    path = tmp_path / 'compare.json'
+    assert bench.main(['compare', '--out', str(path), *DEBUG]) == 2
+    assert '--against' in capsys.readouterr().err
+    assert not path.exists()
 
   def test_an_existing_file_is_kept(self, tmp_path, capsys):
     path = tmp_path / 'env.json'

@@ -16,12 +16,14 @@ import platform
 import sys
 
 from .. import checks
+from .. import evaluate
 from .. import main as entry
 from ..errors import UserError
 
-# Each module has run(config, repeats), which returns the figure and results.
+# Each module has run(config, args), which returns the figure and results.
 BENCHMARKS = {
     'step': 'train step with demonstrations against environment reward',
+    'compare': 'train step with other flags: --against FLAGS, several times',
     'policy': 'policy step with demonstrations against environment reward',
     'scale': 'train step by batch, length, horizon, demonstrations, devices',
     'stream': 'frames/s of the expert stream, from memory and from disk',
@@ -41,35 +43,35 @@ def main(argv=None):
   parser.add_argument(
       '--repeats', type=int, default=30, help='timed rounds (30)')
   parser.add_argument('--out', type=pathlib.Path, help='JSON file to write')
-  argv = sys.argv[1:] if argv is None else argv
-  args, flags = parser.parse_known_args(argv)
+  parser.add_argument(
+      '--against', action='append', metavar='FLAGS', help='see compare')
+  args, args.flags = parser.parse_known_args(argv)
   try:
-    run(args.name, args.repeats, args.out, flags)
+    run(args)
   except UserError as error:
     print(f'error: {error}', file=sys.stderr)
     return 2
   return 0
 
 
-def run(name, repeats, out, flags):
+def run(args):
   """Run one benchmark and write what it found as JSON."""
-  if repeats < 1:
-    raise UserError(f'--repeats {repeats}: must be 1 or more.')
-  config = entry.load_config(flags)
+  if args.repeats < 1:
+    raise UserError(f'--repeats {args.repeats}: must be 1 or more.')
+  config = entry.load_config(args.flags)
   checks.values(config)
   config = checks.lengths(checks.platform(config))
   now = datetime.datetime.now()
-  out = out or pathlib.Path(
-      'benchmarks', 'speed', f'{name}-{now:%Y%m%dT%H%M%S}.json')
+  out = args.out or pathlib.Path(
+      'benchmarks', 'speed', f'{args.name}-{now:%Y%m%dT%H%M%S}.json')
   if out.exists():
     raise UserError(f'--out {out}: exists already; choose another name.')
-  module = importlib.import_module(f'{__package__}.{name}')
-  figure, results = module.run(config, repeats)
+  module = importlib.import_module(f'{__package__}.{args.name}')
+  figure, results = module.run(config, args)
   save(out, {
       'figure': figure, 'date': f'{now:%Y-%m-%d %H:%M}',
-      'command': ' '.join(
-          ['python -m dreamer_gail_plugin.bench', name, *flags]),
-      'repeats': repeats, 'machine': machine(), **results})
+      'commit': evaluate.commit(), 'name': args.name, 'flags': args.flags,
+      'repeats': args.repeats, 'machine': machine(), **results})
   print(f'Written: {out}')
   print(figure)
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import main
 
 
-def run(config, repeats):
+def run(config, args):
   """Return the figure and the results: steps/s of all environments together.
 
   Episodes reset as they end. Parallel means upstream's driver, which `train`
@@ -23,7 +23,7 @@ def run(config, repeats):
         [bind(make, i) for i in range(count)], parallel=parallel)
     policy = random_policy(make)
     driver.reset(lambda n: ())
-    results[name] = measure(driver, policy, count, repeats)
+    results[name] = measure(driver, policy, count, args.repeats)
     driver.close()
     print(f'{name:<12} {results[name]["steps_per_second"]:>10,.0f} steps/s')
   ratio = (

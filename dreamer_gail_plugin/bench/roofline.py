@@ -19,7 +19,7 @@ FLOPS_PER_SECOND = 989e12
 BYTES_PER_SECOND = 3.35e12
 
 
-def run(config, repeats):
+def run(config, args):
   """Return the figure and the results: counts of both sides by part.
 
   Matrix products and convolutions are counted from the traced program, loops
@@ -90,8 +90,16 @@ def walk(jaxpr, scope, times, total):
     if name in MATMULS:
       total[profiler.part(path)] += times * np.array([*cost(eqn), 1])
     loops = eqn.params['length'] if name == 'scan' else 1
-    for inner in jax.core.jaxprs_in_params(eqn.params):
-      walk(inner, path, times * loops, total)
+    for body in bodies(eqn):
+      walk(body, path, times * loops, total)
+
+
+def bodies(eqn):
+  """Yield the jaxprs that an equation calls."""
+  known = lambda x: hasattr(x, 'jaxpr') or hasattr(x, 'eqns')
+  for value in jax.tree.leaves(list(eqn.params.values()), is_leaf=known):
+    if known(value):
+      yield getattr(value, 'jaxpr', value)
 
 
 def cost(eqn):

@@ -16,7 +16,7 @@ FACTORS = {
 DEVICES = (2, 4)
 
 
-def run(config, repeats):
+def run(config, args):
   """Return the figure and the results: milliseconds of a step at each size.
 
   The number of demonstrations is not a size of the train step, which sees one
@@ -27,7 +27,7 @@ def run(config, repeats):
   for name, changed in variants(config).items():
     with Worker(config) as a, Worker(changed) as b:
       times = alternate(
-          {'base': (a, 'train'), 'changed': (b, 'train')}, repeats)
+          {'base': (a, 'train'), 'changed': (b, 'train')}, args.repeats)
     rows[name] = {
         'ratio': round(float(np.median(times['changed'] / times['base'])), 3),
         **{k: spread(v) for k, v in times.items()}}

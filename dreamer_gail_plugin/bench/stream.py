@@ -17,7 +17,7 @@ STEPS = 10_240  # Of the stores with few trajectories.
 SHORTEST = 8
 
 
-def run(config, repeats):
+def run(config, args):
   """Return the figure and the results: frames/s and milliseconds a batch.
 
   Stores of 10 to 10,000 trajectories are made for the task's spaces, with
@@ -38,7 +38,7 @@ def run(config, repeats):
       store.write(
           path, trajectories(obs_space, act_space, count, size), {})
       for memory in ('ram', 'disk'):
-        row = measure(open_store, path, memory, repeats)
+        row = measure(open_store, path, memory, args.repeats)
         results.append({
             'trajectories': count, 'steps': count * size, **row})
         print(
