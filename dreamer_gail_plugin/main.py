@@ -26,10 +26,16 @@ from . import progress
 from . import scores
 from . import store
 from . import upstream
+from .demos import recipe
 from .demos import record
 from .errors import UserError
 from .expert import ExpertReplay
 from .expert import ExpertStream
+
+HUMANS = {
+    suite: f'python -m dreamer_gail_plugin.demos {name} --help'
+    for suite, name in
+    {'atari': 'atari_head', 'crafter': 'crafter_human'}.items()}
 
 
 def main(argv=None):
@@ -263,6 +269,11 @@ def describe_expert(config):
   longest = max(config.batch_length, config.report_length)
   expert = make_expert(config, env, longest + config.replay_context)
   print(f'Demonstrations: {expert_path(config)}: {expert}')
+  suite = config.task.partition('_')[0]
+  if config.agent.gail.expert == 'auto' and suite in HUMANS:
+    print(
+        f'These were made by a program. Human ones: {HUMANS[suite]}, see '
+        'docs/demonstrations.md; name the file by --agent.gail.expert')
   checks.same_eyes(config, expert_path(config))
   return expert.stats
 
@@ -292,8 +303,11 @@ def expert_path(config):
     return pathlib.Path(name).expanduser()
   folder = upstream.resource('expert_data')
   path = folder / f'{config.task}.h5'
+  if path.with_suffix('.json').exists():
+    return recipe.cached(path.with_suffix('.json'))
   if not path.exists():
-    bundled = ', '.join(sorted(x.stem for x in folder.glob('*.h5')))
+    bundled = ', '.join(sorted(
+        x.stem for x in folder.iterdir() if x.suffix in ('.h5', '.json')))
     raise UserError(
         f'--agent.gail.expert auto: no demonstrations are bundled for '
         f'{config.task} (there are: {bundled}). Import some with `python -m '

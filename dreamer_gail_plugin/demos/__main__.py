@@ -19,6 +19,7 @@ IMPORTERS = {
     'replay': 'what a DreamerV3 agent played, from its logdir',
     'rollout': 'a trained agent of ours, from its logdir',
     'planner': 'a scripted expert or random play, recorded here',
+    'expert_scores': 'no store: scores of a scripted expert and random play',
     'play': 'a person who plays in the browser, recorded here',
 }
 

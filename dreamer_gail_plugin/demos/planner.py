@@ -19,12 +19,15 @@ from .. import upstream
 from ..errors import UserError
 from . import asterix
 from . import breakout
+from . import crafter_player
 from . import freeway
+from . import recipe
 from . import record
 from . import seaquest
 from . import space_invaders
 
 PLANNERS = {
+    'crafter_reward': crafter_player.CrafterPlayer,
     'minatar_asterix': asterix.Asterix,
     'minatar_breakout': breakout.Breakout,
     'minatar_freeway': freeway.Freeway,
@@ -36,7 +39,9 @@ PLANNERS = {
 def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   parser.add_argument('--task', required=True, help='as in minatar_breakout')
-  parser.add_argument('--out', required=True, help='the .h5 file to write')
+  parser.add_argument(
+      '--out', required=True, help='the .h5 file to write, or the .json file '
+      'of a recipe: seeds and actions only')
   parser.add_argument(
       '--policy', choices=('planner', 'random'), default='planner',
       help='planner plays well, random is for the null control')
@@ -85,7 +90,10 @@ def run(args):
       'command': command(args),
       **summary(found),
   }
-  store.write(out, found, attrs)
+  if out.suffix == '.json':
+    recipe.save(out, found, {**attrs, 'limit': args.limit})
+  else:
+    store.write(out, found, attrs)
   print(f'{out}: {len(found)} trajectories of {args.length} steps,', end=' ')
   print(
       f'score {attrs["mean_score"]:.2f} (sd {attrs["score_sd"]:.2f}), '

@@ -1,0 +1,103 @@
+"""Plays whole episodes of a scripted expert and of random play, side by side.
+
+Writes the scores, and what Crafter's episodes achieved, as JSON.
+"""
+
+import json
+import os
+import platform
+
+import numpy as np
+import tqdm
+
+from .. import envs
+from . import common
+from . import planner
+from . import record
+
+PREFIX = 'log/achievement_'
+
+
+def add_arguments(parser):
+  """Add the flags of the subcommand to an argparse parser."""
+  add = parser.add_argument
+  add('--task', required=True, help='as in crafter_reward')
+  add('--out', required=True, help='the .json file to write')
+  add('--overwrite', action='store_true', help='replace it if it exists')
+  add('--episodes', type=int, default=10)
+  add('--limit', type=int, default=1024,
+      help='steps after which an episode is stopped')
+  add('--seed', type=int, default=0)
+
+
+def run(args):
+  """Play the episodes and write the results; raises UserError for mistakes."""
+  common.at_least_one(args, 'episodes', 'limit')
+  out = common.output(args)
+  policies = {
+      x: planner.make_policy(args.task, x) for x in ('planner', 'random')}
+  results = {}
+  for name, policy in policies.items():
+    episodes = [
+        episode(args.task, policy, record.seeds(args.seed, i), args.limit)
+        for i in tqdm.trange(args.episodes, desc=name, unit='episode')]
+    results[name] = summary(episodes)
+    print(f'{args.task}, {name}: {describe(results[name])}')
+  text = json.dumps({
+      'task': args.task, 'limit': args.limit, 'seed': args.seed,
+      'command': (
+          f'python -m dreamer_gail_plugin.demos expert_scores --task '
+          f'{args.task} --episodes {args.episodes} --limit {args.limit} '
+          f'--seed {args.seed} --out {args.out}'),
+      'python': platform.python_version(), **results}, indent=1)
+  part = out.with_name(f'.{out.name}.{os.getpid()}.part')
+  try:
+    part.write_text(text + '\n')
+    os.replace(part, out)
+  finally:
+    part.unlink(missing_ok=True)
+
+
+def episode(task, make_policy, seeds, limit):
+  """Return score, length and achievements of one episode, as a dict.
+
+  `length` counts actions. Achievements are there for Crafter only.
+  """
+  suite, name = planner.split(task)
+  options = planner.options(task)
+  if 'logs' in options:
+    options['logs'] = True
+  env = envs.make(suite, name, **options, seed=seeds[0])
+  policy = make_policy(env, seeds[1])
+  obs = env.step({'action': np.int32(0), 'reset': True})
+  score, length = 0.0, 0
+  while not obs['is_last'] and length < limit:
+    obs = env.step({**policy(obs), 'reset': False})
+    score += float(obs['reward'])
+    length += 1
+  env.close()
+  result = {'score': score, 'length': length, 'ended': bool(obs['is_last'])}
+  reached = {
+      k.removeprefix(PREFIX): int(v)
+      for k, v in obs.items() if k.startswith(PREFIX)}
+  if reached:
+    result['achievements'] = sorted(k for k, v in reached.items() if v)
+  return result
+
+
+def summary(episodes):
+  """Return mean and sd of the scores, and the episodes themselves."""
+  scores = [x['score'] for x in episodes]
+  result = {'mean': float(np.mean(scores)), 'sd': float(np.std(scores))}
+  if 'achievements' in episodes[0]:
+    result['mean_achievements'] = float(np.mean(
+        [len(x['achievements']) for x in episodes]))
+  return {**result, 'episodes': episodes}
+
+
+def describe(result):
+  """Return a summary as text."""
+  text = f'mean score {result["mean"]:.2f} (sd {result["sd"]:.2f})'
+  if 'mean_achievements' in result:
+    text += f', {result["mean_achievements"]:.1f} achievements'
+  return text

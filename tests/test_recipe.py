@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+from dreamer_gail_plugin import main
+from dreamer_gail_plugin import store
+from dreamer_gail_plugin import upstream
+from dreamer_gail_plugin.demos import __main__ as command
+from dreamer_gail_plugin.demos import recipe
+from dreamer_gail_plugin.errors import UserError
+
+BUNDLED = sorted(upstream.resource('expert_data').glob('*.json'))
+
+
+def record(folder, name, task='atari_seaquest', trajectories='2'):
+  """Record two short trajectories of random play."""
+  assert command.main([
+      'planner', '--task', task, '--policy', 'random', '--trajectories',
+      trajectories, '--length', '12', '--limit', '5', '--workers', '1',
+      '--out', str(folder / name)]) == 0
+  return folder / name
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+  """Return the paths of a store and of the recipe of the same play."""
+  folder = tmp_path_factory.mktemp('recipe')
+  return record(folder, 'a.h5'), record(folder, 'a.json')
+
+
+class TestRecipe:
+
+  def test_makes_the_store_again(self, made, tmp_path):
+    recipe.rebuild(made[1], tmp_path / 'b.h5')
+    with store.Store(made[0]) as old, store.Store(tmp_path / 'b.h5') as new:
+      assert old.lengths == new.lengths == [12, 12]
+      for index in range(2):
+        a, b = old.read(index), new.read(index)
+        assert {k: v.tobytes() for k, v in a.items()} == {
+            k: v.tobytes() for k, v in b.items()}
+        assert a['is_last'].sum() == 2
+        assert old.infos[index]['seed'] == new.infos[index]['seed']
+      assert new.attrs['task'] == 'atari_seaquest'
+      assert old.attrs['preprocessing'] == new.attrs['preprocessing']
+
+  def test_crafter(self, tmp_path):
+    path = record(tmp_path, 'a.json', 'crafter_reward', '1')
+    recipe.rebuild(path, tmp_path / 'a.h5')
+    with store.Store(tmp_path / 'a.h5') as file:
+      assert file.spec['image'][1] == (64, 64, 3)
+
+  @pytest.mark.parametrize('change', ('seed', 'actions', 'sha256'))
+  def test_another_result_is_one_error(self, made, tmp_path, change):
+    data = json.loads(made[1].read_text())
+    info = data['trajectories'][1]
+    info[change] = {
+        'seed': 3, 'actions': 'b' * len(info['actions']), 'sha256': 'ab'
+    }[change]
+    path = tmp_path / 'bad.json'
+    path.write_text(json.dumps(data))
+    with pytest.raises(UserError, match='trajectory 1, played on this'):
+      recipe.rebuild(path, tmp_path / 'bad.h5')
+    assert list(tmp_path.iterdir()) == [path]
+
+  @pytest.mark.parametrize('text', ('', '{}', '[]', '{"format": 1}'))
+  def test_no_recipe(self, tmp_path, text):
+    (tmp_path / 'a.json').write_text(text)
+    with pytest.raises(UserError, match='a.json'):
+      recipe.load(tmp_path / 'a.json')
+
+  def test_other_suites_are_refused(self, tmp_path, capsys):
+    assert command.main([
+        'planner', '--task', 'minatar_breakout', '--policy', 'random',
+        '--trajectories', '1', '--length', '3', '--workers', '1',
+        '--out', str(tmp_path / 'a.json')]) == 2
+    assert 'recipes are for atari and crafter' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+class TestCache:
+
+  def test_played_once(self, made, tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    path = recipe.cached(made[1])
+    assert path.is_relative_to(tmp_path)
+    monkeypatch.setattr(recipe, 'rebuild', None)
+    assert recipe.cached(made[1]) == path
+
+  def test_a_folder_that_cannot_be_made(self, made, tmp_path, monkeypatch):
+    (tmp_path / 'file').write_text('')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
+    with pytest.raises(UserError, match='XDG_CACHE_HOME'):
+      recipe.cached(made[1])
+
+  def test_auto_finds_recipes(self, made, tmp_path, monkeypatch):
+    monkeypatch.setattr(upstream, 'resource', lambda name: made[1].parent)
+    monkeypatch.setattr(recipe, 'cached', lambda path: ('cached', path))
+    made[1].with_name('crafter_reward.json').write_text('')
+    config = type('Config', (), dict(task='crafter_reward'))
+    config.agent = type('Agent', (), {})
+    config.agent.gail = type('Gail', (), dict(expert='auto'))
+    found = main.expert_path(config)
+    assert found == ('cached', made[1].with_name('crafter_reward.json'))
+
+
+class TestBundled:
+
+  @pytest.mark.parametrize('path', BUNDLED, ids=lambda x: x.stem)
+  def test_small_and_whole(self, path):
+    data = recipe.load(path)
+    assert data['attrs']['task'] == path.stem
+    assert path.stat().st_size < 50_000
+    assert len({x['sha256'] for x in data['trajectories']}) == len(
+        data['trajectories'])
