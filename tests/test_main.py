@@ -85,7 +85,7 @@ class TestBadInput:
       (['--task', 'atari_sequest'], ['sequest', 'seaquest']),
       (['--task', 'crafter_nonsense'], ['nonsense']),
       (['--task', 'gym_Nothing-v7'], ['Nothing-v7']),
-      (['--task', 'minatar_freeway'], ['minatar_freeway', 'demos']),
+      (['--task', 'atari_bowling'], ['atari_bowling', 'demos']),
       (['--replay.size', '1e15', '--run.steps', '1e15'],
        ['--replay.size 1.0e+15', 'GB']),
       (['--replay.size', '10'], ['--replay.size 1.0e+01', '88']),
