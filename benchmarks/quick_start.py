@@ -24,6 +24,7 @@ WINDOW = 2000  # Environment steps over which the score is the mean.
 
 
 def main():
+  """Start twice, print the seconds and write them as JSON."""
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--out', type=pathlib.Path, required=True)
   parser.add_argument('--seed', type=int, default=0)
