@@ -62,7 +62,7 @@ class TestWheel:
     package = site / 'dreamer_gail_plugin'
     want = [*(package / x for x in NAMES), package / 'patches/__init__.py']
     assert done.stdout.split() == [*map(str, want), 'True'], done.stderr
-    data = list((ROOT / 'expert_data').glob('*.h5'))
+    data = list((ROOT / 'expert_data').glob('*.*'))
     for path in data:
       copy = package / 'expert_data' / path.name
       assert copy.read_bytes() == path.read_bytes()
