@@ -61,6 +61,7 @@ def measure(path):
 
 
 def main():
+  """Write a store, time its opening, loading and sampling; write JSON."""
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--out', required=True)
   args = parser.parse_args()
