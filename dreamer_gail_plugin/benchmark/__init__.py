@@ -1,0 +1,1 @@
+"""Benchmarks: many runs, their table and their figure."""

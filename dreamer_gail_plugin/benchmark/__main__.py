@@ -1,0 +1,87 @@
+"""Runs of all methods on all tasks of a suite, their table and their figure.
+
+  python -m dreamer_gail_plugin.benchmark run minatar --seeds 3 --steps 100000
+  python -m dreamer_gail_plugin.benchmark table minatar
+  python -m dreamer_gail_plugin.benchmark plot minatar --out FILE.png
+
+The same `run` again goes on where it was stopped. Flags that it does not know
+are those of dreamer_gail_plugin.main.
+"""
+
+import argparse
+import pathlib
+import sys
+
+from ..errors import UserError
+from . import suites
+
+
+def main(argv=None):
+  """Do what the command line says; return the exit code."""
+  parser = argparse.ArgumentParser(
+      prog='python -m dreamer_gail_plugin.benchmark', description=__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+      allow_abbrev=False)
+  commands = parser.add_subparsers(dest='command', required=True)
+  run = _command(commands, 'run', 'train and evaluate what is not done yet')
+  run.add_argument('--seeds', type=_natural, default=3, help='how many')
+  run.add_argument('--steps', type=_natural, default=100_000)
+  run.add_argument(
+      '--tasks', nargs='+', metavar='TASK', help='all if not given')
+  run.add_argument(
+      '--methods', nargs='+', metavar='METHOD',
+      help=f'of {", ".join(suites.METHODS)}; all if not given')
+  run.add_argument(
+      '--jobs', type=_natural, default=1,
+      help='runs at a time; more than one are given a core each')
+  run.add_argument(
+      '--logdirs', type=_path, default=pathlib.Path('runs/benchmark'))
+  args, extra = parser.parse_known_args(argv)
+  args.results = args.results or pathlib.Path(
+      'benchmarks/results') / args.suite
+  if args.suite not in suites.SUITES:
+    raise UserError(
+        f'{args.suite}: no such suite, there are {", ".join(suites.SUITES)}')
+  return {'run': _run}[args.command](args, extra)
+
+
+def _command(commands, name, text):
+  parser = commands.add_parser(name, help=text, allow_abbrev=False)
+  parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
+  parser.add_argument(
+      '--results', type=_path,
+      help='folder of the results, benchmarks/results/SUITE if not given')
+  return parser
+
+
+def _run(args, extra):
+  from . import plans
+  from . import runner
+  return 1 if runner.run(plans.make(args, extra), args.jobs) else 0
+
+
+def _path(text):
+  return pathlib.Path(text).expanduser()
+
+
+def _natural(text):
+  value = float(text)
+  if value < 1 or value != int(value):
+    raise argparse.ArgumentTypeError(f'{text} is not a whole number above 0')
+  return int(value)
+
+
+def cli():
+  """Run main() and turn a UserError into one line and exit code 2."""
+  try:
+    sys.exit(main())
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(2)
+  except KeyboardInterrupt:
+    print('Stopped. The same command goes on with it.', file=sys.stderr)
+    sys.exit(130)
+
+
+if __name__ == '__main__':
+  cli()

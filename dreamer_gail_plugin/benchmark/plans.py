@@ -1,0 +1,164 @@
+"""The runs of a benchmark, each with its flags and files."""
+
+import dataclasses
+import functools
+import json
+import pathlib
+import sys
+
+from .. import evaluate
+from .. import main as mainlib
+from ..errors import UserError
+from . import suites
+
+# Flags that the benchmark sets itself.
+OWN = ('--configs', '--task', '--seed', '--logdir', '--run.steps')
+STATE = 'benchmark.json'
+PYTHON = (sys.executable, '-m')  # What runs a module.
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """One run: `extra` are flags for main, `logdirs` and `results` folders."""
+
+  suite: str
+  method: str
+  task: str
+  seed: int
+  steps: int
+  extra: tuple
+  logdirs: pathlib.Path
+  results: pathlib.Path
+
+  @property
+  def name(self):
+    """Return the name of its logdir and of its result."""
+    return f'{self.task}-{self.method}-{self.seed}'
+
+  @property
+  def logdir(self):
+    """Return the folder of the run."""
+    return self.logdirs / self.name
+
+  @property
+  def result(self):
+    """Return the file of its result."""
+    return self.results / f'{self.name}.json'
+
+  @property
+  def flags(self):
+    """Return the flags for main, a tuple of text."""
+    return (*self._common, *suites.METHODS[self.method].flags)
+
+  @property
+  def _common(self):
+    suite = suites.SUITES[self.suite]
+    return (
+        *suite.flags, '--task', self.task, *suite.tasks[self.task],
+        '--run.steps', str(self.steps), *self.extra,
+        '--seed', str(self.seed), '--logdir', str(self.logdir))
+
+  @functools.cached_property
+  def config(self):
+    """Return the config {key: value} of the flags, as JSON holds it."""
+    flat = evaluate.plain(dict(mainlib.load_config(list(self.flags)).flat))
+    return json.loads(json.dumps(flat))
+
+  @property
+  def total(self):
+    """Return the steps to train; fewer than `steps` for random play."""
+    return int(self.config['run.steps'])
+
+  def expert(self):
+    """Return the mean score of the demonstrations or None.
+
+    Those that the task has, also for a method that learns from others.
+    """
+    return evaluate.expert_score(mainlib.load_config(list(self._common)))
+
+  def train(self):
+    """Return the command that trains."""
+    method = suites.METHODS[self.method]
+    return [*PYTHON, *method.train, *self.flags]
+
+  def evaluate(self):
+    """Return the command that evaluates; its games are those of the seed."""
+    method = suites.METHODS[self.method]
+    return [
+        *PYTHON, *method.evaluate, '--logdir', str(self.logdir),
+        '--seed', str(self.seed), *suites.SUITES[self.suite].evaluation]
+
+
+def make(args, extra):
+  """Return the Plans that the command line asks for, whole seeds first.
+
+  Raises UserError for names that there are not and flags that may not be.
+  """
+  suite = suites.SUITES[args.suite]
+  tasks = _chosen('--tasks', args.tasks, suite.tasks)
+  methods = _chosen('--methods', args.methods, suites.METHODS)
+  for word in extra:
+    if word.partition('=')[0] in OWN:
+      raise UserError(
+          f'{word}: the benchmark sets this flag. Use --tasks, --seeds, '
+          f'--steps or --logdirs, or change benchmark/suites.py')
+  found = [
+      Plan(
+          args.suite, method, task, seed, args.steps, tuple(extra),
+          args.logdirs, args.results)
+      for seed in range(args.seeds) for task in tasks for method in methods]
+  [plan.config for plan in found]  # Wrong flags end it here.
+  return found
+
+
+def _chosen(flag, names, known):
+  for name in names or ():
+    if name not in known:
+      raise UserError(f'{flag} {name}: there are {", ".join(known)}')
+  return list(dict.fromkeys(names)) if names else list(known)
+
+
+def check(plan):
+  """Return whether a run is done; raise UserError where it was another.
+
+  Raises it if a result or a logdir of the same name has another config, and
+  if the logdir is not of a benchmark.
+  """
+  state = plan.logdir / STATE
+  for path in (plan.result, state):
+    if path.exists():
+      changed = _changes(_config(path), plan.config)
+      if changed:
+        raise UserError(
+            f'{plan.name}: {path} is of another configuration: {changed}. '
+            f'Give the old flags again; or keep both and name other folders '
+            f'by --results and --logdirs; or remove {plan.result} and '
+            f'{plan.logdir} to run it anew.')
+  if plan.result.exists():
+    return True
+  if not state.exists() and plan.logdir.exists() and any(
+      x.name != '.lock' for x in plan.logdir.iterdir()):
+    raise UserError(
+        f'{plan.logdir}: is there and not of this benchmark, as it has no '
+        f'{STATE}. Move it away or name another folder by --logdirs.')
+  return False
+
+
+def _config(path):
+  try:
+    return dict(json.loads(path.read_text())['config'])
+  except (OSError, ValueError, KeyError, TypeError) as error:
+    raise UserError(
+        f'{path}: cannot be read ({type(error).__name__}), expected JSON of '
+        f'the benchmark; remove it and what it belongs to.') from None
+
+
+def _changes(old, new, most=5):
+  # A key that one version of the program lacks is not a difference, and the
+  # folder may be written in another way.
+  keys = [
+      k for k in old if k in new and old[k] != new[k] and k != 'logdir']
+  texts = [f'{k} {old[k]} there, {new[k]} now' for k in keys[:most]]
+  if len(keys) > most:
+    texts.append(f'and {len(keys) - most} more')
+  return '; '.join(texts)

@@ -1,0 +1,105 @@
+"""Does many runs, one or several at a time."""
+
+import collections
+import os
+import sys
+import time
+
+import tqdm
+
+from ..errors import UserError
+from . import jobs
+from . import plans
+
+PAUSE = 0.2  # Seconds between looks at the processes.
+
+
+def run(todo, count=1):
+  """Do the plans that are not done yet; return those that failed.
+
+  `count` at a time. Those that failed are told with the end of their output,
+  and the others go on.
+  """
+  # All of them first, so that nothing starts where something is wrong.
+  open_ = [x for x in todo if not plans.check(x)]
+  print(f'{len(todo)} runs, {len(todo) - len(open_)} of them done already')
+  if not open_:
+    return []
+  failed = _work(open_, count)
+  done = len(open_) - len(failed)
+  print(f'{done} of {len(open_)} runs done, {len(failed)} failed')
+  for plan in failed:
+    print(f'  failed: {plan.name}, see {plan.logdir / jobs.LOG}')
+  return failed
+
+
+def _work(waiting, count):
+  waiting, active = collections.deque(waiting), {}
+  cores, failed = sorted(os.sched_getaffinity(0)), []
+  bar = _Bar(waiting)
+  try:
+    while waiting or active:
+      for slot in range(count):
+        if slot not in active and waiting:
+          core = cores[slot % len(cores)] if count > 1 else None
+          plan = waiting.popleft()
+          try:
+            active[slot] = jobs.Job(plan, core)
+          except (UserError, OSError) as error:
+            bar.failed(plan, f'  {error}')
+            failed.append(plan)
+      bar.show(active.values())
+      time.sleep(PAUSE)
+      for slot, job in list(active.items()):
+        good = job.poll()
+        if good is None:
+          continue
+        del active[slot]
+        bar.ended(job.plan)
+        if not good:
+          bar.failed(job.plan, jobs.tail(job.plan))
+          failed.append(job.plan)
+  finally:
+    for job in active.values():
+      job.kill()
+    bar.close()
+  return failed
+
+
+class _Bar:
+  # Steps of all runs, with rate and time left. Evaluations count as the time
+  # that they take and not as steps.
+
+  def __init__(self, waiting):
+    self.runs, self.over = len(waiting), 0
+    self.open = {x: jobs.steps(x) for x in waiting}
+    total, before = sum(x.total for x in waiting), sum(self.open.values())
+    # A log file has no need of a line a second.
+    self.every, self.last = 1 if sys.stderr.isatty() else 60, 0
+    self.bar = tqdm.tqdm(
+        total=total, initial=before, unit='step', unit_scale=True,
+        smoothing=0, mininterval=self.every)
+
+  def show(self, active):
+    if time.time() - self.last < self.every:
+      return
+    self.last = time.time()
+    for job in active:
+      self.open[job.plan] = job.steps()
+    names = ', '.join(f'{x.plan.name} {x.stage}' for x in active)
+    self.bar.set_postfix_str(
+        f'{self.over}/{self.runs} runs, {names}', refresh=False)
+    self.bar.n = sum(self.open.values())
+    self.bar.refresh()
+
+  def ended(self, plan):
+    self.over += 1
+    self.open[plan] = plan.total
+    self.bar.write(f'{plan.name}: ended', file=sys.stderr)
+
+  def failed(self, plan, text):
+    self.open[plan] = plan.total
+    self.bar.write(f'{plan.name}: FAILED\n{text}', file=sys.stderr)
+
+  def close(self):
+    self.bar.close()

@@ -1,0 +1,65 @@
+"""What a benchmark plays and compares: its tasks and its methods."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+  """Tasks {name: flags of it} and the flags that all runs share.
+
+  `flags` are those of dreamer_gail_plugin.main and `evaluation` those of
+  dreamer_gail_plugin.evaluate.
+  """
+
+  tasks: dict
+  flags: tuple
+  evaluation: tuple = ('--no-films',)
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+  """A row of the table: its name for people and its flags.
+
+  `train` and `evaluate` are the modules, with their first words, that are run
+  with the flags of dreamer_gail_plugin.main and .evaluate.
+  """
+
+  title: str
+  flags: tuple = ()
+  train: tuple = ('dreamer_gail_plugin.main',)
+  evaluate: tuple = ('dreamer_gail_plugin.evaluate',)
+
+
+CLONING = 'dreamer_gail_plugin.benchmark.cloning'
+# Games end where those of the demonstrations did, or scores would not
+# compare. Freeway's own clock ends it.
+LIMIT = ('--env.minatar.length', '300')
+
+SUITES = {
+    'minatar': Suite(
+        tasks={
+            'minatar_breakout': LIMIT,
+            'minatar_seaquest': LIMIT,
+            'minatar_asterix': LIMIT,
+            'minatar_freeway': (),
+            'minatar_space_invaders': LIMIT,
+        },
+        flags=(
+            '--configs', 'minatar', 'tiny', 'gail',
+            # Nobody looks at the videos.
+            '--agent.report', 'False', '--run.report_every', '1e9',
+            '--logger.outputs', 'jsonl')),
+}
+
+METHODS = {
+    'gail': Method('Dreamer-GAIL'),
+    'env': Method('DreamerV3 with reward', ('--agent.gail.reward', 'env')),
+    'constant': Method(
+        'Constant reward', ('--agent.gail.reward', 'constant')),
+    'null': Method('Random-play expert', ('--agent.gail.expert', 'random')),
+    'cloning': Method(
+        'Behaviour cloning', (), (CLONING, 'train'), (CLONING, 'evaluate')),
+    # A few steps, as the evaluation wants a run.
+    'random': Method(
+        'Random play', ('--random_agent', 'True', '--run.steps', '100')),
+}
