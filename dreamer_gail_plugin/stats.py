@@ -52,3 +52,37 @@ def bootstrap(strata, statistic, seed, n=2000, level=0.95):
   tail = 50 * (1 - level)
   low, high = np.percentile(values, [tail, 100 - tail])
   return float(low), float(high)
+
+
+def improvement(xs, ys):
+  """Return the probability of improvement of X over Y, from 0 to 1.
+
+  The chance that a run of X scores higher than one of Y on the same task,
+  equal scores counting half; the mean over the tasks. On one task it is the
+  Mann-Whitney U statistic over the number of pairs (Agarwal et al., 2021,
+  section 4.3).
+
+  `xs` and `ys` are lists of arrays (N_i,), the scores of both on each task.
+  Raises ValueError if the lists differ in length or an array is empty.
+  """
+  xs, ys = [[np.asarray(x, np.float64) for x in z] for z in (xs, ys)]
+  if len(xs) != len(ys) or not xs or not all(x.size for x in xs + ys):
+    raise ValueError('Improvement needs scores of both on every task.')
+  chance = lambda x, y: np.mean(
+      (x[:, None] > y[None]) + 0.5 * (x[:, None] == y[None]))
+  return float(np.mean([chance(x, y) for x, y in zip(xs, ys)]))
+
+
+def improvement_interval(xs, ys, seed, n=2000, level=0.95):
+  """Return the ends (low, high) of a bootstrap interval of `improvement`.
+
+  The percentile interval; each sample draws the runs of every task anew, X
+  and Y apart. The other arguments are those of `bootstrap`.
+  """
+  improvement(xs, ys)  # Its errors.
+  rng = np.random.default_rng(seed)
+  draw = lambda z: [rng.choice(x, len(x)) for x in z]
+  values = [improvement(draw(xs), draw(ys)) for _ in range(n)]
+  tail = 50 * (1 - level)
+  low, high = np.percentile(values, [tail, 100 - tail])
+  return float(low), float(high)

@@ -1,5 +1,9 @@
-"""The benchmark's runner, with a stand-in for the programs that it runs."""
+"""The benchmark's runner, with a stand-in for the programs that it runs.
 
+One run is real.
+"""
+
+import dataclasses
 import fcntl
 import json
 import os
@@ -9,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
 
@@ -224,6 +229,23 @@ class TestMistakes:
   def test_suite(self):
     with pytest.raises(UserError, match='there are minatar'):
       benchmark.main(['run', 'atari'])
+
+
+class TestReal:
+
+  def test_from_end_to_end(self, tmp_path, monkeypatch):
+    # Random play needs no compiler; the other programs have their own tests.
+    suite = suites.SUITES['minatar']
+    monkeypatch.setitem(suites.SUITES, 'minatar', dataclasses.replace(
+        suite, evaluation=('--no-films', '--chunks', '2', '--episodes', '3')))
+    assert benchmark.main(flags(tmp_path, '--methods', 'random')) == 0
+    found = result(tmp_path, 'minatar_breakout-random-0')
+    sampled, = found['evaluations'].values()
+    assert len(sampled['scores']) == 6
+    assert sampled['summary']['mean'] == np.mean(sampled['scores'])
+    assert found['config']['run.steps'] == 100
+    assert found['machine']['device'] == 'cpu'
+    assert found['versions']['dreamer'] == '3.3.0'
 
 
 class TestSuites:

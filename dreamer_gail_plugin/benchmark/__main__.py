@@ -9,6 +9,7 @@ are those of dreamer_gail_plugin.main.
 """
 
 import argparse
+import importlib.util
 import pathlib
 import sys
 
@@ -36,13 +37,23 @@ def main(argv=None):
       help='runs at a time; more than one are given a core each')
   run.add_argument(
       '--logdirs', type=_path, default=pathlib.Path('runs/benchmark'))
+  table = _command(commands, 'table', 'print what the results say')
+  plot = _command(commands, 'plot', 'draw learning curves and scores')
+  for command in (table, plot):
+    command.add_argument(
+        '--policy', choices=('sampled', 'greedy'), default='sampled')
+  table.add_argument('--markdown', action='store_true')
+  plot.add_argument('--out', type=_path, required=True, help='PNG to write')
   args, extra = parser.parse_known_args(argv)
+  if extra and args.command != 'run':
+    parser.error(f'unrecognized arguments: {" ".join(extra)}')
   args.results = args.results or pathlib.Path(
       'benchmarks/results') / args.suite
   if args.suite not in suites.SUITES:
     raise UserError(
         f'{args.suite}: no such suite, there are {", ".join(suites.SUITES)}')
-  return {'run': _run}[args.command](args, extra)
+  return {'run': _run, 'table': _table, 'plot': _plot}[args.command](
+      args, extra)
 
 
 def _command(commands, name, text):
@@ -58,6 +69,34 @@ def _run(args, extra):
   from . import plans
   from . import runner
   return 1 if runner.run(plans.make(args, extra), args.jobs) else 0
+
+
+def _table(args, _):
+  from . import table
+  print('\n'.join(table.lines(_scores(args), args.markdown)))
+  return 0
+
+
+def _plot(args, _):
+  if not importlib.util.find_spec('matplotlib'):
+    raise UserError(
+        'The plot needs matplotlib. Run it by `uv run --extra report`, or '
+        'run: pip install matplotlib')
+  if args.out.exists() or not args.out.parent.is_dir():
+    raise UserError(
+        f'--out {args.out}: is there already, or its folder is not; name a '
+        f'new file in a folder that is there.')
+  from . import plot
+  plot.draw(_scores(args), args.out)
+  print(f'Written: {args.out}')
+  return 0
+
+
+def _scores(args):
+  from . import results
+  from . import table
+  return table.Scores(
+      results.load(args.results), suites.SUITES[args.suite], args.policy)
 
 
 def _path(text):

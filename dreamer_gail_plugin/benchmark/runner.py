@@ -102,4 +102,5 @@ class _Bar:
     self.bar.write(f'{plan.name}: FAILED\n{text}', file=sys.stderr)
 
   def close(self):
+    self.bar.n = sum(self.open.values())
     self.bar.close()

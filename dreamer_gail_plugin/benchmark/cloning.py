@@ -1,0 +1,278 @@
+"""Behaviour cloning by upstream's own parts, the control of the benchmark.
+
+Upstream's encoder and policy head, of the sizes in the config, learn by
+upstream's optimizer to predict the expert's action from the last STACK images:
+no world model, no play. One trajectory is held out; the parameters kept are
+those with the smallest loss on it.
+
+  python -m dreamer_gail_plugin.benchmark.cloning train FLAGS
+  python -m dreamer_gail_plugin.benchmark.cloning evaluate --logdir LOGDIR
+
+take the flags of dreamer_gail_plugin.main and dreamer_gail_plugin.evaluate.
+"""
+
+import json
+import os
+import sys
+
+import dreamerv3.agent
+import dreamerv3.rssm
+import elements
+import embodied.jax
+import embodied.jax.nets
+import jax
+import jax.numpy as jnp
+import ninjax as nj
+import numpy as np
+
+from .. import checks
+from .. import evaluate as evaluatelib
+from .. import main as mainlib
+from .. import policy as policylib
+from .. import store
+from ..errors import UserError
+
+STACK = 4  # Images, the last ones; before the start of a game its first.
+BATCH = 256
+UPDATES = 10_000
+EVERY = 250  # Updates between looks at the held-out trajectory.
+PATIENCE = 8  # Looks without a smaller loss after which it ends.
+SAVED, LOG = 'cloning.npz', 'cloning.json'
+
+
+class Model(nj.Module):
+  """Encoder and policy head, and the optimizer of both.
+
+  `obs_space` is that of one step, `config` is `config.agent`.
+  """
+
+  def __init__(self, obs_space, act_space, config):
+    exclude = ('is_first', 'is_last', 'is_terminal', 'reward')
+    spaces = {
+        k: stacked(v) for k, v in obs_space.items() if k not in exclude}
+    kind = config.enc.typ
+    self.enc = {'simple': dreamerv3.rssm.Encoder}[kind](
+        spaces, **config.enc[kind], name='enc')
+    outs = {
+        k: config.policy_dist_disc if v.discrete else config.policy_dist_cont
+        for k, v in act_space.items()}
+    self.pol = embodied.jax.MLPHead(
+        act_space, outs, **config.policy, name='pol')
+    # Upstream makes its optimizer in a method that reads nothing of the agent.
+    make = dreamerv3.agent.Agent._make_opt
+    self.opt = embodied.jax.Optimizer(
+        [self.enc, self.pol], make(None, **config.opt), summary_depth=1,
+        name='opt')
+
+  def policy(self, obs):
+    """Return the distributions of actions for images (N, ...)."""
+    reset = jnp.zeros(len(jax.tree.leaves(obs)[0]), bool)
+    tokens = self.enc({}, obs, reset, training=False, single=True)[2]
+    return self.pol(tokens, 1)
+
+  def loss(self, obs, acts):
+    """Return the mean -ln p of the actions (N,)."""
+    dists = self.policy(obs)
+    return sum(dists[k].loss(acts[k]).mean() for k in acts)
+
+  def train(self, obs, acts):
+    """Do one update; return its loss."""
+    return self.opt(lambda: self.loss(obs, acts))['opt/loss']
+
+
+def stacked(space):
+  """Return the space of STACK observations, beside each other at the end."""
+  if len(space.shape) != 3:
+    raise UserError('Cloning takes images only; leave it out of --methods.')
+  return elements.Space(
+      space.dtype, (*space.shape[:2], STACK * space.shape[2]))
+
+
+def train(argv):
+  """Train with the flags of main and save the best parameters."""
+  config = mainlib.load_config(argv)
+  checks.values(config)
+  config = checks.platform(config)
+  config.save(mainlib.make_logdir(config) / 'config.yaml')
+  checks.prepare_jax(config)
+  _dtype(config)
+  obs_space, act_space = mainlib.spaces(config)
+  parts = demonstrations(config, obs_space, act_space)
+  if len(parts) < 2:
+    raise UserError(
+        f'{mainlib.expert_path(config)}: holds one trajectory, cloning needs '
+        f'two, as it holds one out.')
+  fit, held = _join(parts[:-1]), parts[-1]
+  size = len(jax.tree.leaves(fit)[0])
+  print(f'Demonstrations: {size:,} steps, {len(parts) - 1} trajectories; '
+        f'held out: the last one')
+  model = Model(obs_space, act_space, config.agent, name='cloning')
+  rng = np.random.default_rng(config.seed)
+  key = rng.integers(0, 2 ** 32, 2, np.uint32)
+  def draw():
+    index = rng.integers(0, size, BATCH)
+    return jax.tree.map(lambda x: x[index], fit)
+  params = nj.init(model.train)({}, *draw(), seed=key)
+  update = jax.jit(nj.pure(model.train), donate_argnums=0)
+  lossfn = jax.jit(nj.pure(model.loss))
+  best, rows = (np.inf, 0, None), []
+  for count in range(1, UPDATES + 1):
+    params, loss = update(params, *draw(), seed=key)
+    if count % EVERY:
+      continue
+    outside = float(lossfn(params, *held, seed=key)[1])
+    rows.append({
+        'updates': count, 'loss': float(loss), 'held_out': outside})
+    print(json.dumps(rows[-1]), flush=True)
+    if outside < best[0]:
+      best = outside, count, jax.device_get(params)
+    if count - best[1] >= PATIENCE * EVERY:
+      break
+  _save(config, best, rows)
+
+
+def _save(config, best, rows):
+  loss, updates, params = best
+  if params is None:
+    raise UserError(
+        'Cloning diverged, no loss is finite: lower --agent.opt.lr')
+  logdir = elements.Path(config.logdir)
+  text = json.dumps({
+      'updates': updates, 'held_out': loss, 'stack': STACK, 'batch': BATCH,
+      'rows': rows}, indent=1)
+  _replace(logdir / LOG, lambda file: file.write(text.encode()))
+  params = {k: v for k, v in params.items() if '/opt/' not in k}
+  _replace(logdir / SAVED, lambda file: np.savez(
+      file, updates=updates, **params))
+
+
+def _replace(path, write):
+  part = f'{path}.{os.getpid()}.part'
+  with open(part, 'wb') as file:
+    write(file)
+  os.replace(part, str(path))
+
+
+def demonstrations(config, obs_space, act_space):
+  """Return (obs, acts) of every trajectory, dicts of arrays (N, ...).
+
+  Images are stacked. The action of an episode's last step is none and is left
+  out. Rewards are not read.
+  """
+  path = mainlib.expert_path(config)
+  env = mainlib.make_raw_env(config, 0)
+  env.close()
+  result = []
+  with store.Store(path) as demos:
+    store.validate(demos, obs_space, env.act_space, config.task)
+    images = [k for k in obs_space if k not in policylib.STANDARD]
+    for index in range(len(demos)):
+      data = demos.read(
+          index, keys=[*store.FLAGS, *images, *act_space])
+      keep = ~data['is_last']
+      obs = {k: stack(data[k], data['is_first'])[keep] for k in images}
+      acts = mainlib.normalize_actions(
+          {f'expert/{k}': data[k][keep][None] for k in act_space},
+          env.act_space)
+      result.append((obs, {
+          k: acts[f'expert/{k}'][0] for k in act_space}))
+  return result
+
+
+def stack(images, is_first):
+  """Return every image (T, H, W, C) after those before it, the oldest first.
+
+  (T, H, W, STACK * C). Where there are none, in the first steps of an episode
+  or of the array, its first one stands for them.
+  """
+  time = np.arange(len(images))
+  start = np.maximum.accumulate(np.where(is_first, time, 0))
+  return np.concatenate([
+      images[np.maximum(start, time - back)]
+      for back in reversed(range(STACK))], -1)
+
+
+def _join(parts):
+  return jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
+
+
+def _dtype(config):
+  embodied.jax.nets.COMPUTE_DTYPE = getattr(jnp, config.jax.compute_dtype)
+
+
+class Actor:
+  """A cloned policy that acts in several games at once; see policy.Actor.
+
+  What is drawn in a game depends on its key and time alone.
+  """
+
+  imitates = False
+
+  def __init__(self, config, params, greedy):
+    self.obs_space, self.act_space = mainlib.spaces(config)
+    self.images = [
+        k for k in self.obs_space if k not in policylib.STANDARD]
+    model = Model(self.obs_space, self.act_space, config.agent, name='cloning')
+    def act(obs):
+      dists = model.policy(jax.tree.map(lambda x: x[None], obs))
+      choose = lambda x: x.pred() if greedy else x.sample(nj.seed())
+      return {k: choose(v)[0] for k, v in dists.items()}
+    row = lambda params, obs, key, time: nj.pure(act)(
+        params, obs, seed=jax.random.fold_in(key, time))[1]
+    self.params = jax.device_put(params)
+    self.act = jax.jit(jax.vmap(row, (None, 0, 0, 0)))
+
+  def start(self, rows):
+    """Return the carry of so many games, their last images."""
+    return {
+        k: np.zeros((rows, *stacked(self.obs_space[k]).shape), np.uint8)
+        for k in self.images}
+
+  def __call__(self, carry, obs, keys, times):
+    """Return the new carry and the actions, a dict of arrays (N, ...)."""
+    first = obs['is_first'][:, None, None, None]
+    seen = {}
+    for key in self.images:
+      image = obs[key]
+      later = np.concatenate(
+          [carry[key][..., image.shape[-1]:], image], -1)
+      seen[key] = np.where(
+          first, np.concatenate([image] * STACK, -1), later)
+    return seen, jax.device_get(self.act(self.params, seen, keys, times))
+
+
+def evaluate(argv):
+  """Evaluate a cloned policy with the flags of evaluate; return the files."""
+  args = evaluatelib.parse(argv)
+  config = checks.platform(policylib.load_config(args.logdir))
+  checks.prepare_jax(config)
+  _dtype(config)
+  path = elements.Path(args.logdir) / SAVED
+  try:
+    with np.load(str(path)) as file:
+      saved = dict(file)
+  except (OSError, ValueError) as error:
+    raise UserError(
+        f'{path}: cannot be read ({type(error).__name__}); is {args.logdir} '
+        f'a cloned policy? Train it again.') from None
+  updates = int(saved.pop('updates'))
+  actors = {
+      kind: Actor(config, saved, kind == 'greedy') for kind in args.policy}
+  return evaluatelib.judge(
+      config, actors, updates, evaluatelib.expert_score(config), args,
+      evaluatelib.command(
+          argv, ('dreamer_gail_plugin.benchmark.cloning', 'evaluate')))
+
+
+def cli():
+  """Do what the first word says; a UserError is one line and exit code 2."""
+  try:
+    {'train': train, 'evaluate': evaluate}[sys.argv[1]](sys.argv[2:])
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == '__main__':
+  from dreamer_gail_plugin.benchmark.cloning import cli
+  cli()

@@ -1,0 +1,68 @@
+"""Behaviour cloning by upstream's parts, the control of the benchmark."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from dreamer_gail_plugin import main
+from dreamer_gail_plugin import store
+from dreamer_gail_plugin.benchmark import cloning
+from dreamer_gail_plugin.errors import UserError
+
+FLAGS = [
+    '--configs', 'minatar', 'gail', 'debug', '--agent.opt.lr', '3e-3',
+    '--agent.opt.warmup', '0', '--agent.policy.units', '32',
+    '--env.minatar.length', '300', '--jax.compilation_cache', 'False']
+
+
+class TestStack:
+
+  def test_by_hand(self):
+    images = np.arange(7, dtype=np.uint8).reshape(7, 1, 1, 1)
+    first = np.array([0, 0, 0, 1, 0, 0, 0], bool)  # Begins in mid-episode.
+    found = cloning.stack(images, first).reshape(7, cloning.STACK)
+    assert found.tolist() == [
+        [0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 2], [3, 3, 3, 3], [3, 3, 3, 4],
+        [3, 3, 4, 5], [3, 4, 5, 6]]
+
+  def test_demonstrations(self):
+    config = main.load_config(FLAGS)
+    parts = cloning.demonstrations(config, *main.spaces(config))
+    with store.Store(main.expert_path(config)) as demos:
+      data = demos.read(3)
+    obs, acts = parts[3]
+    keep = ~data['is_last']
+    assert len(parts) == 10 and 0 < keep.sum() < 1024
+    assert (acts['action'] == data['action'][keep]).all()
+    assert (obs['image'][..., -4:] == data['image'][keep]).all()
+
+
+class TestLearning:
+
+  def test_train_and_evaluate(self, tmp_path, monkeypatch):
+    monkeypatch.setattr(cloning, 'UPDATES', 300)
+    monkeypatch.setattr(cloning, 'EVERY', 100)
+    cloning.train([*FLAGS, '--logdir', str(tmp_path)])
+    log = json.loads((tmp_path / cloning.LOG).read_text())
+    losses = [x['held_out'] for x in log['rows']]
+    assert log['held_out'] == min(losses)
+    assert log['updates'] == 100 * (1 + int(np.argmin(losses)))
+    # Uniform is ln 3; the share of actions in the demonstrations, 0.73.
+    assert min(losses) < 0.7 < np.log(3)
+    files = cloning.evaluate([
+        '--logdir', str(tmp_path), '--chunks', '1', '--episodes', '4',
+        '--envs', '3', '--no-films'])
+    assert [x.name for x in files] == [
+        f'{log["updates"]}_{x}.json' for x in ('sampled', 'greedy')]
+    result = json.loads(pathlib.Path(files[0]).read_text())
+    assert result['summary']['expert_mean'] == pytest.approx(30.27, abs=0.01)
+    assert len(result['episodes']) == 4
+    assert not list(tmp_path.glob('*.part'))
+
+  def test_nothing_saved(self, tmp_path):
+    config = main.load_config([*FLAGS, '--logdir', str(tmp_path)])
+    config.save(str(tmp_path / 'config.yaml'))
+    with pytest.raises(UserError, match='Train it again'):
+      cloning.evaluate(['--logdir', str(tmp_path)])
