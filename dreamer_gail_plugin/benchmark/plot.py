@@ -84,7 +84,7 @@ def bars(scores):
     ax.set_ylim(len(titles) - 0.45, -0.7)
     ax.set_xlim(min(0, min(ends)) * 1.05, max(ends) * 1.18)
     ax.grid(axis='y', visible=False)
-    ax.set_xlabel('expert-normalised IQM, 95 % interval (expert: 1)')
+    ax.set_xlabel('expert-normalised IQM, 95 %')
     return ax
 
 
