@@ -1,5 +1,7 @@
 """Finds the saved agent that a user points to."""
 
+import datetime
+
 import elements
 
 from .errors import UserError
@@ -7,6 +9,8 @@ from .errors import UserError
 # Under a logdir: `train` and `train_eval`, `parallel`, and the same two as
 # upstream's newer code names them.
 FOLDERS = ('checkpoint.pkl', 'agent.pkl', 'ckpt', 'ckpt/agent')
+LOGGERS = ('logger.pkl', 'ckpt/logger')
+TIME = '%Y%m%dT%H%M%SF%f'  # How the name of a save begins.
 
 
 def find(path):
@@ -21,9 +25,82 @@ def find(path):
     latest = folder / 'latest'
     if latest.exists():
       folder = folder / latest.read().strip()
-    if (folder / 'done').exists() and list(folder.glob('agent*.pkl')):
+    if _complete(folder):
       return folder
   raise UserError(
       f'{path}: no checkpoint of an agent is there. Expected the logdir of a '
       f"run, its folder 'checkpoint.pkl', or one save in that (a folder with "
       f"a file named 'done' and agent.pkl).")
+
+
+def choose(logdir, name, config):
+  """Return the folder (elements.Path) of the save of a run that is named.
+
+  Args:
+    logdir: of the run.
+    name: a step as `step` counts them, the name of a save in the run, a path
+      as `find` takes it, or None for the latest save.
+    config: of the run.
+
+  Raises UserError, with a list of the saves, if there is none of that name.
+  Of several at one step the last counts.
+  """
+  if name is None:
+    return find(logdir)
+  name, there = str(name), saves(logdir)
+  for folder in reversed(there):
+    if name in (folder.name, str(step(logdir, folder, config))):
+      return folder
+  if elements.Path(name).exists():
+    return find(name)
+  listed = ', '.join(
+      f'{step(logdir, x, config)} ({x.name})' for x in there)
+  raise UserError(
+      f'{name}: {logdir} has no save of this name or step. There are: '
+      f'{listed or "none"}. A run keeps as many as its flag '
+      f'--run.keep_checkpoints says.')
+
+
+def saves(logdir):
+  """Return the folders of all complete saves of a run, the oldest first."""
+  found = [
+      folder for name in FOLDERS
+      for folder in (elements.Path(logdir) / name).glob('*')
+      if _complete(folder)]
+  return sorted(found, key=lambda x: x.name)
+
+
+def step(logdir, folder, config):
+  """Return the environment steps, frames included, of a save in `folder`.
+
+  They count as those of scores.jsonl. `--script parallel` keeps the step
+  with the logger and not with the agent: it is that of the logger's save
+  nearest in time. Raises UserError if there is none.
+  """
+  suite = config.task.partition('_')[0]
+  places = [folder]
+  if time(folder) is not None:
+    own = [
+        x for name in LOGGERS for x in (elements.Path(logdir) / name).glob('*')
+        if (x / 'done').exists() and time(x) is not None]
+    places += sorted(own, key=lambda x: abs(time(x) - time(folder)))
+  for place in places:
+    if (place / 'step.pkl').exists():
+      found = []
+      elements.checkpoint.load(place, {'step': found.append})
+      return int(found[0]) * config.env.get(suite, {}).get('repeat', 1)
+  raise UserError(
+      f'{folder}: does not tell at which step it was saved. Expected a file '
+      f"'step.pkl' there, as in the saves of a run.")
+
+
+def time(folder):
+  """Return when a save was made by its name, a datetime, or None."""
+  try:
+    return datetime.datetime.strptime(folder.name.partition('-')[0], TIME)
+  except ValueError:
+    return None
+
+
+def _complete(folder):
+  return (folder / 'done').exists() and bool(list(folder.glob('agent*.pkl')))

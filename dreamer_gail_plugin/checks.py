@@ -42,6 +42,10 @@ def values(config):
           f'There are: {", ".join(choices)}')
   if config.seed < 0:
     raise UserError(f'--seed {config.seed}: must not be negative.')
+  if config.run.keep_checkpoints < 0:
+    raise UserError(
+        f'--run.keep_checkpoints {config.run.keep_checkpoints}: expected how '
+        'many saves to keep, or 0 for all of them')
   if config.run.from_checkpoint:
     checkpoint.find(config.run.from_checkpoint)
   elif config.script == 'eval_only':

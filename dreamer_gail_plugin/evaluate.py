@@ -49,8 +49,8 @@ def main(argv=None):
   args = parse(argv)
   config = policylib.load_config(args.logdir).update(
       {'jax.platform': args.platform})
-  place = args.checkpoint or args.logdir
-  step = checkpoint_step(args.logdir, checkpoint.find(place), config)
+  save = checkpoint.choose(args.logdir, args.checkpoint, config)
+  step = checkpoint.step(args.logdir, save, config)
   # Random play has no likeliest action.
   kinds = ('sampled',) if config.random_agent else args.policy
   check_new(files(args, step, kinds))
@@ -60,7 +60,7 @@ def main(argv=None):
   config = checks.platform(config)
   checks.prepare_jax(config)
   actors = {
-      kind: policylib.load_actor(config, place, greedy=(kind == 'greedy'))
+      kind: policylib.load_actor(config, save, greedy=(kind == 'greedy'))
       for kind in kinds}
   return judge(
       config, actors, step, expert_score(config), args, command(argv))
@@ -123,7 +123,8 @@ def parse(argv):
       formatter_class=argparse.RawDescriptionHelpFormatter)
   add = parser.add_argument
   add('--logdir', required=True, help='folder of the run')
-  add('--checkpoint', help='another save than the latest: its folder')
+  add('--checkpoint',
+      help='another save than the latest: its step, its name or a folder')
   add('--policy', nargs='+', choices=POLICIES, default=POLICIES,
       help='both if not given')
   add('--chunks', type=natural, default=5)
@@ -251,28 +252,6 @@ def expert_score(config):
 def reward(config):
   """Return what the agent learned from: a reward's name, or 'random'."""
   return 'random' if config.random_agent else config.agent.gail.reward
-
-
-def checkpoint_step(logdir, folder, config):
-  """Return the environment steps, frames included, of a save in `folder`.
-
-  They count as those of scores.jsonl. `--script parallel` keeps the step
-  with the logger and not with the agent. Raises UserError without any.
-  """
-  suite = config.task.partition('_')[0]
-  logger = elements.Path(logdir) / 'logger.pkl'
-  latest = logger / 'latest'
-  places = [folder]
-  if latest.exists():
-    places.append(logger / latest.read().strip())
-  for place in places:
-    if (place / 'step.pkl').exists():
-      found = []
-      elements.checkpoint.load(place, {'step': found.append})
-      return int(found[0]) * config.env.get(suite, {}).get('repeat', 1)
-  raise UserError(
-      f'{folder}: does not tell at which step it was saved. Expected a file '
-      f"'step.pkl' there, as in the saves of a run.")
 
 
 def versions():

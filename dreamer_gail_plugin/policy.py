@@ -30,15 +30,17 @@ def load_policy(logdir, save=None, greedy=False, seed=0):
 
   Args:
     logdir: folder of the run, with its config.yaml.
-    save: another checkpoint, a folder as in `checkpoint.find`. Checkpoints
-      are pickled: load those of people you trust.
+    save: an earlier checkpoint, by its step or name, or the folder of
+      another one; see `checkpoint.choose`. Checkpoints are pickled: load
+      those of people you trust.
     greedy: take the likeliest action instead of drawing one.
     seed: decides what is drawn.
 
   Raises UserError if a file is missing or does not fit the others.
   """
   config = checks.platform(load_config(logdir))
-  return Policy(config, load_actor(config, save or logdir, greedy), seed)
+  folder = checkpoint.choose(logdir, save, config)
+  return Policy(config, load_actor(config, folder, greedy), seed)
 
 
 def load_config(logdir):

@@ -25,6 +25,7 @@ ORDER = (
     'timer_summary',
     'from_checkpoint',
     'final_save',
+    'keep_checkpoints',
     'eval_scores',
     'parallel_end',
     'mixer_stream',

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import runs
 
+from dreamer_gail_plugin import checkpoint
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin import evaluate
 from dreamer_gail_plugin import policy as policylib
@@ -179,13 +180,54 @@ class TestResult:
     config = policylib.load_config(logdir)
     folder = elements.Path(logdir) / 'checkpoint.pkl'
     folder = folder / (folder / 'latest').read().strip()
-    assert evaluate.checkpoint_step(logdir, folder, config) == 4 * 1234
+    assert checkpoint.step(logdir, folder, config) == 4 * 1234
     # The parallel script keeps its step elsewhere.
-    (logdir / 'logger.pkl' / 'now').mkdir(parents=True)
-    (logdir / 'logger.pkl' / 'latest').write_text('now')
+    other = logdir / 'logger.pkl' / folder.name
+    other.mkdir(parents=True)
     for name in ('step.pkl', 'done'):
-      shutil.move(str(folder / name), logdir / 'logger.pkl' / 'now' / name)
-    assert evaluate.checkpoint_step(logdir, folder, config) == 4 * 1234
+      shutil.move(str(folder / name), other / name)
+    assert checkpoint.step(logdir, folder, config) == 4 * 1234
+
+
+class TestEarlierCheckpoint:
+
+  @pytest.fixture(scope='class')
+  def logdir(self, run, tmp_path_factory):
+    """Return a run whose agent had other parameters at step 500."""
+    logdir = tmp_path_factory.mktemp('earlier') / 'run'
+    shutil.copytree(run, logdir)
+    shutil.rmtree(logdir / 'eval')
+    latest = checkpoint.find(logdir)
+    data = {}
+    elements.checkpoint.load(latest, {'agent': data.update})
+    rng = np.random.default_rng(1)
+    data['params'] = {
+        k: v + rng.normal(size=v.shape).astype(v.dtype) * ('pol/' in k)
+        for k, v in data['params'].items()}
+    elements.checkpoint.save(
+        latest.parent / '20200101T000000F000000-000000000500',
+        {'agent': lambda: data, 'step': lambda: 500})
+    return logdir
+
+  def test_by_its_step(self, run, logdir):
+    flags = ['--logdir', str(logdir), *FLAGS, '--policy', 'sampled']
+    files = evaluate.main([*flags, '--checkpoint', '500'])
+    assert [x.name for x in files] == ['500_sampled.json']
+    early = json.loads(files[0].read_text())
+    assert early['step'] == 500
+    assert '--checkpoint 500' in early['command']
+    assert early['episodes'] != load(run)['episodes']
+    evaluate.main([*flags, '--checkpoint', '1234'])
+    assert load(logdir)['episodes'] == load(run)['episodes']
+
+  def test_policies_differ(self, logdir):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 2, (30, 10, 10, 10), np.uint8)
+    acts = {}
+    for save in (None, 500, '1234'):
+      policy = policylib.load_policy(logdir, save=save)
+      acts[save] = [int(policy(x)) for x in images]
+    assert acts[None] == acts['1234'] != acts[500]
 
 
 class TestFilms:
@@ -231,6 +273,10 @@ class TestRefusals:
     assert 'no checkpoint' in refused('--logdir', tmp_path)
     assert 'no checkpoint' in refused(
         '--logdir', run, '--checkpoint', tmp_path)
+
+  def test_no_such_step(self, refused, run):
+    line = refused('--logdir', run, '--checkpoint', '77')
+    assert '77' in line and f'1234 ({checkpoint.find(run).name})' in line
 
   def test_results_are_kept(self, refused, run):
     before = load(run)

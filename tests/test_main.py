@@ -74,6 +74,7 @@ class TestBadInput:
       (['--batch_size', '2.5'], ['batch_size', '2.5', 'int']),
       (['--batch_size', 'inf'], ['infinity']),
       (['--seed', '-1'], ['--seed -1']),
+      (['--run.keep_checkpoints', '-1'], ['--run.keep_checkpoints -1']),
       (['--run.debug', 'yes'], ['run.debug', 'yes', 'bool']),
       (['--run.steps', 'long'], ['run.steps', 'long', 'float']),
       (['--replay.fracs', '3'], ['replay.fracs']),

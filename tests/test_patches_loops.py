@@ -14,6 +14,7 @@ from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.patches import child_processes
 from dreamer_gail_plugin.patches import final_save
 from dreamer_gail_plugin.patches import from_checkpoint
+from dreamer_gail_plugin.patches import keep_checkpoints
 from dreamer_gail_plugin.patches import loops
 from dreamer_gail_plugin.patches import parallel_end
 from dreamer_gail_plugin.patches import proxies
@@ -58,7 +59,7 @@ def parallel(logdir, source):
       dummies.Agent, make_replay, make_replay, dummies.make_env,
       dummies.make_env, dummies.make_stream,
       bind(dummies.make_logger, logdir), dummies.flags(
-          logdir, envs=1, eval_envs=0, save_every=-1,
+          logdir, envs=1, eval_envs=0, save_every=-1, keep_checkpoints=3,
           from_checkpoint=str(source)))
 
 
@@ -185,6 +186,45 @@ class TestFinalSave:
     assert len(final_save.Checkpoint.made) == 1
 
 
+class TestKeepCheckpoints:
+
+  def names(self, logdir, folder='checkpoint.pkl'):
+    """Return the names of the saves in a logdir, in their order."""
+    return sorted(x.name for x in (logdir / folder).glob('2*'))
+
+  def test_release_keeps_one(self, tmp_path, monkeypatch):
+    logdir = elements.Path(tmp_path)
+    for _ in range(2):
+      train(logdir, pristine(embodied.run.train), keep_checkpoints=3)
+    assert len(self.names(logdir)) == 1
+
+  @pytest.mark.parametrize('keep, steps', [
+      (1, [80]), (2, [60, 80]), (0, [0, 40, 60, 80])])
+  def test_keeps_the_last(self, tmp_path, keep, steps):
+    logdir = elements.Path(tmp_path)
+    for end in (40, 60, 80):
+      train(logdir, steps=end, keep_checkpoints=keep)
+    found = self.names(logdir)
+    assert [int(x.split('-')[1]) for x in found] == steps
+    assert saved(logdir, 'step') == 80
+    for name, step in zip(found, steps):
+      data = (logdir / 'checkpoint.pkl' / name / 'step.pkl').read_bytes()
+      assert pickle.loads(data) == step
+
+  def test_train_eval(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    train_eval(logdir, keep_checkpoints=0)
+    found = {int(x.split('-')[1]) for x in self.names(logdir)}
+    assert found == {0, 10, 20, 30, 40}
+
+  def test_without_the_flag(self, trained):
+    assert len(self.names(trained)) == 1
+
+  def test_only_the_loops_change(self):
+    assert elements.Checkpoint is not keep_checkpoints.Checkpoint
+    assert elements.Checkpoint().__class__.__module__.startswith('elements')
+
+
 class TestFromCheckpoint:
 
   def start(self, logdir, source, **given):
@@ -276,6 +316,72 @@ class TestFind:
       checkpoint.find(tmp_path / 'x')
 
 
+class TestChoose:
+
+  @pytest.fixture(scope='class')
+  def kept(self, tmp_path_factory):
+    """Return the logdir of a run with saves at steps 0, 40, 60 and 80."""
+    logdir = elements.Path(tmp_path_factory.mktemp('kept'))
+    for end in (40, 60, 80):
+      train(
+          logdir, steps=end, keep_checkpoints=0,
+          make_agent=lambda end=end: dummies.Agent(end))
+    return logdir
+
+  def config(self, repeat=1):
+    return elements.Config(task='a_b', env={'a': {'repeat': repeat}})
+
+  def test_by_step_and_by_name(self, kept):
+    saves = checkpoint.saves(kept)
+    choose = lambda name: checkpoint.choose(kept, name, self.config())
+    assert choose(None) == checkpoint.find(kept) == saves[-1]
+    steps = [checkpoint.step(kept, x, self.config()) for x in saves]
+    assert steps == [0, 40, 60, 80]
+    for step, save in zip(steps, saves):
+      assert choose(str(step)) == choose(step) == choose(save.name) == save
+      assert choose(save) == save  # A path.
+
+  def test_steps_are_frames(self, kept):
+    save = checkpoint.choose(kept, '160', self.config(repeat=4))
+    assert save.name.endswith('-000000000040')
+    with pytest.raises(UserError, match='0 .*, 160 .*, 240 .*, 320 '):
+      checkpoint.choose(kept, '40', self.config(repeat=4))
+
+  def test_wrong_name_lists_all(self, kept):
+    with pytest.raises(UserError) as caught:
+      checkpoint.choose(kept, '50', self.config())
+    for save, step in zip(checkpoint.saves(kept), (0, 40, 60, 80)):
+      assert f'{step} ({save.name})' in str(caught.value)
+    assert '--run.keep_checkpoints' in str(caught.value)
+
+  def test_incomplete_saves_do_not_count(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    for end in (40, 60):
+      train(logdir, steps=end, keep_checkpoints=0)
+    (checkpoint.saves(logdir)[1] / 'done').remove()
+    with pytest.raises(UserError, match=r'There are: 0 .*, 60 \('):
+      checkpoint.choose(logdir, '40', self.config())
+
+  def test_step_of_parallel_is_the_nearest(self, tmp_path):
+    # The agent and the step are saved by two processes.
+    logdir = elements.Path(tmp_path)
+    def save(folder, name, **data):
+      elements.checkpoint.save(
+          logdir / folder / name, {k: lambda v=v: v for k, v in data.items()})
+    for second, step in ((10, 100), (20, 200), (30, 300)):
+      save('logger.pkl', f'20260101T0000{second}F000000', step=step)
+    for second in ('09', '24', '26', '31'):
+      save('agent.pkl', f'20260101T0000{second}F500000', agent=1)
+    steps = [
+        checkpoint.step(logdir, x, self.config())
+        for x in checkpoint.saves(logdir)]
+    assert steps == [100, 200, 300, 300]
+    copy = elements.Path(tmp_path / 'copy')
+    save('.', 'copy', agent=1)
+    with pytest.raises(UserError, match='does not tell at which step'):
+      checkpoint.step(logdir, copy, self.config())
+
+
 class TestParallelEnd:
 
   def test_release_does_not_read_the_steps(self):
@@ -287,6 +393,7 @@ class TestParallelEnd:
     logdir = elements.Path(tmp_path)
     process = child_processes.Process(parallel, logdir, trained, start=True)
     assert process.join().exitcode == 0
+    assert len(checkpoint.saves(logdir)) == 3
     result = metrics(logdir)
     assert result['step'] >= 40
     assert result['epstats/log/count/sum'] == 10
