@@ -50,6 +50,8 @@ class Agent(dreamerv3.agent.Agent):
     self.modules.remove(self.rew)
     self.opt.modules = self.modules
     self.scales.pop('rew')
+    if self.gail.cloning:
+      self.scales['clone'] = self.gail.cloning
 
   @property
   def imitates(self):
@@ -94,6 +96,8 @@ class Agent(dreamerv3.agent.Agent):
         obs, repfeat, imgfeat, imgact, con, rewimg, rewrep, K, training)
     losses.update(los)
     metrics.update(mets)
+    if self.gail.cloning:
+      losses['clone'] = self._clone_loss(expert, expfeat)
 
     assert set(losses.keys()) == set(self.scales.keys()), (
         sorted(losses.keys()), sorted(self.scales.keys()))
@@ -233,8 +237,19 @@ class Agent(dreamerv3.agent.Agent):
   def _expert_pairs(self, expert, feat):
     act = {k: expert[k] for k in self.act_space}
     inputs = sg(self.disc.inputs(self._shown(feat), act))
+    return inputs, self._acted(expert)
+
+  def _acted(self, expert):
+    # Weights (B, T): whether the state is known and the expert acted in it.
     known = settled(expert['is_first'], expert['is_cut'], self.gail.burnin)
-    return inputs, f32(known & ~expert['is_last'])
+    return f32(known & ~expert['is_last'])
+
+  def _clone_loss(self, expert, expfeat):
+    # -ln pi(a | s) of what the expert did. The states are those that the
+    # policy acts on, posterior samples, and constants: only the policy moves.
+    policy = self.pol(self.feat2tensor(expfeat), 2)
+    loss = sum(v.loss(expert[k]) for k, v in policy.items())  # (B, T)
+    return discriminator.wmean(loss, self._acted(expert))
 
   def _shown(self, feat):
     # Imagined states are prior samples. Showing observed ones as posterior
