@@ -21,6 +21,7 @@ from . import discriminator
 from . import expert as expertlib
 from . import openloop
 from . import rewards
+from . import rows
 
 f32 = jnp.float32
 sg = dreamerv3.agent.sg
@@ -77,14 +78,17 @@ class Agent(dreamerv3.agent.Agent):
     if not self.imitates:
       return super().loss(carry, obs, prevact, training)
     expert = {k[7:]: v for k, v in obs.items() if k.startswith('expert/')}
-    expert = skip(expert, self.config.replay_context)
+    expert = rows.skip(expert, self.config.replay_context)
     if not self.gail.terminals:
-      obs = {**obs, 'is_terminal': jnp.zeros_like(obs['is_terminal'])}
+      obs, expert = [
+          {**x, 'is_terminal': jnp.zeros_like(x['is_terminal'])}
+          for x in (obs, expert)]
     B, T = obs['is_first'].shape
     K = min(self.config.imag_last or T, T)
 
-    carry, entries, losses, metrics, tokens, repfeat, expfeat = (
-        self._world_loss(carry, obs, prevact, expert, training))
+    world = {'replay': self._world_replay, 'both': self._world_both}
+    (carry, entries, tokens, repfeat, losses, metrics), expfeat = (
+        world[self.gail.world](carry, obs, prevact, expert, training))
     imgfeat, imgact = self._imagine(carry[1], entries[1], repfeat, K, training)
 
     con = self.con(self.feat2tensor(imgfeat), 2).prob(1)  # (B*K, H+1)
@@ -128,24 +132,50 @@ class Agent(dreamerv3.agent.Agent):
     # The expert's rows have no replay context of their own. Handing them on
     # inside obs lets upstream's train() serve unchanged.
     carry, obs, prevact, stepid = super()._apply_replay_context(carry, data)
-    rows = {k: v for k, v in data.items() if k.startswith('expert/')}
-    return carry, {**obs, **rows}, prevact, stepid
+    expert = {k: v for k, v in data.items() if k.startswith('expert/')}
+    return carry, {**obs, **expert}, prevact, stepid
 
-  def _world_loss(self, carry, obs, prevact, expert, training):
-    # Upstream's world model losses without the reward head, and the features
-    # of the expert's steps.
+  def _world_replay(self, carry, obs, prevact, expert, training):
+    # What _world_loss returns, and the features of the expert's steps, which
+    # do not move the model.
+    inputs = self._expert_inputs(expert, training)
+    if self.gail.joint_scan:
+      dyn, expfeat = self._joint_dyn(inputs)
+      out = self._world_loss(carry, obs, prevact, dyn, training)
+      return out, expfeat[0]
+    out = self._world_loss(carry, obs, prevact, self.dyn, training)
+    return out, self._observe_expert(inputs, training)
+
+  def _world_both(self, carry, obs, prevact, expert, training):
+    # The same, and the model learns from the expert's rows, too, from all but
+    # those first steps that follow others which the row does not have.
+    obs = {k: obs[k] for k in obs if k in expert}  # Without the reward.
+    act = {k: expert[k] for k in self.act_space}
+    parts = (self.enc, self.dyn, self.dec)
+    initial = tuple(x.initial(len(obs['is_first'])) for x in parts)
+    *out, losses, metrics = self._world_loss(*rows.joint(
+        (carry, obs, prevact),
+        (initial, {k: expert[k] for k in obs}, rows.previous(act)),
+    ), self.dyn, training)
+    (*out, replay), (_, _, _, expfeat, demos) = rows.disjoint((*out, losses))
+    losses = jax.tree.map(
+        lambda x, y: (x + y * ~expert['is_cut']) / 2, replay, demos)
+    return (*out, losses, metrics), expfeat
+
+  def _world_loss(self, carry, obs, prevact, dyn, training):
+    # Upstream's world model losses without the reward head.
     enc_carry, dyn_carry, dec_carry = carry
     reset = obs['is_first']
     enc_carry, enc_entries, tokens = self.enc(
         enc_carry, obs, reset, training)
-    (dyn_carry, dyn_entries, losses, repfeat, metrics), expfeat = (
-        self._dyn_loss(dyn_carry, tokens, prevact, reset, expert, training))
+    dyn_carry, dyn_entries, losses, feat, metrics = dyn.loss(
+        dyn_carry, tokens, prevact, reset, training)
     dec_carry, dec_entries, recons = self.dec(
-        dec_carry, repfeat, reset, training)
+        dec_carry, feat, reset, training)
     con = f32(~obs['is_terminal'])
     if self.config.contdisc:
       con *= 1 - 1 / self.config.horizon
-    losses['con'] = self.con(self.feat2tensor(repfeat), 2).loss(con)
+    losses['con'] = self.con(self.feat2tensor(feat), 2).loss(con)
     for key, recon in recons.items():
       space, value = self.obs_space[key], obs[key]
       assert value.dtype == space.dtype, (key, space, value.dtype)
@@ -154,34 +184,28 @@ class Agent(dreamerv3.agent.Agent):
     assert all(x.shape == reset.shape for x in losses.values())
     carry = (enc_carry, dyn_carry, dec_carry)
     entries = (enc_entries, dyn_entries, dec_entries)
-    return carry, entries, losses, metrics, tokens, repfeat, expfeat
+    return carry, entries, tokens, feat, losses, metrics
 
-  def _dyn_loss(self, carry, tokens, prevact, reset, expert, training):
-    # What upstream's loss of the RSSM returns, and the expert's features.
-    expert = self._expert_inputs(expert, training)
-    if not self.gail.joint_scan:
-      out = self.dyn.loss(carry, tokens, prevact, reset, training)
-      return out, self._observe_expert(expert, training)
-    expfeat = []
+  def _joint_dyn(self, inputs):
+    # The RSSM, but what it observes passes one scan with the expert's inputs,
+    # whose features it then puts into the list.
+    feats = []
     def observe(carry, tokens, action, reset, training):
       replay = (carry, tokens, action, reset)
       initial = self.dyn.initial(len(reset))
-      outs, (_, _, feat) = disjoint(self.dyn.observe(
-          *joint(replay, (initial, *expert)), training))
-      expfeat.append(sg(feat))
+      outs, (_, _, feat) = rows.disjoint(self.dyn.observe(
+          *rows.joint(replay, (initial, *inputs)), training))
+      feats.append(sg(feat))
       return outs
     dyn = copy.copy(self.dyn)  # Of the same name, so of the same parameters.
     dyn.observe = observe
-    out = dyn.loss(carry, tokens, prevact, reset, training)
-    return out, expfeat[0]
+    return dyn, feats
 
   @jax.named_scope('expert')
   def _expert_inputs(self, expert, training):
     # What the RSSM takes to observe the expert's steps.
     reset = expert['is_first']
-    prevact = jax.tree.map(
-        lambda x: jnp.concatenate([0 * x[:, :1], x[:, :-1]], 1),
-        {k: expert[k] for k in self.act_space})
+    prevact = rows.previous({k: expert[k] for k in self.act_space})
     _, _, tokens = self.enc(
         self.enc.initial(len(reset)), expert, reset, training)
     return sg(tokens), prevact, reset
@@ -241,12 +265,13 @@ class Agent(dreamerv3.agent.Agent):
 
   def _acted(self, expert):
     # Weights (B, T): whether the state is known and the expert acted in it.
-    known = settled(expert['is_first'], expert['is_cut'], self.gail.burnin)
+    known = rows.settled(
+        expert['is_first'], expert['is_cut'], self.gail.burnin)
     return f32(known & ~expert['is_last'])
 
   def _clone_loss(self, expert, expfeat):
-    # -ln pi(a | s) of what the expert did. The states are those that the
-    # policy acts on, posterior samples, and constants: only the policy moves.
+    # -ln pi(a | s) of what the expert did, in the states that the policy acts
+    # on, posterior samples. The model moves where it learns from them anyway.
     policy = self.pol(self.feat2tensor(expfeat), 2)
     loss = sum(v.loss(expert[k]) for k, v in policy.items())  # (B, T)
     return discriminator.wmean(loss, self._acted(expert))
@@ -335,42 +360,3 @@ class Agent(dreamerv3.agent.Agent):
         continue
       metrics[f'gradnorm/{key}'] = optax.global_norm(grad)
     return metrics
-
-
-def settled(reset, cut, burnin):
-  """Return bools (B, T): whether the RSSM knows the state at a step.
-
-  `reset` marks where the RSSM restarts, `cut` where it does so in the middle
-  of an episode. There it lacks the past, so the next `burnin` states do not
-  count; after the true start of an episode all do.
-  """
-  time = jnp.arange(reset.shape[1])[None]  # (1, T)
-  start = jax.lax.cummax(jnp.where(reset, time, 0), axis=1)  # (B, T)
-  incut = jnp.take_along_axis(cut, start, 1)
-  return ~incut | (time - start >= burnin)
-
-
-def skip(rows, steps):
-  """Return the expert's arrays without their first steps, (B, T - steps, ...).
-
-  The model starts from a reset at the first step that is left.
-  """
-  rows = {k: v[:, steps:] for k, v in rows.items()}
-  cut = rows['is_cut'].at[:, 0].max(~rows['is_first'][:, 0])
-  return {
-      **rows, 'is_cut': cut, 'is_first': rows['is_first'].at[:, 0].set(True)}
-
-
-def joint(xs, ys):
-  """Return rows (2 B, ...) of two trees of rows (B, ...), in turns.
-
-  Not one after the other: where devices share the rows, both stay at home.
-  """
-  return jax.tree.map(
-      lambda x, y: jnp.stack([x, y], 1).reshape((-1, *x.shape[1:])), xs, ys)
-
-
-def disjoint(xys):
-  """Return the two trees of rows that `joint` put together."""
-  part = lambda i: jax.tree.map(lambda x: x[i::2], xys)
-  return part(0), part(1)

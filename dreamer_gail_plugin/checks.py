@@ -23,6 +23,7 @@ CHOICES = {
     'agent.gail.reward': ('env', *rewards.REWARDS),
     'agent.gail.negatives': ('imagination', 'replay', 'both'),
     'agent.gail.expert_latent': ('posterior', 'prior'),
+    'agent.gail.world': ('replay', 'both'),
     'agent.gail.disc.norm': ('none', 'rms', 'layer'),
 }
 # Fusions into calls of a kernel library make small models slower: see

@@ -9,6 +9,7 @@ import pytest
 
 from dreamer_gail_plugin import agent as agentlib
 from dreamer_gail_plugin import main
+from dreamer_gail_plugin import rows
 
 
 def same(xs, ys):
@@ -16,16 +17,20 @@ def same(xs, ys):
   return all(np.array_equal(xs[k], ys[k], equal_nan=True) for k in xs)
 
 
+# Learning from the demonstrations beyond what the paper does.
+LEARN = dict(agent__gail__world='both', agent__gail__cloning=0.5)
+
+
 class TestNoEnvironmentReward:
 
-  def collect(self, factor, steps=40):
+  def collect(self, factor, steps=40, **flags):
     # Batches of real play whose environments differ in their rewards only.
-    agent = agents.build()
+    agent = agents.build(**flags)
     agents.reset(agent)
     envs = [main.make_env(agents.config(), i) for i in range(2)]
     carry = agent.init_policy(2)
     acts = {'action': np.zeros(2, np.int32), 'reset': np.ones(2, bool)}
-    rows = []
+    played = []
     for _ in range(steps):
       obs = [env.step({k: v[i] for k, v in acts.items()})
              for i, env in enumerate(envs)]
@@ -33,8 +38,8 @@ class TestNoEnvironmentReward:
       obs['reward'] = np.float32(factor * obs['reward'] + factor)
       carry, act, outs = agent.policy(carry, obs)
       acts = {**act, 'reset': obs['is_last']}
-      rows.append({**obs, **act, **outs})
-    steps = {k: np.stack([x[k] for x in rows], 1) for k in rows[0]}
+      played.append({**obs, **act, **outs})
+    steps = {k: np.stack([x[k] for x in played], 1) for k in played[0]}
     shape = (agents.FLAGS['batch_size'], agents.FLAGS['batch_length'] + 1)
     batches = []
     for number in range(3):
@@ -46,10 +51,11 @@ class TestNoEnvironmentReward:
       batches.append(data)
     return agent, batches
 
-  def test_rewards_do_not_reach_parameters(self):
-    agent, batches = self.collect(1.0)
+  @pytest.mark.parametrize('flags', [{}, LEARN])
+  def test_rewards_do_not_reach_parameters(self, flags):
+    agent, batches = self.collect(1.0, **flags)
     one, _ = agents.train(agent, batches)
-    agent, batches = self.collect(-50.0)
+    agent, batches = self.collect(-50.0, **flags)
     assert batches[0]['reward'].min() <= -50
     two, _ = agents.train(agent, batches)
     assert same(one, two)
@@ -67,12 +73,14 @@ class TestNoEnvironmentReward:
   def test_no_reward_head(self):
     assert not [k for k in agents.build().params if k.startswith('rew/')]
 
-  def test_hidden_terminals(self):
+  @pytest.mark.parametrize('flags', [{}, LEARN])
+  def test_hidden_terminals(self, flags):
     runs = []
-    agent = agents.build(agent__gail__terminals=False)
+    agent = agents.build(agent__gail__terminals=False, **flags)
     for terminal in (False, True):
       data = agents.batch(agent)
       data['is_terminal'][:] = terminal
+      data['expert/is_terminal'][:] = terminal
       runs.append(agents.train(agent, [data])[0])
     assert same(*runs)
 
@@ -184,9 +192,10 @@ class TestGradientsStayHome:
   def test_disc_loss_moves_the_discriminator_alone(self, agent):
     assert self.grads(agent, 'disc/loss') == {'disc'}
 
-  def test_so_it_does_in_a_joint_scan(self):
-    agent = agents.build(agent__gail__joint_scan=True)
-    assert self.grads(agent, 'disc/loss') == {'disc'}
+  @pytest.mark.parametrize('flags', [
+      dict(agent__gail__joint_scan=True), LEARN])
+  def test_so_it_does_by_other_ways(self, flags):
+    assert self.grads(agents.build(**flags), 'disc/loss') == {'disc'}
 
   def test_policy_loss_moves_the_policy_alone(self, agent):
     assert self.grads(agent, 'policy') == {'pol'}
@@ -239,7 +248,7 @@ class TestExpertSequences:
     cut = np.array([[1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 0, 0, 0, 0]], bool)
     want = [[0, 0, 0, 1, 1], [1, 1, 1, 1, 1], [0, 0, 0, 1, 1]]
     with jax.transfer_guard('allow'):
-      settled = [agentlib.settled(reset, cut, n).tolist() for n in (3, 0)]
+      settled = [rows.settled(reset, cut, n).tolist() for n in (3, 0)]
     assert settled == [np.array(want, bool).tolist(), [[True] * 5] * 3]
 
   def test_past_beyond_a_border_is_forgotten(self):
@@ -286,15 +295,22 @@ class TestJointScan:
 
   def feats(self, agent, data):
     # Features of the replayed and of the expert's rows.
+    model = agent.model
     def fn(data):
       carry, obs, prevact = agents.context(agent, data)
       expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
-      expert = agentlib.skip(expert, agent.config.replay_context)
-      return agent.model._world_loss(carry, obs, prevact, expert, False)[-2:]
+      expert = rows.skip(expert, agent.config.replay_context)
+      world = {'replay': model._world_replay, 'both': model._world_both}
+      (_, _, _, feat, _, _), expfeat = world[model.gail.world](
+          carry, obs, prevact, expert, False)
+      return feat, expfeat
     return jax.tree.map(np.asarray, agents.call(agent, fn, data))
 
-  def test_rows_do_not_mix(self):
-    agent = agents.build(agent__gail__joint_scan=True)
+  FLAGS = [dict(agent__gail__joint_scan=True), LEARN]
+
+  @pytest.mark.parametrize('flags', FLAGS)
+  def test_rows_do_not_mix(self, flags):
+    agent = agents.build(**flags)
     base = self.feats(agent, agents.batch(agent))
     for changed, key in enumerate(('image', 'expert/image')):
       data = agents.batch(agent)
@@ -305,11 +321,12 @@ class TestJointScan:
           for x, y in zip(base, after)]
       assert same == [changed != 0, changed != 1]
 
-  def test_first_states_equal_those_of_two_scans(self):
+  @pytest.mark.parametrize('flags', FLAGS)
+  def test_first_states_equal_those_of_two_scans(self, flags):
     # Later ones follow other random draws.
     one, two = [
-        self.feats(agent, agents.batch(agent)) for agent in (
-            agents.build(), agents.build(agent__gail__joint_scan=True))]
+        self.feats(agent, agents.batch(agent))
+        for agent in (agents.build(), agents.build(**flags))]
     for x, y in zip(one, two):
       for key in ('deter', 'logit'):
         assert np.allclose(x[key][:, 0], y[key][:, 0], atol=1e-5), key
@@ -317,19 +334,102 @@ class TestJointScan:
 
   def test_rows_in_turns(self):
     x = np.arange(6).reshape((3, 2))
-    both = agentlib.joint({'a': x}, {'a': -x})
+    both = rows.joint({'a': x}, {'a': -x})
     assert both['a'].shape == (6, 2)
-    for part, want in zip(agentlib.disjoint(both), (x, -x)):
+    for part, want in zip(rows.disjoint(both), (x, -x)):
       assert np.array_equal(part['a'], want)
 
   def test_skipped_steps_end_in_a_reset(self):
     first = np.array([[1, 0, 0], [1, 1, 0]], bool)
     cut = np.array([[0, 0, 0], [1, 0, 0]], bool)
     with jax.transfer_guard('allow'):
-      rows = {'is_first': jnp.array(first), 'is_cut': jnp.array(cut)}
-      rows = jax.tree.map(np.asarray, agentlib.skip(rows, 1))
-    assert rows['is_first'].tolist() == [[1, 0], [1, 0]]
-    assert rows['is_cut'].tolist() == [[1, 0], [0, 0]]
+      left = rows.skip(
+          {'is_first': jnp.array(first), 'is_cut': jnp.array(cut)}, 1)
+      left = jax.tree.map(np.asarray, left)
+    assert left['is_first'].tolist() == [[1, 0], [1, 0]]
+    assert left['is_cut'].tolist() == [[1, 0], [0, 0]]
+
+
+class TestLearningFromDemonstrations:
+
+  def losses(self, agent, change=None):
+    data = agents.batch(agent)
+    if change:
+      change(data)
+    return agents.loss(agent, data)
+
+  def test_world_loss_is_the_mean_over_both(self):
+    # Demonstrations that are the replayed rows themselves, first steps of
+    # episodes at their start, so that nothing hangs on what was before.
+    replay, both = agents.build(), agents.build(agent__gail__world='both')
+    def copy(data):
+      for key in ('image', 'action', 'is_first', 'is_last', 'is_terminal'):
+        data[f'expert/{key}'][:] = data[key]
+      for key in ('is_first', 'expert/is_first'):
+        data[key][:, 1] = True  # The first step after the context.
+      data['expert/is_cut'][:] = False
+    one, two = self.losses(replay, copy), self.losses(both, copy)
+    # The first step has no random draws before it.
+    for key in ('dyn', 'rep'):
+      assert np.allclose(one[key][:, 0], two[key][:, 0], rtol=1e-4), key
+
+  def test_expert_images_move_the_model(self):
+    def invert(data):
+      data['expert/image'][:] = 255 - data['expert/image']
+    for agent, moves in (
+        (agents.build(), False), (agents.build(**LEARN), True)):
+      one, two = self.losses(agent), self.losses(agent, invert)
+      assert np.array_equal(one['image'], two['image']) != moves
+
+  def test_cut_steps_do_not_move_the_model(self):
+    # All steps cut: the rows weigh nothing, whatever is in them.
+    agent = agents.build(**LEARN)
+    def cut(data):
+      for key in ('is_first', 'is_cut'):
+        data[f'expert/{key}'][:] = True
+    def noisy(data):
+      cut(data)
+      data['expert/image'][:] = 255 - data['expert/image']
+    one, two = self.losses(agent, cut), self.losses(agent, noisy)
+    for key in ('image', 'dyn', 'rep', 'con'):
+      assert np.array_equal(one[key], two[key]), key
+      assert one[key].any(), key
+
+  @pytest.mark.parametrize('world,want', [
+      ('replay', {'pol'}), ('both', {'pol', 'enc', 'dyn'})])
+  def test_what_cloning_moves(self, world, want):
+    agent = agents.build(
+        agent__gail__world=world, agent__gail__cloning=0.5,
+        agent__value__outscale=1.0, agent__policy__outscale=1.0)
+    assert TestGradientsStayHome().grads(agent, 'clone') == want
+
+  def test_clone_loss_by_hand(self, monkeypatch):
+    # A policy whose -ln pi(a) is the action itself.
+    agent = agents.build(agent__gail__cloning=0.5)
+    class Dist:
+      def loss(self, act):
+        return act.astype(jnp.float32)
+    monkeypatch.setattr(
+        agent.model, 'pol', lambda inp, bdims: {'action': Dist()})
+    rows = {
+        'action': np.array([[5, 7, 1, 2]]),
+        'is_first': np.array([[True, False, False, False]]),
+        'is_cut': np.array([[True, False, False, False]]),
+        'is_last': np.array([[False, False, False, True]])}
+    feat = {
+        'deter': np.zeros((1, 4, 8), np.float32),
+        'stoch': np.zeros((1, 4, 2, 4), np.float32)}
+    loss = agents.call(agent, agent.model._clone_loss, rows, feat)
+    assert float(loss) == 1.0  # Steps 0 and 1 are burn-in, 3 is the last.
+
+  def test_cloning_counts_by_its_scale(self):
+    totals = []
+    for scale in (0.5, 1.5):
+      found = self.losses(agents.build(agent__gail__cloning=scale))
+      totals.append(float(found['total']))
+      clone = float(found['clone'].mean())
+    assert clone > 0.5
+    assert np.isclose(totals[1] - totals[0], clone, rtol=1e-3)
 
 
 class TestControls:

@@ -159,7 +159,7 @@ class Bench:
     import jax.numpy as jnp
     import ninjax as nj
 
-    from ..agent import skip
+    from ..rows import skip
     model, config = self.agent.model, self.config
     B, T = config.batch_size, config.batch_length
     K, H = min(config.agent.imag_last or T, T), config.agent.imag_length
