@@ -8,17 +8,12 @@ and films to LOGDIR/eval. All settings come from the run itself.
 """
 
 import argparse
-import json
 import math
 import os
 import pathlib
-import platform
-import shlex
-import subprocess
 import sys
 import time
 from functools import partial as bind
-from importlib import metadata
 
 import elements
 import numpy as np
@@ -31,6 +26,7 @@ from . import games
 from . import main as mainlib
 from . import marks
 from . import policy as policylib
+from . import provenance
 from . import stats
 from .errors import UserError
 
@@ -38,10 +34,7 @@ FORMAT = 1
 POLICIES = ('sampled', 'greedy')
 IN_PROCESS = ('minatar',)  # Their steps cost less than the way to a process.
 DOMAIN = 250  # Keeps the seeds here from being those of training games.
-PACKAGES = (
-    'dreamer_gail_plugin', 'dreamer', 'jax', 'jaxlib', 'numpy', 'ninjax',
-    'elements', 'MinAtar', 'ale-py', 'crafter', 'gymnasium', 'torch',
-    'stable-baselines3', 'imitation', 'tianshou')
+PROGRAM = ('dreamer_gail_plugin.evaluate',)
 
 
 def main(argv=None):
@@ -63,7 +56,8 @@ def main(argv=None):
       kind: policylib.load_actor(config, save, greedy=(kind == 'greedy'))
       for kind in kinds}
   return judge(
-      config, actors, step, expert_score(config), args, command(argv))
+      config, actors, step, expert_score(config), args,
+      provenance.command(argv, PROGRAM))
 
 
 def judge(config, actors, step, expert, args, repeat):
@@ -90,9 +84,10 @@ def judge(config, actors, step, expert, args, repeat):
         'summary': summary(config, played, chance, expert),
         'config': plain(elements.Config.load(
             elements.Path(args.logdir) / 'config.yaml')),
-        'versions': versions(), 'commit': commit(), 'command': repeat,
+        'versions': provenance.versions(), 'commit': provenance.commit(),
+        'command': repeat,
         'wall_seconds': round(time.time() - start, 2)}
-    write(filename, result)
+    provenance.write(filename, result)
     print(describe(result), f'Written: {filename}', sep='\n')
     if args.films:
       film.record(config, actor, result, filename, rows(args), args.disc)
@@ -254,38 +249,6 @@ def reward(config):
   return 'random' if config.random_agent else config.agent.gail.reward
 
 
-def versions():
-  """Return the versions of the packages that matter, and Python's."""
-  found = {'python': platform.python_version()}
-  for name in PACKAGES:
-    try:
-      found[name] = metadata.version(name)
-    except metadata.PackageNotFoundError:
-      continue
-  return found
-
-
-def commit():
-  """Return the commit of this checkout, `+` if changed, None outside git."""
-  root = pathlib.Path(__file__).resolve().parent.parent
-  if not (root / '.git').exists():
-    return None
-  git = lambda *args: subprocess.run(
-      ['git', '-C', str(root), *args], capture_output=True, text=True,
-      check=True).stdout.strip()
-  try:
-    changed = git('status', '--porcelain', '--untracked-files=no')
-    return git('rev-parse', 'HEAD') + ('+' if changed else '')
-  except (OSError, subprocess.CalledProcessError):
-    return None
-
-
-def command(argv, program=('dreamer_gail_plugin.evaluate',)):
-  """Return the command that repeats this evaluation."""
-  args = sys.argv[1:] if argv is None else argv
-  return shlex.join(['python', '-m', *program, *map(str, args)])
-
-
 def plain(value):
   """Return a config as JSON can hold it; `inf` and `nan` become text."""
   if isinstance(value, dict):
@@ -295,17 +258,6 @@ def plain(value):
   if isinstance(value, float) and not math.isfinite(value):
     return str(value)
   return value
-
-
-def write(filename, result):
-  """Write the result as JSON, whole or not at all."""
-  try:
-    filename.parent.mkdir(parents=True, exist_ok=True)
-    part = filename.with_name(f'.{filename.name}.{os.getpid()}.part')
-    part.write_text(json.dumps(result, indent=1, allow_nan=False) + '\n')
-    part.replace(filename)
-  except OSError as error:
-    raise UserError(f'{filename}: cannot be written: {error}') from None
 
 
 def describe(result):

@@ -23,6 +23,7 @@ from . import checks
 from . import envs
 from . import openloop
 from . import progress
+from . import provenance
 from . import scores
 from . import store
 from . import upstream
@@ -32,6 +33,7 @@ from .errors import UserError
 from .expert import ExpertReplay
 from .expert import ExpertStream
 
+PROGRAM = ('dreamer_gail_plugin.main',)
 HUMANS = {
     suite: f'python -m dreamer_gail_plugin.demos {name} --help'
     for suite, name in
@@ -45,7 +47,7 @@ def main(argv=None):
   config = checks.lengths(checks.platform(config))
   checks.memory(config, spaces(config))
   expert = describe_expert(config)
-  run(config)
+  run(config, argv)
   if config.script in ('train', 'train_eval') and not config.random_agent:
     print(scores.summary(config, expert, bind(make_env, config)))
 
@@ -79,8 +81,11 @@ def load_config(argv=None):
   return config
 
 
-def run(config):
-  """Make the log directory and hand over to upstream's run loop."""
+def run(config, argv):
+  """Make the log directory and hand over to upstream's run loop.
+
+  `argv` are the flags that gave the config, None for those of this process.
+  """
   print('Replica:', config.replica, '/', config.replicas)
   print('Logdir:', config.logdir)
   print('Run script:', config.script)
@@ -115,7 +120,10 @@ def run(config):
         f'--script {config.script}: no such script. '
         f'There are: {", ".join(scripts)}')
   if not config.script.endswith(('_env', '_replay')):
-    config.save(make_logdir(config) / 'config.yaml')
+    logdir = make_logdir(config)
+    provenance.record(
+        logdir, PROGRAM, argv, config.seed, config.jax.platform)
+    config.save(logdir / 'config.yaml')
   setup(config)
   scripts[config.script]()
 

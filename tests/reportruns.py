@@ -12,6 +12,7 @@ import ruamel.yaml as yaml
 from dreamer_gail_plugin import upstream
 
 DAY = 86400
+HOSTILE = '<b onerror=alert(1)>'
 STEPS = 20_000
 DISC = {
     'train/disc/acc_expert': 0.8, 'train/disc/acc_imag': 0.7,
@@ -79,6 +80,20 @@ def evaluation(logdir, scores, policy='sampled', step=STEPS, **changes):
   return path
 
 
+def started(logdir, seed, times=1):
+  """Write the record of a run that was started so many times."""
+  starts = [
+      dict(
+          time=f'2026-01-0{i + 1}T10:00:00+00:00', seed=seed, commit='def5678',
+          argv=['--seed', str(seed), '--note', HOSTILE],
+          command=f'python -m dreamer_gail_plugin.main --seed {seed} '
+          f'--note {HOSTILE}', versions={'jax': '0.9.9'},
+          machine={'system': 'Linux', 'cores': 2, 'memory_gb': 8})
+      for i in range(times)]
+  (logdir / 'run.json').write_text(
+      json.dumps({'format': 1, 'starts': starts}))
+
+
 def age(logdir, seconds=2 * DAY):
   """Let all files of a run be as old as that."""
   then = time.time() - seconds
@@ -119,6 +134,9 @@ def factorial(folder):
             task=f'minatar_{task}', seed=seed, **changes)
   for seed in (0, 1):
     evaluation(folder / f'breakout_gail_{seed}', np.full(50, 5 + 2 * seed))
+  for seed in range(3):
+    started(folder / f'breakout_env_{seed}', seed, times=1 + (seed == 2))
+  (folder / 'seaquest_env_0' / 'run.json').write_text('{')
   broken = folder / 'breakout_gail_2' / 'config.yaml'
   broken.write_text(broken.read_text()[:200] + '\n\t{')
   for name in ('scores.jsonl', 'metrics.jsonl'):

@@ -1,5 +1,6 @@
 """The baselines: wiring, and that no reward reaches those that imitate."""
 
+import importlib.metadata
 import importlib.util
 import json
 import types
@@ -11,6 +12,7 @@ import pytest
 
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin import main
+from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin import store
 from dreamer_gail_plugin.baselines import __main__ as baselines
 from dreamer_gail_plugin.baselines import config as configlib
@@ -60,8 +62,9 @@ def trained(tmp_path_factory):
       with pytest.MonkeyPatch.context() as patch:
         if strangely:
           patch.setattr(minatar.MinAtar, 'step', strange(minatar.MinAtar.step))
-        config = configlib.load(name, [*DEBUG, '--logdir', str(logdir)])
-        policy = baselines.train(config)
+        flags = [*DEBUG, '--logdir', str(logdir)]
+        policy = baselines.train(
+            configlib.load(name, flags), [name, *flags])
       runs[name, strangely] = types.SimpleNamespace(
           logdir=logdir, params=parameters(policy))
     return runs[name, strangely]
@@ -78,6 +81,13 @@ class TestRuns:
     config = elements.Config.load(run.logdir / 'config.yaml')
     reward = name if name in configlib.IMITATORS else 'env'
     assert config.agent.gail.reward == reward
+    start, = provenance.load(run.logdir / 'run.json')
+    assert start['command'] == (
+        f'python -m dreamer_gail_plugin.baselines {name} --task '
+        f'minatar_breakout --settings debug --logdir {run.logdir}')
+    assert start['versions']['torch'] == importlib.metadata.version('torch')
+    assert start['seed'] == config.seed
+    assert start['machine']['device'] in ('cpu', 'cuda')
     saved = torch.load(run.logdir / 'policy.pt', weights_only=True)
     assert saved['step'] == 128
     for key, value in run.params.items():

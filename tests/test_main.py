@@ -1,10 +1,12 @@
 """The program from its command line: bad input, the expert's stream, runs."""
 
+import datetime
 import json
 import os
 import pathlib
 import pickle
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,11 +14,13 @@ import time
 
 import elements
 import h5py
+import jax
 import numpy as np
 import pytest
 
 from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import main
+from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin import store
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -109,6 +113,16 @@ class TestBadInput:
     assert str(path) in refused('--logdir', path)
     assert str(path) in refused(
         '--logdir', path, '--agent.gail.expert', 'random')
+
+  def test_damaged_record(self, refused, tmp_path):
+    logdir = tmp_path / 'logdir'
+    logdir.mkdir()
+    (logdir / 'config.yaml').write_text('as it was')
+    for text in ('{', '[]', '{"format": 2}', '{"format": 1, "starts": [1]}'):
+      (logdir / 'run.json').write_text(text)
+      assert str(logdir / 'run.json') in refused()
+      assert (logdir / 'run.json').read_text() == text
+      assert (logdir / 'config.yaml').read_text() == 'as it was'
 
   def test_no_checkpoint(self, refused, tmp_path):
     path = tmp_path / 'run'
@@ -406,6 +420,25 @@ main.cli()
     assert done.returncode == 0, done.stdout + done.stderr
     assert (logdir / 'expert_random.h5').stat().st_mtime_ns == before
     return copy, done.stdout
+
+  def test_both_starts_are_kept(self, logdir, resumed):
+    first, second = provenance.load(logdir / 'run.json')
+    for start in (first, second):
+      assert start['argv'][:6] == [*FLAGS, '--logdir', str(logdir)]
+      assert start['seed'] == 0
+      assert start['versions']['jax'] == jax.__version__
+      assert start['versions'].keys() >= {
+          'python', 'dreamer', 'numpy', 'gymnasium', 'ale-py'}
+      assert start['commit'] == provenance.commit()
+      assert start['machine']['device'] == 'cpu'
+    assert '--run.save_every' in first['argv']
+    assert '--run.steps' in second['argv']
+    assert first['command'] == shlex.join(
+        ['python', '-m', 'dreamer_gail_plugin.main', *first['argv']])
+    times = [
+        datetime.datetime.fromisoformat(x['time']) for x in (first, second)]
+    age = datetime.datetime.now(datetime.UTC) - times[0]
+    assert times[0] < times[1] and age.total_seconds() < 3600
 
   def test_metrics(self, logdir, killed):
     check_disc(metrics(logdir), 'train')

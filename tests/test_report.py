@@ -1,5 +1,6 @@
 """The report's page, from 18 runs of which three are in a bad way."""
 
+import html
 import html.parser
 import itertools
 import json
@@ -148,7 +149,32 @@ class TestPage:
     shown = re.findall(r'<pre>(.*?)</pre>', text)
     assert any('agent.gail.reward env --seed SEED' in x for x in shown)
     assert '<h3>minatar_breakout, DreamerV3, seeds 0, 2</h3>' in text
-    assert 'commit abc1234' in text and 'jax 0.10.2' in text
+    assert 'Evaluated with commit abc1234, jax 0.10.2<' in text
+
+  def test_commands_as_given(self, text):
+    # Seed 1 has no scores, seed 2 went on once.
+    part = text.split('<h3>minatar_breakout, DreamerV3, seeds 0, 2</h3>')[1]
+    part = html.unescape(part.split('<h3>')[0])
+    command = (
+        'python -m dreamer_gail_plugin.main --seed {} '
+        f'--note {reportruns.HOSTILE}')
+    assert part.split('<pre>')[1].split('</pre>')[0].split('\n') == [
+        '# breakout_env_0, seed 0, started 2026-01-01T10:00:00+00:00',
+        command.format(0),
+        '# breakout_env_2, seed 2, started 2026-01-01T10:00:00+00:00',
+        command.format(2),
+        '# breakout_env_2, seed 2, gone on 2026-01-02T10:00:00+00:00',
+        command.format(2)]
+    assert part.count('<pre>') == 1  # None is rebuilt.
+    assert (
+        'Trained with commit def5678, jax 0.9.9; Linux, 2 cores, 8 GB<'
+    ) in part
+
+  def test_damaged_record(self, text):
+    note = text.split('class="note"')[1].split('</section>')[0]
+    assert '<strong>seaquest_env_0</strong> (complete): run.json ' in note
+    assert re.findall(
+        '<h3>minatar_seaquest, DreamerV3, seeds 0, 1, 2</h3>\n<pre>', text)
 
   def test_files_beside_it(self, built):
     assert {x.name for x in built.iterdir()} == {

@@ -16,9 +16,11 @@ import importlib.util
 import pathlib
 import sys
 
+from .. import provenance
 from ..errors import UserError
 from . import config as configlib
 
+PROGRAM = ('dreamer_gail_plugin.baselines',)
 MODULES = {
     'ppo': 'ppo', 'c51': 'c51', 'bc': 'bc', 'gail_ppo': 'adversarial',
     'airl_ppo': 'adversarial'}
@@ -38,7 +40,7 @@ def main(argv=None):
     from . import evaluate
     return evaluate.main(argv[1:])
   config = configlib.load(name, argv[1:])
-  train(config)
+  train(config, argv)
   if not config.eval.episodes:
     return []
   from . import evaluate
@@ -47,11 +49,18 @@ def main(argv=None):
       '--episodes', str(config.eval.episodes), '--no-films'])
 
 
-def train(config):
-  """Train the baseline of a config; return its network."""
-  logdir = make_logdir(config)
-  print('Logdir:', logdir)
+def train(config, argv):
+  """Train the baseline of a config; return its network.
+
+  `argv` is what gave the config: the name and the flags.
+  """
+  from stable_baselines3.common.utils import get_device
+
   from . import saver
+  logdir = make_logdir(config)
+  provenance.record(
+      logdir, PROGRAM, argv, config.seed, get_device(config.device).type)
+  print('Logdir:', logdir)
   save = saver.Saver(logdir)
   # Only the one that runs is imported: the libraries take seconds.
   module = importlib.import_module(

@@ -10,6 +10,7 @@ import torch
 
 from .. import evaluate
 from .. import main as mainlib
+from .. import provenance
 from ..errors import UserError
 from . import c51
 from . import config as configlib
@@ -18,7 +19,7 @@ from . import gymenv
 from . import networks
 from . import saver
 
-PROGRAM = 'dreamer_gail_plugin.baselines'
+PROGRAM = ('dreamer_gail_plugin.baselines', 'evaluate')
 
 
 def main(argv):
@@ -35,7 +36,7 @@ def main(argv):
   expert = None
   if config.baseline in configlib.IMITATORS:
     expert = demonstrations.score(mainlib.expert_path(config))
-  command = evaluate.command(argv, (PROGRAM, 'evaluate'))
+  command = provenance.command(argv, PROGRAM)
   return evaluate.judge(config, actors, step, expert, args, command)
 
 

@@ -16,8 +16,8 @@ import platform
 import sys
 
 from .. import checks
-from .. import evaluate
 from .. import main as entry
+from .. import provenance
 from ..errors import UserError
 
 # Each module has run(config, args), which returns the figure and results.
@@ -70,7 +70,7 @@ def run(args):
   figure, results = module.run(config, args)
   save(out, {
       'figure': figure, 'date': f'{now:%Y-%m-%d %H:%M}',
-      'commit': evaluate.commit(), 'name': args.name, 'flags': args.flags,
+      'commit': provenance.commit(), 'name': args.name, 'flags': args.flags,
       'repeats': args.repeats, 'machine': machine(), **results})
   print(f'Written: {out}')
   print(figure)

@@ -29,9 +29,11 @@ from .. import checks
 from .. import evaluate as evaluatelib
 from .. import main as mainlib
 from .. import policy as policylib
+from .. import provenance
 from .. import store
 from ..errors import UserError
 
+PROGRAM = 'dreamer_gail_plugin.benchmark.cloning'
 STACK = 4  # Images, the last ones; before the start of a game its first.
 BATCH = 256
 UPDATES = 10_000
@@ -93,7 +95,10 @@ def train(argv):
   config = mainlib.load_config(argv)
   checks.values(config)
   config = checks.platform(config)
-  config.save(mainlib.make_logdir(config) / 'config.yaml')
+  logdir = mainlib.make_logdir(config)
+  provenance.record(
+      logdir, (PROGRAM, 'train'), argv, config.seed, config.jax.platform)
+  config.save(logdir / 'config.yaml')
   checks.prepare_jax(config)
   _dtype(config)
   obs_space, act_space = mainlib.spaces(config)
@@ -260,8 +265,7 @@ def evaluate(argv):
       kind: Actor(config, saved, kind == 'greedy') for kind in args.policy}
   return evaluatelib.judge(
       config, actors, updates, evaluatelib.expert_score(config), args,
-      evaluatelib.command(
-          argv, ('dreamer_gail_plugin.benchmark.cloning', 'evaluate')))
+      provenance.command(argv, (PROGRAM, 'evaluate')))
 
 
 def cli():

@@ -19,6 +19,7 @@ import time
 import numpy as np
 
 from .. import evaluate
+from .. import provenance
 from ..errors import UserError
 from ..report import runs
 from . import plans
@@ -81,7 +82,7 @@ class Job:
     if self.stage == 'evaluate':
       # One that was half done is done again.
       shutil.rmtree(self.plan.logdir / 'eval', ignore_errors=True)
-    commit = evaluate.commit()
+    commit = provenance.commit()
     if commit not in self.state['commits']:
       self.state['commits'].append(commit)
     self._save(time.time())

@@ -1,9 +1,11 @@
-"""The command that gives a run's settings, rebuilt from its config.yaml.
+"""How to repeat runs: the commands as they were given, versions, seeds.
 
-A run saves its config and not how it was typed. The fewest words that give
-the same config are as exact, and a test parses them back.
+A run keeps its starts in run.json. Of one without, the command is rebuilt
+from its config.yaml, in the fewest words that give the same config; a test
+parses them back.
 """
 
+import collections
 import functools
 import shlex
 
@@ -11,9 +13,67 @@ import elements
 import ruamel.yaml as yaml
 
 from .. import upstream
+from . import evaluations
 
 MODULE = 'python -m dreamer_gail_plugin.main'
 ASIDE = ('logdir', 'seed')
+
+
+def describe(runs):
+  """Return how to repeat the Runs, for the page: a dict for each section.
+
+  A section is of runs with the same task, method, settings, versions and
+  machine. Their `commands` are [(note, text)], as given or as rebuilt.
+  """
+  sections = collections.defaultdict(list)
+  for run in runs:
+    text, lost = rebuild(run.flat)
+    start = run.starts[-1] if run.starts else {}
+    about = _about(start), _machine(start), _about(_evaluation(run))
+    sections[run.task, run.method, text, tuple(lost), *about].append(run)
+  return [
+      dict(
+          task=task, method=method, text=text, lost=lost, trained=trained,
+          machine=machine, evaluated=evaluated,
+          seeds=sorted(x.seed for x in members),
+          commands=[
+              y for x in sorted(members, key=lambda x: x.seed)
+              for y in _given(x)],
+          exact=all(x.starts for x in members))
+      for (task, method, text, lost, trained, machine, evaluated), members
+      in sections.items()]
+
+
+def _given(run):
+  # Every start of a run, and the evaluation that counts.
+  found = [
+      (f'{run.name}, seed {start["seed"]}, '
+       f'{"gone on" if number else "started"} {start["time"]}',
+       start['command'])
+      for number, start in enumerate(run.starts)]
+  text = _evaluation(run).get('command')
+  if text and isinstance(text, str):
+    found.append((f'{run.name}, evaluated', text))
+  return found
+
+
+def _evaluation(run):
+  return evaluations.best(run.evals) or {}
+
+
+def _about(data):
+  # Commit and versions, as text; what is no text or dict was not ours.
+  versions = data.get('versions')
+  pairs = {
+      'commit': data.get('commit'),
+      **(versions if isinstance(versions, dict) else {})}
+  return ', '.join(f'{k} {v}' for k, v in pairs.items() if v)
+
+
+def _machine(start):
+  found = start.get('machine', {})
+  units = dict(cores='{} cores', memory_gb='{} GB', device='on {}')
+  return ', '.join(units.get(k, '{}').format(v) for k, v in found.items())
 
 
 def rebuild(flat):

@@ -70,7 +70,7 @@ def _context(runs, report, folder):
       'films': {
           x: film.strips(report.of(x), report.experts.get(x))
           for x in report.tasks},
-      'commands': _commands(report.runs),
+      'commands': command.describe(report.runs),
       'scorefiles': scorefiles.save(report.runs, folder / 'scores'),
       'versions': _versions(), 'window': summary.WINDOW}
 
@@ -226,22 +226,6 @@ def _draw(report, folder):
 def _states(runs):
   count = collections.Counter(x.state for x in runs)
   return [(k, count[k], runlib.STATES[k]) for k in runlib.STATES if count[k]]
-
-
-def _commands(runs):
-  found = {}
-  for run in runs:
-    text, lost = command.rebuild(run.flat)
-    versions = [
-        dict(commit=x.get('commit'), **x.get('versions', {}))
-        for x in run.evals if isinstance(x.get('versions', {}), dict)][-1:]
-    key = (run.task, run.method, text, tuple(lost), str(versions))
-    found.setdefault(key, (versions, []))[1].append(run.seed)
-  return [
-      dict(
-          task=task, method=method, text=text, lost=lost,
-          versions=versions[0] if versions else {}, seeds=sorted(seeds))
-      for (task, method, text, lost, _), (versions, seeds) in found.items()]
 
 
 def _versions():

@@ -13,6 +13,8 @@ import time
 import elements
 import numpy as np
 
+from .. import provenance
+from ..errors import UserError
 from . import evaluations
 
 # Of metrics.jsonl only these are kept; docs/metrics.md explains them.
@@ -42,7 +44,8 @@ class Run:
   and in the environment's reward; `metrics` maps a key to such a pair of
   arrays. `flat` is the flattened config, `state` one of STATES, `target` the
   frames it was to make (0: unknown) and `age` the seconds since it last
-  wrote. `problems` are sentences for people.
+  wrote. `starts` are those of provenance.load. `problems` are sentences for
+  people.
   """
 
   name: str
@@ -56,6 +59,7 @@ class Run:
   scores: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
   metrics: dict = dataclasses.field(default_factory=dict)
   evals: list = dataclasses.field(default_factory=list)
+  starts: list = dataclasses.field(default_factory=list)
   state: str = 'broken'
   target: float = 0
   age: float = 0
@@ -133,6 +137,7 @@ def load(path, name, now=None):
     return run
   _read_logs(run)
   run.evals = evaluations.load(path, run.problems)
+  _read_starts(run)
   run.state = _state(run)
   return run
 
@@ -152,6 +157,15 @@ def _read_config(run):
         f'config.yaml cannot be read ({type(error).__name__}: {text}), so its '
         'task and method are unknown')
   return bool(run.task)
+
+
+def _read_starts(run):
+  try:
+    run.starts = provenance.load(run.path / provenance.NAME)
+  except UserError:
+    run.problems.append(
+        f'{provenance.NAME} cannot be read, so its command and versions are '
+        'unknown')
 
 
 def _read_logs(run):
