@@ -122,19 +122,19 @@ class Store:
 
   def read(self, index, start=0, stop=None, keys=None):
     """Return a dict of arrays (stop - start, ...) of one trajectory."""
-    group = self.groups[index]
-    keys = self.keys if keys is None else keys
-    try:
-      return {k: group[k][start: stop] for k in keys}
-    except OSError as e:
-      raise UserError(hdf5.damaged(self.path, e)) from e
+    start, stop, _ = slice(start, stop).indices(self.lengths[index])
+    data = {}
+    for key in self.keys if keys is None else keys:
+      dtype, shape = self.spec[key]
+      data[key] = np.empty((max(0, stop - start), *shape), dtype)
+      self.read_into(index, start, key, data[key])
+    return data
 
   def read_into(self, index, start, key, out):
     """Read the steps from `start` on into a contiguous array (T, ...)."""
-    span = np.s_[start: start + len(out)]
     try:
-      self.groups[index][key].read_direct(out, span)
-    except OSError as e:
+      hdf5.read_into(self.groups[index], key, start, out)
+    except (OSError, RuntimeError, KeyError) as e:
       raise UserError(hdf5.damaged(self.path, e)) from e
 
 
