@@ -93,9 +93,13 @@ class Bench:
     self.updates = 0
 
   def info(self):
-    """Return compile seconds and parameters of the agent."""
+    """Return compile seconds, all values kept and upstream's parameters."""
     sizes = {k: v.size for k, v in self.agent.params.items()}
-    return {**self.times, 'values': sum(sizes.values())}
+    own = [
+        v for k, v in sizes.items()
+        if k.split('/')[0] in ('enc', 'dyn', 'dec', 'rew', 'con', 'pol', 'val')]
+    return {
+        **self.times, 'values': sum(sizes.values()), 'parameters': sum(own)}
 
   def train(self):
     """Return the seconds of one train step, batch already on the device."""
