@@ -1,13 +1,12 @@
 """Train steps/s of sheeprl's DreamerV3 beside upstream's with this plugin.
 
   python -m venv ../peers && ../peers/bin/pip install sheeprl
-  python benchmarks/peer_dreamer.py --python ../peers/bin/python \
-      --out benchmarks/speed/peer-sheeprl.json
+  python benchmarks/peer_dreamer.py --python ../peers/bin/python --out FILE
 
-Both take images of 64 x 64 x 3, sheeprl's size XS and ours of the same
-widths, float32 and one core, in turns. sheeprl says itself how many train
-steps it does a second of training; its first logged value is left out as
-PyTorch warms up in it. Ours are `bench step`.
+Both take images of 64 x 64 x 3, sheeprl's size XS and the same convolutions
+and widths here, float32 and one core, in turns. sheeprl says itself how many
+train steps it does a second of training; its first logged value is left out
+as PyTorch warms up in it. Ours are `bench step`.
 """
 
 import argparse
@@ -24,7 +23,8 @@ BATCH, LENGTH = 8, 16
 SIZE = 256  # Of the recurrent state, the hidden layers and the heads.
 DEPTH = 24
 CORE = {min(os.sched_getaffinity(0))}
-# As in sheeprl's XS: no blocks in the recurrent layer, one layer in all heads.
+# As in sheeprl's XS: strided 4 x 4 convolutions of 24, 48, 96, 192 channels,
+# no blocks in the recurrent layer, one layer in all heads.
 OURS = f"""
   --configs crafter gail --task crafter_reward --jax.platform cpu
   --batch_size {BATCH} --batch_length {LENGTH} --report_length {LENGTH}
@@ -33,6 +33,7 @@ OURS = f"""
   --agent.dyn.rssm.blocks 1 --agent.dyn.rssm.imglayers 1
   --agent..*\\.units {SIZE} --agent..*\\.layers 1 --agent..*\\.depth {DEPTH}
   --agent.dec.simple.bspace 1 --agent.gail.disc.layers 2
+  --agent..*\\.mults 1,2,4,8 --agent..*\\.kernel 4 --agent..*\\.strided True
 """.split()
 THEIRS = f"""
   -m sheeprl exp=dreamer_v3 env=dummy env.id=discrete_dummy env.num_envs=1

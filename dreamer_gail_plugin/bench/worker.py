@@ -95,9 +95,8 @@ class Bench:
   def info(self):
     """Return compile seconds, all values kept and upstream's parameters."""
     sizes = {k: v.size for k, v in self.agent.params.items()}
-    own = [
-        v for k, v in sizes.items()
-        if k.split('/')[0] in ('enc', 'dyn', 'dec', 'rew', 'con', 'pol', 'val')]
+    model = ('enc', 'dyn', 'dec', 'rew', 'con', 'pol', 'val')
+    own = [v for k, v in sizes.items() if k.split('/')[0] in model]
     return {
         **self.times, 'values': sum(sizes.values()), 'parameters': sum(own)}
 
