@@ -29,6 +29,13 @@ CHOICES = {
 # Fusions into calls of a kernel library make small models slower: see
 # docs/speed.md. Older versions of JAX do not know the flag and would abort.
 NO_FUSION = '--xla_cpu_experimental_ynn_fusion_type='
+# Names for --logger.outputs and the packages that each needs: module, name.
+OUTPUTS = {
+    'jsonl': {}, 'scope': {},
+    'tensorboard': {
+        'tensorflow': 'tensorflow-cpu', 'tensorboard': 'tensorboard'},
+    'wandb': {x: x for x in ('wandb', 'moviepy', 'imageio')},
+}
 EYES = {
     'size', 'gray', 'pooling', 'aggregate', 'resize', 'repeat', 'actions',
     'average'}
@@ -41,6 +48,7 @@ def values(config):
       raise UserError(
           f'--{key} {config[key]}: no such choice. '
           f'There are: {", ".join(choices)}')
+  outputs(config.logger.outputs)
   if config.seed < 0:
     raise UserError(f'--seed {config.seed}: must not be negative.')
   if config.run.keep_checkpoints < 0:
@@ -53,6 +61,24 @@ def values(config):
     raise UserError(
         '--script eval_only: evaluates a saved agent, name the logdir of its '
         'run by --run.from_checkpoint')
+
+
+def outputs(names):
+  """Raise UserError for a logger output that is not there."""
+  for name in names:
+    if name not in OUTPUTS:
+      raise UserError(
+          f'--logger.outputs {name}: no such output. '
+          f'There are: {", ".join(OUTPUTS)}')
+    missing = [
+        package for module, package in OUTPUTS[name].items()
+        if not importlib.util.find_spec(module)]
+    if missing:
+      raise UserError(
+          f'--logger.outputs {name}: needs {" and ".join(missing)}, not '
+          f'installed. Start with `uv run '
+          f'{" ".join(f"--with {x}" for x in missing)} python -m ...`, or '
+          f'run: pip install {" ".join(missing)}')
 
 
 def platform(config):

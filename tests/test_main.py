@@ -1,6 +1,7 @@
 """The program from its command line: bad input, the expert's stream, runs."""
 
 import datetime
+import importlib.util
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import h5py
 import jax
 import numpy as np
 import pytest
+import scope
 
 from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import main
@@ -83,6 +85,7 @@ class TestBadInput:
       (['--run.steps', 'long'], ['run.steps', 'long', 'float']),
       (['--replay.fracs', '3'], ['replay.fracs']),
       (['--agent.gail.reward', 'gale'], ['--agent.gail.reward gale', 'fairl']),
+      (['--logger.outputs', 'jsonl', 'tb'], ['tb', 'tensorboard', 'wandb']),
       (['--script', 'trian'], ['--script trian', 'train_eval']),
       (['--script', 'eval_only'], ['--run.from_checkpoint']),
       (['--task', 'breakout'], ['breakout', 'minatar']),
@@ -98,6 +101,16 @@ class TestBadInput:
   def test_flags(self, refused, flags, words):
     message = refused(*flags)
     assert not [x for x in words if x not in message], message
+
+  @pytest.mark.parametrize('name', ['tensorboard', 'wandb'])
+  def test_output_without_its_package(self, refused, monkeypatch, name):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, 'find_spec',
+        lambda x, *args: None if x == name else find(x, *args))
+    message = refused('--logger.outputs', 'jsonl', name)
+    assert f'--logger.outputs {name}: needs ' in message
+    assert f'--with {name} ' in message and len(message.splitlines()) == 1
 
   def test_replay_does_not_fit_beside_random_expert(
       self, refused, monkeypatch):
@@ -503,6 +516,11 @@ class TestScripts:
     for prefix in ('train', 'eval'):
       check_disc(values, prefix)
     assert 'Mean episode score on gym_toyenv:Toy-v0:' in done.stdout
+    # Both of the default outputs have the games of the evaluation.
+    seen = scope.Reader(str(tmp_path))
+    for key in ('eval/score', 'eval/episodes', 'episode/score'):
+      assert seen[key][1][-1] == pytest.approx(values[key]), key
+    assert values['eval/episodes'] >= 1
     assert saved(tmp_path)['counters']['updates'] >= 5
     assert saved(tmp_path, 'step') >= 200
 
