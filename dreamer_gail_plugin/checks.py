@@ -138,6 +138,25 @@ def lengths(config):
   return config.update(report_length=held)
 
 
+def rows(config):
+  """Return the config of the streams: half the rows where both feed the model.
+
+  With `agent.gail.world: both` half of a batch's rows are demonstrations, so
+  replay and expert have half as many each. The train ratio is halved with
+  them, as it counts replayed steps, which leaves the updates as they were.
+  """
+  gail = config.agent.gail
+  if gail.world != 'both' or gail.reward == 'env' or config.random_agent:
+    return config
+  if config.batch_size % 2:
+    raise UserError(
+        f'--batch_size {config.batch_size}: must be even, as half of the rows '
+        f'are demonstrations (--agent.gail.world both)')
+  return config.update({
+      'batch_size': config.batch_size // 2,
+      'run.train_ratio': config.run.train_ratio / 2})
+
+
 def prepare_jax(config):
   """Set what upstream leaves to JAX's defaults, before the agent is built.
 

@@ -44,7 +44,7 @@ def main(argv=None):
   """Run one script to its end; raises UserError for mistakes of the user."""
   config = load_config(argv)
   checks.values(config)
-  config = checks.lengths(checks.platform(config))
+  config = checks.rows(checks.lengths(checks.platform(config)))
   checks.memory(config, spaces(config))
   expert = describe_expert(config)
   run(config, argv)

@@ -15,7 +15,9 @@ FLAGS = {
     'batch_size': 3, 'batch_length': 6, 'report_length': 4,
     'jax.platform': 'cpu', 'jax.compute_dtype': 'float32',
     'agent.opt.warmup': 0, 'agent.imag_length': 4, 'agent.report': False,
-    'agent.gail.burnin': 2, 'logdir': '/nowhere'}
+    'agent.gail.burnin': 2, 'logdir': '/nowhere',
+    # Algorithm 1; tests of what goes beyond it say so.
+    'agent.gail.world': 'replay', 'agent.gail.cloning': 0.0}
 
 
 def config(**flags):

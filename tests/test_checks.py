@@ -55,6 +55,21 @@ class TestValues:
           '--script', 'eval_only', '--run.from_checkpoint', str(tmp_path)))
 
 
+class TestRows:
+
+  def test_half_of_the_rows_are_demonstrations(self):
+    flags = ('--batch_size', '6', '--run.train_ratio', '32')
+    for extra, want in {
+        ('replay',): (6, 32), ('both',): (3, 16),
+        ('both', '--agent.gail.reward', 'env'): (6, 32)}.items():
+      found = checks.rows(config(*flags, '--agent.gail.world', *extra))
+      assert (found.batch_size, found.run.train_ratio) == want
+
+  def test_so_their_number_is_even(self):
+    with refused('--batch_size 5', 'even', '--agent.gail.world both'):
+      checks.rows(config('--batch_size', '5', '--agent.gail.world', 'both'))
+
+
 class TestPlatform:
 
   def platform(self, *flags):

@@ -9,6 +9,7 @@ import jax
 import ninjax as nj
 import numpy as np
 
+from .. import checks
 from .. import sizes
 from . import profiler
 from . import step
@@ -66,6 +67,7 @@ def count(config):
 
 def trace(config):
   """Return the jaxpr of a train step."""
+  config = checks.rows(config)
   model, data = sizes.make_model(
       config, config.batch_size, config.batch_length)
   train = lambda data: model.train(model.init_train(config.batch_size), data)

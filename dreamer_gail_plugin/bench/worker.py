@@ -78,7 +78,9 @@ class Bench:
   """What a worker can do. One agent on random batches of the task's shapes."""
 
   def __init__(self, config):
+    from .. import checks
     from .. import main
+    config = checks.rows(config)
     self.times = {}
     with profiler.named_parts(), self._timed_compile():
       self.agent = main.make_agent(config)
@@ -115,7 +117,10 @@ class Bench:
     return time.perf_counter() - start
 
   def floor(self):
-    """Return the seconds of one pass over the expert's rows and of D's work.
+    """Return the seconds of D's work and of a pass over the expert's rows.
+
+    Without the pass where the model learns from them: then they stand in the
+    place of replayed ones.
     """
     import jax
     if self.extra is None:
@@ -166,14 +171,17 @@ class Bench:
     model, config = self.agent.model, self.config
     B, T = config.batch_size, config.batch_length
     K, H = min(config.agent.imag_last or T, T), config.agent.imag_length
+    size = len(self.agent.params['disc/linear0/kernel'])
     def extra(expert):
-      expert = skip(expert, config.replay_context)
-      inputs = model._expert_inputs(expert, True)
-      feat = model._observe_expert(inputs, True)
-      pairs = {'expert': model._expert_pairs(expert, feat)}
-      size = pairs['expert'][0].shape[-1]
-      for key, shape in {'imag': (B * K, H), 'replay': (B, K - 1)}.items():
-        pairs[key] = jnp.ones((*shape, size)), jnp.ones(shape)
+      pairs = {}
+      if model.gail.world == 'replay':
+        expert = skip(expert, config.replay_context)
+        inputs = model._expert_inputs(expert, True)
+        feat = model._observe_expert(inputs, True)
+        pairs['expert'] = model._expert_pairs(expert, feat)
+      for key, shape in {
+          'expert': (B, T), 'imag': (B * K, H), 'replay': (B, K - 1)}.items():
+        pairs.setdefault(key, (jnp.ones((*shape, size)), jnp.ones(shape)))
       return model._reward(pairs, True)
     expert = {
         k[7:]: v for k, v in self.batch.items() if k.startswith('expert/')}
