@@ -323,6 +323,18 @@ class TestSummary:
     rows = self.table(self.run([3.0]), random, t=5.0)
     assert [x.normalised for x in rows] == [0.5, 0]
 
+  def test_normalised_without_random_play(self, logdir):
+    # Then by the random play that belongs to the evaluation.
+    reportruns.evaluation(
+        logdir, [5, 7] * 5, summary=dict(flags=[], expert_normalised=0.75))
+    run = load(logdir)
+    run.task, run.method = 't', 'm'
+    assert [x.normalised for x in self.table(run, t=5.0)] == [0.75]
+    random = self.run([2.0])
+    random.method = methods.RANDOM
+    found = [x.normalised for x in self.table(run, random, t=10.0)]
+    assert found == [0.5, 0]
+
   def test_unfinished_runs_stay_out(self):
     running = self.run([100], state='running')
     row, = self.table(self.run([1, 2]), running)
@@ -531,6 +543,15 @@ class TestPlay:
     assert own.actions.sum() == 10 * 1024 - 30  # 30 games end in them.
     assert own.meanings == ('noop', 'left', 'right')
     assert len(own.strip) == 10
+
+  def test_expert_kept_as_a_recipe(self, monkeypatch, tmp_path):
+    # Crafter's demonstrations are bundled as seeds and actions.
+    seen = []
+    monkeypatch.setattr(
+        play.recipe, 'cached', lambda x: seen.append(x.name) or x)
+    flat = {'agent.gail.expert': 'auto', 'task': 'crafter_reward'}
+    assert play.expert_path(flat, tmp_path).exists()
+    assert seen == ['crafter_reward.json']
 
   def test_missing_expert(self):
     flat = {**reportruns.defaults().flat, 'agent.gail.expert': 'none.h5'}
