@@ -57,6 +57,8 @@ def step(agent):
 
 class TestPlainLoops:
 
+  sure = []  # Chance of the likeliest action at each step.
+
   def plain(self, agent, step, seed, greedy):
     """Play one game, one call a step."""
     env = envs.make(
@@ -71,6 +73,7 @@ class TestPlainLoops:
       batch = {k: np.asarray(v)[None] for k, v in obs.items()}
       carry, act, logits = step(
           agent.params, carry, batch, jax.random.fold_in(key, time))
+      self.sure.append(np.max(jax.nn.softmax(logits)))
       if greedy:
         act = {'action': np.argmax(logits, -1).astype(np.int32)}
         carry = (*carry[:-1], act)
@@ -86,6 +89,8 @@ class TestPlainLoops:
       again = [self.plain(agent, step, x['seed'], greedy) for x in episodes]
     assert [{'chunk': i // 5, **x} for i, x in enumerate(again)] == episodes
     assert len({x['length'] for x in again}) > 3
+    # The policy is far from uniform, 1 / 6, and not always the same.
+    assert np.mean(self.sure) > 0.5 and np.std(self.sure) > 0.02
 
   def test_policies_differ(self, run):
     assert load(run)['episodes'] != load(run, 'greedy')['episodes']

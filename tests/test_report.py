@@ -285,6 +285,19 @@ class TestFigures:
     assert 'expert ↑' in [x.get_text() for x in far.texts]
     assert 'expert' in [x.get_text() for x in near.texts]
 
+  @pytest.mark.parametrize('values', [
+      [0.6, 0.6 + 1e-12, 0.6], [0.69314, 0.69316, 0.69315], [2.0, 2.0, 2.0],
+      [-1e4, -1e4 - 1e-3, -1e4], [0.0, 0.0, 0.0], [0.01, 0.5, 0.9]])
+  def test_lines_of_the_grid_differ_in_their_numbers(self, values):
+    curve = summary.Curve(np.arange(3.0), np.array([values]))
+    ax = figures.curves(
+        't', {('a', 'solid'): curve}, self.known(self.rows(1.0)), 'x')
+    low, high = ax.get_ylim()
+    assert low < min(values) <= max(values) < high
+    ticks = [x for x in ax.get_yticks() if low <= x <= high]
+    labels = ax.yaxis.get_major_formatter().format_ticks(ticks)
+    assert 3 <= len(labels) == len(set(labels)), labels
+
   def test_single_runs_where_some_are_missing(self):
     ys = np.array([[1, 1, np.nan], [3, 3, 9]])
     known = self.known(self.rows(1.0))

@@ -9,6 +9,7 @@ import pytest
 import reportruns
 from embodied.core.chunk import Chunk
 
+from dreamer_gail_plugin import evaluate
 from dreamer_gail_plugin import scores as scorelib
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.report import command
@@ -19,6 +20,7 @@ from dreamer_gail_plugin.report import play
 from dreamer_gail_plugin.report import runs as runlib
 from dreamer_gail_plugin.report import scorefiles
 from dreamer_gail_plugin.report import summary
+from dreamer_gail_plugin.report import tables
 
 
 def load(path):
@@ -321,6 +323,18 @@ class TestSummary:
     rows = self.table(self.run([3.0]), random, t=5.0)
     assert [x.normalised for x in rows] == [0.5, 0]
 
+  def test_normalised_without_random_play(self, logdir):
+    # Then by the random play that belongs to the evaluation.
+    reportruns.evaluation(
+        logdir, [5, 7] * 5, summary=dict(flags=[], expert_normalised=0.75))
+    run = load(logdir)
+    run.task, run.method = 't', 'm'
+    assert [x.normalised for x in self.table(run, t=5.0)] == [0.75]
+    random = self.run([2.0])
+    random.method = methods.RANDOM
+    found = [x.normalised for x in self.table(run, random, t=10.0)]
+    assert found == [0.5, 0]
+
   def test_unfinished_runs_stay_out(self):
     running = self.run([100], state='running')
     row, = self.table(self.run([1, 2]), running)
@@ -328,6 +342,51 @@ class TestSummary:
     alone = self.run([100], state='stopped')
     assert self.table(alone)[0].mean == 100 and not alone.problems
 
+  def test_human_play_of_atari(self, tmp_path):
+    # Random play of Seaquest has 68.4, a human 42,054.7 (Wang et al., 2016).
+    chance = [dict(score=68.4, length=10)]
+    for seed, level in enumerate((0.25, 0.75)):
+      logdir = reportruns.save(
+          tmp_path / str(seed), task='atari_seaquest', seed=seed)
+      scores = 68.4 + level * (42054.7 - 68.4) * np.float64([1, 0.5, 1.5])
+      played = [
+          dict(chunk=0, score=x, length=9, limit=False) for x in scores]
+      found = evaluate.summary(
+          reportruns.config(task='atari_seaquest'), played, chance)
+      assert found['human_normalised'] == pytest.approx(level)
+      reportruns.evaluation(logdir, scores, summary=found)
+    runs = [load(tmp_path / x) for x in '01']
+    rows = summary.table(runs, methods.assign(runs), {})
+    assert rows[0].human == pytest.approx(0.5)
+    line, = tables.results(rows)
+    assert dict(line['cells'])['human = 1'] == '0.50'
+    # No such column for other tasks.
+    for run in runs:
+      run.evals[0]['summary'].pop('human_normalised')
+    line, = tables.results(summary.table(runs, methods.assign(runs), {}))
+    assert 'human = 1' not in dict(line['cells'])
+
+  def test_achievements_of_crafter(self, tmp_path):
+    # Two runs of two games each.
+    for seed, games in enumerate(([(1, 0), (3, 0)], [(0, 0), (2, 1)])):
+      played = [
+          dict(chunk=0, score=x, length=9, limit=False,
+               achievements={'wake_up': x, 'eat_cow': y}) for x, y in games]
+      found = evaluate.summary(
+          reportruns.config(task='crafter_reward'), played, played)
+      logdir = reportruns.save(
+          tmp_path / str(seed), task='crafter_reward', seed=seed)
+      reportruns.evaluation(logdir, [1, 2, seed], summary=found)
+    runs = [load(tmp_path / x) for x in '01']
+    known = methods.assign(runs)
+    names, rates = tables.achievements(runs, 'crafter_reward')
+    assert names == ['wake up', 'eat cow']
+    assert [x.tolist() for x in rates.values()] == [[0.75, 0.25]]
+    # Mean of the runs' scores: rates of 100 and 0 %, and of 50 and 50 %.
+    row, = summary.table(runs, known, {})
+    assert row.crafter == pytest.approx((101 ** 0.5 + 51) / 2 - 1)
+    line, = tables.results([row])
+    assert dict(line['cells'])['Crafter score'] == '29.5 %'
 
   def test_copies_count_once(self):
     runs = [self.run(x) for x in ([1, 2], [1, 2], [2, 1], [5, 5], [5, 5])]
@@ -484,6 +543,15 @@ class TestPlay:
     assert own.actions.sum() == 10 * 1024 - 30  # 30 games end in them.
     assert own.meanings == ('noop', 'left', 'right')
     assert len(own.strip) == 10
+
+  def test_expert_kept_as_a_recipe(self, monkeypatch, tmp_path):
+    # Crafter's demonstrations are bundled as seeds and actions.
+    seen = []
+    monkeypatch.setattr(
+        play.recipe, 'cached', lambda x: seen.append(x.name) or x)
+    flat = {'agent.gail.expert': 'auto', 'task': 'crafter_reward'}
+    assert play.expert_path(flat, tmp_path).exists()
+    assert seen == ['crafter_reward.json']
 
   def test_missing_expert(self):
     flat = {**reportruns.defaults().flat, 'agent.gail.expert': 'none.h5'}

@@ -72,7 +72,8 @@ def _about(data):
 
 def _machine(start):
   found = start.get('machine', {})
-  units = dict(cores='{} cores', memory_gb='{} GB', device='on {}')
+  cores = '{} core' if found.get('cores') == 1 else '{} cores'
+  units = dict(cores=cores, memory_gb='{} GB', device='on {}')
   return ', '.join(units.get(k, '{}').format(v) for k, v in found.items())
 
 

@@ -144,6 +144,7 @@ def curves(
       ax.set_yscale('log')
       ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     else:
+      _widen(ax)
       ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
     ax.xaxis.set_major_formatter(style.short)
     ax.yaxis.set_major_formatter(style.short)
@@ -151,6 +152,14 @@ def curves(
     ax.set_ylabel(ylabel)
     _names(ax, ends)
     return ax
+
+
+def _widen(ax):
+  # So that the four digits of labels differ, and noise does not look large.
+  low, high = ax.get_ylim()
+  middle = (low + high) / 2
+  half = max(high - low, 0.02 * abs(middle)) / 2
+  ax.set_ylim(middle - half, middle + half)
 
 
 def _curve(ax, curve, colour, marker, dashes):

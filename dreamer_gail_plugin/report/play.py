@@ -15,6 +15,7 @@ from PIL import Image
 from .. import openloop
 from .. import store as storelib
 from .. import upstream
+from ..demos import recipe
 from ..demos.npz import Npz
 from ..errors import UserError
 
@@ -65,7 +66,9 @@ def expert_path(flat, logdir):
   """
   name = str(flat['agent.gail.expert'])
   if name == 'auto':
-    return upstream.resource('expert_data') / f'{flat["task"]}.h5'
+    path = upstream.resource('expert_data') / f'{flat["task"]}.h5'
+    made = path.with_suffix('.json')
+    return recipe.cached(made) if made.exists() else path
   if name == 'random':
     return logdir / 'expert_random.h5'
   places = [

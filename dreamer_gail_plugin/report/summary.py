@@ -163,6 +163,7 @@ def _row(task, method, runs, scores):
       uses_reward=runs[0].uses_reward,
       human=_mean([x.about.get('human_normalised') for x in scores]),
       crafter=_mean([x.about.get('crafter_score') for x in scores]),
+      normalised=_mean([x.about.get('expert_normalised') for x in scores]),
       flags=tuple(sorted({
           str(y) for x in scores for y in x.about.get('flags', ())})))
 
