@@ -13,8 +13,7 @@ from .. import store
 from .worker import random_batch
 
 COUNTS = (10, 100, 1000, 10_000)
-STEPS = 10_240  # Of the stores with few trajectories.
-SHORTEST = 8
+LENGTH = 32  # Of all, as reads get shorter with the trajectories.
 
 
 def run(config, args):
@@ -34,15 +33,14 @@ def run(config, args):
   with tempfile.TemporaryDirectory() as folder:
     for count in COUNTS:
       path = pathlib.Path(folder) / f'{count}.h5'
-      size = max(STEPS // count, SHORTEST)
       store.write(
-          path, trajectories(obs_space, act_space, count, size), {})
+          path, trajectories(obs_space, act_space, count, LENGTH), {})
       for memory in ('ram', 'disk'):
         row = measure(open_store, path, memory, args.repeats)
-        results.append({
-            'trajectories': count, 'steps': count * size, **row})
+        steps = count * LENGTH
+        results.append({'trajectories': count, 'steps': steps, **row})
         print(
-            f'{count:>12,}{count * size:>8,}{memory:>8}{row["open"]:>9.2f}'
+            f'{count:>12,}{steps:>8,}{memory:>8}{row["open"]:>9.2f}'
             f'{row["frames_per_second"]:>11,.0f}'
             f'{row["milliseconds"]:>10.2f}')
   slowest = {
