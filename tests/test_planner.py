@@ -365,7 +365,20 @@ class TestCommand:
   @pytest.mark.parametrize('flag', ('trajectories', 'length', 'workers'))
   def test_numbers(self, tmp_path, capsys, flag):
     assert self.run(tmp_path, f'--{flag}', '0') == 2
-    assert f'--{flag} is 0' in capsys.readouterr().err
+    assert f'--{flag} 0: expected at least 1' in capsys.readouterr().err
+
+  @pytest.mark.parametrize('name', ('a.h5', 'a.json'))
+  def test_keeps_what_is_there(self, tmp_path, capsys, name):
+    (tmp_path / name).write_text('mine')
+    flags = dict(task='crafter_reward', name=name)
+    assert self.run(tmp_path, '--policy', 'random', **flags) == 2
+    assert 'exists; choose another name or add --overwrite' in (
+        capsys.readouterr().err)
+    assert (tmp_path / name).read_text() == 'mine'
+    assert self.run(
+        tmp_path, '--policy', 'random', '--overwrite', **flags) == 0
+    assert (tmp_path / name).stat().st_size > 100
+    assert [x.name for x in tmp_path.iterdir()] == [name]
 
   def test_error_is_a_user_error(self):
     with pytest.raises(UserError, match='no planner'):

@@ -1,8 +1,8 @@
 """Records a scripted expert, or random play, in any environment.
 
-The experts plan ahead in copies of the simulator, so they exist for some
-MinAtar games only. They make the bundled demonstrations, see
-docs/demonstrations_bundled.md.
+The experts plan ahead in copies of the simulator or follow rules on its
+state, so they exist for some tasks only. They make the bundled
+demonstrations, see docs/demonstrations_bundled.md.
 """
 
 import functools
@@ -18,7 +18,9 @@ from .. import store
 from .. import upstream
 from ..errors import UserError
 from . import asterix
+from . import atari_player
 from . import breakout
+from . import common
 from . import crafter_player
 from . import freeway
 from . import recipe
@@ -27,6 +29,8 @@ from . import seaquest
 from . import space_invaders
 
 PLANNERS = {
+    'atari_alien': atari_player.AtariPlayer,
+    'atari_seaquest': atari_player.Seaquest,
     'crafter_reward': crafter_player.CrafterPlayer,
     'minatar_asterix': asterix.Asterix,
     'minatar_breakout': breakout.Breakout,
@@ -42,6 +46,8 @@ def add_arguments(parser):
   parser.add_argument(
       '--out', required=True, help='the .h5 file to write, or the .json file '
       'of a recipe: seeds and actions only')
+  parser.add_argument(
+      '--overwrite', action='store_true', help='replace it if it exists')
   parser.add_argument(
       '--policy', choices=('planner', 'random'), default='planner',
       help='planner plays well, random is for the null control')
@@ -62,15 +68,10 @@ def run(args):
   """Record the demonstrations and write the store to `args.out`.
 
   Raises UserError for an unknown task, one without a planner, or numbers and
-  folders that cannot be.
+  files that cannot be.
   """
-  for name in ('trajectories', 'length', 'workers'):
-    if getattr(args, name) < 1:
-      raise UserError(
-          f'--{name} is {getattr(args, name)}, expected at least 1')
-  out = pathlib.Path(args.out)
-  if not out.parent.is_dir():  # Known before minutes of planning.
-    raise UserError(f'--out {out}: there is no folder {out.parent}; make it')
+  common.at_least_one(args, 'trajectories', 'length', 'workers')
+  out = common.output(args)  # Known before minutes of planning.
   env = make_env(args.task, args.seed)
   env.close()
   found = list(tqdm.tqdm(

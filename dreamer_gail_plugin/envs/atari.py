@@ -73,7 +73,9 @@ class Atari(embodied.Env):
     self.looks = dict(
         size=tuple(size), gray=gray, aggregate=aggregate, resize=resize)
     self.rng = np.random.default_rng(seed)
-    self.ale = self._emulator(task, sticky, average)
+    self.game = task
+    self.ale = emulator(
+        task, int(self.rng.integers(0, 2 ** 31)), sticky, average)
     self.actions = {
         'all': self.ale.getLegalActionSet,
         'needed': self.ale.getMinimalActionSet,
@@ -119,16 +121,6 @@ class Atari(embodied.Env):
     self.done = over or timeout or (died and self.lives == 'reset')
     return self._obs(reward, last=self.done, terminal=over or died)
 
-  def _emulator(self, task, sticky, average):
-    # Before the first emulator, or it prints a banner.
-    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-    ale = ale_py.ALEInterface()
-    ale.setInt('random_seed', int(self.rng.integers(0, 2 ** 31)))
-    ale.setFloat('repeat_action_probability', 0.25 if sticky else 0.0)
-    ale.setBool('color_averaging', average)
-    ale.loadROM(roms.get_rom_path(task))
-    return ale
-
   def _reset(self):
     self.ale.reset_game()
     for _ in range(self.rng.integers(self.noops + 1)):
@@ -161,6 +153,21 @@ class Atari(embodied.Env):
       reward = np.sign(reward)
     image = preprocess(self.screens, **self.looks)
     return {'image': image, **common.standard(reward, **flags)}
+
+
+def emulator(game, seed, sticky=False, average=False):
+  """Return an emulator of a game that ale-py has, to be reset first.
+
+  See `Atari` for `sticky` and `average`.
+  """
+  # Before the first emulator, or it prints a banner.
+  ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+  ale = ale_py.ALEInterface()
+  ale.setInt('random_seed', seed)
+  ale.setFloat('repeat_action_probability', 0.25 if sticky else 0.0)
+  ale.setBool('color_averaging', average)
+  ale.loadROM(roms.get_rom_path(game))
+  return ale
 
 
 def preprocess(
