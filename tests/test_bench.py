@@ -141,7 +141,7 @@ class TestCommand:
 
   def test_stream(self, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(stream, 'COUNTS', (3,))
-    monkeypatch.setattr(stream, 'STEPS', 60)
+    monkeypatch.setattr(stream, 'LENGTH', 20)
     path = tmp_path / 'stream.json'
     assert not bench.main(
         ['stream', '--repeats', '2', '--out', str(path), *DEBUG])

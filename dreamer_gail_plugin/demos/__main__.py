@@ -1,4 +1,4 @@
-"""Make a store of demonstrations: python -m dreamer_gail_plugin.demos NAME."""
+"""Make or look at demonstrations: python -m dreamer_gail_plugin.demos NAME."""
 
 import argparse
 import importlib
@@ -11,6 +11,7 @@ from ..errors import UserError
 IMPORTERS = {
     'atari_head': 'human players of Atari games, from Atari-HEAD',
     'check': 'look for what ruins imitation in a store',
+    'show': 'a table, pictures and films of what is in a store',
     'crafter_human': 'human players of Crafter',
     'gymnasium': 'episodes of a Gymnasium environment, an npz each',
     'imitation': 'trajectories of the library `imitation`',
