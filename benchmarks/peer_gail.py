@@ -49,7 +49,8 @@ def train(logdir, seed):
   begin = time.time()
   process = subprocess.Popen(
       command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-      start_new_session=True)
+      # Several times as fast as with more, for networks this small.
+      env={**os.environ, 'OMP_NUM_THREADS': '1'}, start_new_session=True)
   result, seen = {}, []
   try:
     # Its games of evaluation follow and are not waited for.
