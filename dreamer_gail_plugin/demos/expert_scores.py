@@ -11,8 +11,10 @@ import numpy as np
 import tqdm
 
 from .. import envs
+from ..errors import UserError
 from . import common
 from . import planner
+from . import recipe
 from . import record
 
 PREFIX = 'log/achievement_'
@@ -28,6 +30,8 @@ def add_arguments(parser):
   add('--limit', type=int, default=1024,
       help='steps after which an episode is stopped')
   add('--seed', type=int, default=0)
+  add('--recipe', default='', help='a recipe that the expert made with this '
+      'seed: its actions are played, where planning takes minutes')
 
 
 def run(args):
@@ -36,6 +40,8 @@ def run(args):
   out = common.output(args)
   policies = {
       x: planner.make_policy(args.task, x) for x in ('planner', 'random')}
+  if args.recipe:
+    policies['planner'] = repeat(args)
   results = {}
   for name, policy in policies.items():
     episodes = [
@@ -48,7 +54,8 @@ def run(args):
       'command': (
           f'python -m dreamer_gail_plugin.demos expert_scores --task '
           f'{args.task} --episodes {args.episodes} --limit {args.limit} '
-          f'--seed {args.seed} --out {args.out}'),
+          f'--seed {args.seed} --out {args.out}'
+          f'{f" --recipe {args.recipe}" if args.recipe else ""}'),
       'python': platform.python_version(), **results}, indent=1)
   part = out.with_name(f'.{out.name}.{os.getpid()}.part')
   try:
@@ -56,6 +63,30 @@ def run(args):
     os.replace(part, out)
   finally:
     part.unlink(missing_ok=True)
+
+
+def repeat(args):
+  """Return the constructor of the policy that plays the actions of a recipe.
+
+  Raises UserError if the recipe is not of these episodes.
+  """
+  data = recipe.load(args.recipe)
+  found = (data['attrs']['task'], data['attrs']['seed'])
+  if found != (args.task, args.seed):
+    raise UserError(
+        f'--recipe {args.recipe}: was made for --task {found[0]} --seed '
+        f'{found[1]}; give these')
+  made = data['trajectories']
+  # The last step is not acted on.
+  shortest = min(x['length'] - 1 for x in made)
+  shortest = min(shortest, data['attrs']['limit'] or shortest)
+  if args.episodes > len(made) or args.limit > shortest:
+    raise UserError(
+        f'--recipe {args.recipe}: holds {len(made)} trajectories with '
+        f'{shortest} actions; lower --episodes or --limit to these')
+  actions = {
+      record.seeds(args.seed, i)[1]: x['actions'] for i, x in enumerate(made)}
+  return lambda env, seed: recipe.Playback(actions[seed])
 
 
 def episode(task, make_policy, seeds, limit):

@@ -120,16 +120,17 @@ class Playback:
 
   Args:
     actions: text, one of LETTERS for each action.
-    bar: a tqdm bar of steps.
+    bar: a tqdm bar of steps, or None.
   """
 
-  def __init__(self, actions, bar):
+  def __init__(self, actions, bar=None):
     self.actions = iter(actions)
     self.bar = bar
 
   def __call__(self, obs):
     """Return the next action."""
-    self.bar.update()
+    if self.bar is not None:
+      self.bar.update()
     return {'action': np.int32(LETTERS.index(next(self.actions, LETTERS[0])))}
 
 
