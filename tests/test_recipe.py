@@ -139,3 +139,26 @@ class TestBundled:
         planner.PLANNERS[path.stem], trajectories=1, length=start, seed=0))
     letters = [recipe.LETTERS[x] for x in made['action']]
     assert len(set(letters)) > 1 and ''.join(letters) == wanted[:start]
+
+  @pytest.mark.parametrize('flags, importer', [
+      (['atari', 'small', 'gail'], 'atari_head'),
+      (['atari', 'small', 'gail', '--task', 'atari_alien'], 'atari_head'),
+      (['crafter', 'small', 'gail'], 'crafter_human'),
+  ])
+  def test_found_without_a_flag(
+      self, tmp_path, monkeypatch, capsys, flags, importer):
+    def first_only(path):
+      data = recipe.load(path)
+      data['trajectories'] = data['trajectories'][:1]
+      (tmp_path / path.name).write_text(json.dumps(data))
+      recipe.rebuild(tmp_path / path.name, tmp_path / f'{path.stem}.h5')
+      return tmp_path / f'{path.stem}.h5'
+    # The path is asked for more than once.
+    monkeypatch.setattr(recipe, 'cached', functools.cache(first_only))
+    config = main.load_config(['--configs', *flags])
+    assert main.describe_expert(config)
+    said = capsys.readouterr().out
+    assert f'Demonstrations: {tmp_path / config.task}.h5: 1 traj' in said
+    assert f'Human ones: python -m dreamer_gail_plugin.demos {importer} ' in (
+        said)
+    assert 'Warning' not in said  # The same eyes.
