@@ -31,7 +31,8 @@ COUNT = int(os.environ.get('FUZZ', 12))
 SEED = int(os.environ.get('FUZZ_SEED', 0))
 MEMORY = 4 * hostile.BOMB
 # Inputs of series 0 that once were a traceback.
-FOUND = {'atari_head': [31], 'crafter_human': [25], 'minari': [203]}
+FOUND = {
+    'atari_head': [31], 'crafter_human': [25, 41, 134], 'minari': [203]}
 CARTPOLE = ['--task', 'gym_CartPole-v1']
 
 

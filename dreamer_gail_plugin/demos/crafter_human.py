@@ -234,9 +234,9 @@ def _achievements(entry, data):
     for prefix in ACHIEVEMENT:
       if key.startswith(prefix):
         values = data.read(key, 'buif')
-        if values.ndim != 1 or not len(values):
+        if values.ndim != 1 or not np.isfinite(values[-1:]).sum():
           raise UserError(
-              f'{entry.place}: {key} has shape {values.shape}, expected one '
-              'count for every step')
+              f'{entry.place}: {key} has shape {values.shape} and ends with '
+              f'{values[-1:]}, expected one count for every step')
         counts[key.removeprefix(prefix)] = int(values[-1])
   return counts

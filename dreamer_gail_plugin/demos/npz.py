@@ -7,6 +7,7 @@ takes the memory before anything is checked.
 
 import contextlib
 import math
+import tokenize
 import zipfile
 import zlib
 
@@ -20,10 +21,11 @@ READERS = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
 }
+# All that zipfile and the parser of headers may raise.
 BROKEN = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError,
     NotImplementedError, RuntimeError, SyntaxError, MemoryError,
-    RecursionError)  # All that zipfile and the header's parser may raise.
+    RecursionError, tokenize.TokenError)
 
 
 class Npz:
