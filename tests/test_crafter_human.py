@@ -136,7 +136,7 @@ class TestChoice:
       assert json.loads(demo.attrs['preprocessing']) == {'size': [64, 64]}
       assert demo.attrs['licence'] == 'CC-BY-4.0'
     text = capsys.readouterr().out
-    assert '2 of 3 episodes, 13 steps of 17' in text
+    assert '2 of 3 episodes, 12 steps of 17' in text
     assert 'mean achievements 1.0 of 22' in text
 
   def test_zip_is_equal_to_its_folder(self, source, out, tmp_path):

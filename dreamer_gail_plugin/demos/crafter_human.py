@@ -171,7 +171,7 @@ def trajectory(entry, head, length, actions):
 def report(out, heads, chosen, length):
   """Print what was read and kept, and how good the players were."""
   steps = sum(len(x.done) - 1 for x in heads)
-  kept = sum(min(len(x.done), length) for x in chosen)
+  kept = sum(min(len(x.done) - 1, length) for x in chosen)
   unlocked = [sum(y > 0 for y in x.achievements.values()) for x in chosen]
   lines = [
       f'{out}: {len(chosen)} of {len(heads)} episodes, {kept:,} steps of '
