@@ -45,6 +45,12 @@ def timed(fn):
       'cpu_s': time.process_time() - cpu}, result
 
 
+def sample(replay):
+  """Draw the batches, each dropped before the next, as training does."""
+  for _ in range(BATCHES):
+    replay.sample()
+
+
 def measure(path):
   """Return the times to open, to load and to sample, and the rates."""
   opened, demos = timed(lambda: store.Store(path))
@@ -52,7 +58,7 @@ def measure(path):
   loaded, replay = timed(
       lambda: expert.ExpertReplay(path, 16, 64, OBS, ACT, memory='ram'))
   replay.sample()
-  sampled, _ = timed(lambda: [replay.sample() for _ in range(BATCHES)])
+  sampled, _ = timed(lambda: sample(replay))
   frames = BATCHES * 16 * 64
   return {
       'open': opened, 'load': loaded, 'sample': sampled,
