@@ -96,6 +96,9 @@ class Agent(dreamerv3.agent.Agent):
         expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K)
     rewimg, rewrep, mets = self._reward(pairs, training)
     metrics.update(prefix(mets, 'disc'))
+    metrics.update(self._top(imgact, 'top_imag'))
+    metrics.update(self._top(
+        {k: expert[k] for k in self.act_space}, 'top_expert'))
     los, mets = self._actor_critic_loss(
         obs, repfeat, imgfeat, imgact, con, rewimg, rewrep, K, training)
     losses.update(los)
@@ -240,7 +243,7 @@ class Agent(dreamerv3.agent.Agent):
     inputs = lambda feat, act: sg(self.disc.inputs(feat, act))
     window = lambda xs: jax.tree.map(lambda x: x[:, -K:], xs)
     butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
-    shown = self._shown(sg(window(repfeat)))  # (B, K, ...)
+    shown, other = self._both_ways(sg(window(repfeat)))  # (B, K, ...)
     starts = jax.tree.map(
         lambda x: x.reshape((-1, 1, *x.shape[2:])), shown)  # (B*K, 1, ...)
     later = {k: sg(imgfeat[k])[:, 1: -1] for k in starts}
@@ -256,6 +259,7 @@ class Agent(dreamerv3.agent.Agent):
             inputs(concat([starts, later], 1), butlast(imgact)),
             butlast(alive)),
         'replay': (inputs(butlast(shown), repact), butlast(acted)),
+        'other': (inputs(butlast(other), repact), butlast(acted)),
     }
 
   def _expert_pairs(self, expert, feat):
@@ -277,12 +281,24 @@ class Agent(dreamerv3.agent.Agent):
     return discriminator.wmean(loss, self._acted(expert))
 
   def _shown(self, feat):
-    # Imagined states are prior samples. Showing observed ones as posterior
-    # samples lets D tell the two apart whatever the policy does.
-    deter, stoch = feat['deter'], feat['stoch']
-    if self.gail.expert_latent == 'prior':
-      stoch = nn.cast(self.dyn._dist(self.dyn._prior(deter)).sample(nj.seed()))
-    return dict(deter=deter, stoch=sg(stoch))
+    return self._both_ways(feat)[0]
+
+  def _both_ways(self, feat):
+    # Observed states as D sees them, and in the other way. Imagined states
+    # are prior samples. Showing observed ones as posterior samples lets D
+    # tell the two apart whatever the policy does.
+    deter = feat['deter']
+    prior = nn.cast(self.dyn._dist(self.dyn._prior(deter)).sample(nj.seed()))
+    ways = [dict(deter=deter, stoch=sg(x)) for x in (prior, feat['stoch'])]
+    return ways if self.gail.expert_latent == 'prior' else ways[::-1]
+
+  def _top(self, act, name):
+    # The share of the most frequent action, of each discrete key.
+    return {
+        f'{name}/{k}': jax.nn.one_hot(v, space.classes).reshape(
+            (-1, int(space.classes))).mean(0).max()
+        for k, v in act.items() if (space := self.act_space[k]).discrete
+        and not space.shape}
 
   def _reward(self, pairs, training):
     # Update D on the pairs, then score them with the new D. Returns rewards
@@ -307,6 +323,12 @@ class Agent(dreamerv3.agent.Agent):
       logit, weight = self.disc(pairs[key][0]), pairs[key][1]
       rews[key] = sg(self.rewfn(logit))
       metrics[f'acc_{key}'] = discriminator.wmean(f32(logit < 0), weight)
+    # The same steps as posterior and as prior samples: what D makes of it is
+    # no behaviour.
+    gap = self.disc(pairs['replay'][0]) - self.disc(pairs['other'][0])
+    sign = -1 if self.gail.expert_latent == 'prior' else 1
+    metrics['latent_gap'] = sign * discriminator.wmean(
+        gap, pairs['replay'][1])
     rew = rews['imag']
     metrics.update(
         rew_mean=rew.mean(), rew_std=rew.std(),

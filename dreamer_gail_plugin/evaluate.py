@@ -134,7 +134,8 @@ def parse(argv):
   add('--no-films', dest='films', action='store_false',
       help='do not record the best, median and worst game')
   add('--disc', action='store_true',
-      help='show the reward of the discriminator in the films')
+      help='add up the reward of the discriminator in every game, compare '
+      'it with the score, and show it in the films')
   return parser.parse_args(argv)
 
 
@@ -165,7 +166,10 @@ def play(config, actor, args, name):
   chunks = [
       (chunk, seed) for chunk in range(args.chunks)
       for seed in seeds(args.seed, chunk, args.episodes)]
-  total = 0.0
+  total, returns = 0.0, np.zeros(len(chunks))
+  def watch(number, obs, act, reward):
+    returns[number] += 0 if act is None else reward()
+  disc = args.disc and actor.imitates
   with tqdm.tqdm(total=len(chunks), desc=name, unit='game') as bar:
     def ended(game):
       nonlocal total
@@ -174,7 +178,11 @@ def play(config, actor, args, name):
       bar.update()
     played = games.play(
         actor, bind(games.make_env, config), [x for _, x in chunks],
-        rows(args), workers(config, args), ended)
+        rows(args), workers(config, args), ended, watch if disc else None)
+  if disc:
+    played = [
+        {**x, 'disc_return': round(float(y), 4)}
+        for x, y in zip(played, returns)]
   return [{'chunk': c, **game} for (c, _), game in zip(chunks, played)]
 
 
@@ -221,11 +229,28 @@ def summary(config, played, chance, expert=None):
   if expert is not None:
     result['expert_mean'] = expert
     result['expert_normalised'] = marks.normalised(mean, random, expert)
+  if 'disc_return' in played[0]:
+    result.update(informative(played))
   if 'achievements' in played[0]:
     rates = marks.success_rates([x['achievements'] for x in played])
     result['crafter_score'] = marks.crafter_score(rates.values())
     result['success'] = rates
   return result
+
+
+def informative(played):
+  """Return how D's reward ranks games beside their score: Spearman's rho.
+
+  Of its sum over a game, and of its mean a step, which the length of a game
+  cannot make; None where one of both is equal in all games. For reports
+  only: nothing of the score goes anywhere else.
+  """
+  scores = [x['score'] for x in played]
+  sums = [x['disc_return'] for x in played]
+  means = [x['disc_return'] / max(1, x['length']) for x in played]
+  return {
+      'disc_sum_rank': stats.rank_correlation(sums, scores),
+      'disc_mean_rank': stats.rank_correlation(means, scores)}
 
 
 def average(key, games):
@@ -281,6 +306,12 @@ def describe(result):
       ('human_normalised', 'of the way from random play to human play')):
     if x.get(key) is not None:
       lines.append(f'  {x[key]:.1%} {name}')
+  for key, name in (
+      ('disc_sum_rank', 'sum over a game'), ('disc_mean_rank', 'mean a step')):
+    if x.get(key) is not None:
+      lines.append(
+          f"  D's reward, {name}, and the score: rank correlation "
+          f'{x[key]:+.2f}')
   if 'crafter_score' in x:
     lines.append(f'  Crafter score {x["crafter_score"]:.1f} %')
   return '\n'.join(lines + [f'  Note: {flag}' for flag in x['flags']])

@@ -5,12 +5,14 @@ import time
 
 import elements
 
+from . import warn
+
 WINDOW = 5  # Lines over which the speed is averaged.
 ACCURACY = {'acc_expert': 'expert', 'acc_imag': 'imagined'}
 
 
 class Progress:
-  """A logger output that prints one line each time.
+  """A logger output that prints one line each time, and warnings.
 
   `total` is the step at which the run ends, in steps of the logger (the
   environment's action repeat included).
@@ -20,10 +22,16 @@ class Progress:
     self.total, self.clock = max(1, total), clock
     self.marks = collections.deque(maxlen=WINDOW + 1)
     self.score = None
+    self.warner = warn.Warner()
 
   def __call__(self, summaries):
     """Print the line for summaries, tuples of (step, name, value)."""
     elements.print(self.line(summaries), color='green')
+    latest = {
+        name: float(value) for _, name, value in summaries
+        if name in warn.PARTS.values()}
+    for text in self.warner(latest):
+      elements.print(f'Warning: {text}', color='yellow')
 
   def line(self, summaries):
     """Return the line; what is not known yet is left out."""

@@ -5,6 +5,7 @@ statistical precipice*, recommend for few and skewed scores.
 """
 
 import numpy as np
+import scipy.stats
 
 
 def iqm(x):
@@ -86,3 +87,10 @@ def improvement_interval(xs, ys, seed, n=2000, level=0.95):
   tail = 50 * (1 - level)
   low, high = np.percentile(values, [tail, 100 - tail])
   return float(low), float(high)
+
+
+def rank_correlation(one, two):
+  """Return Spearman's rho of two lists, or None if one of them is constant."""
+  if len(set(one)) < 2 or len(set(two)) < 2:
+    return None
+  return float(scipy.stats.spearmanr(one, two).statistic)

@@ -81,7 +81,7 @@ class TestMetrics:
   def test_of_the_discriminator(self):
     own = lambda keys: {x for x in keys if x.startswith('train/disc/')}
     assert own(metrics()) == own(self.documented())
-    assert len(own(metrics())) == 14
+    assert len(own(metrics())) == 15
 
   def test_of_upstream(self):
     # KEY stands for any name.

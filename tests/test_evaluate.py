@@ -252,6 +252,29 @@ class TestFilms:
     with av.open(str(tmp_path / '1234_sampled_best.mp4')) as video:
       frames = list(video.decode(video=0))
     assert len(frames) == best['length'] + 1  # And the one of the reset.
+    # With --disc nothing but the reward of D is added to a game.
+    told = json.loads((tmp_path / '1234_sampled.json').read_text())
+    assert all(x['disc_return'] > 0 for x in told['episodes'])
+    assert [{k: v for k, v in x.items() if k != 'disc_return'}
+            for x in told['episodes']] == episodes
+    assert -1 <= told['summary']['disc_sum_rank'] <= 1
+    assert 'disc_sum_rank' not in load(run)['summary']
+
+
+class TestInformative:
+
+  def test_ranks(self):
+    # Longer games score less here and have a larger sum, but a smaller mean.
+    played = [
+        {'score': 5 - i, 'disc_return': 10.0 + i, 'length': 10 * (i + 1)}
+        for i in range(5)]
+    assert evaluate.informative(played) == {
+        'disc_sum_rank': pytest.approx(-1), 'disc_mean_rank': pytest.approx(1)}
+
+  def test_equal_scores(self):
+    played = [{'score': 1, 'disc_return': x, 'length': 2} for x in (1., 2.)]
+    assert evaluate.informative(played) == {
+        'disc_sum_rank': None, 'disc_mean_rank': None}
 
 
 class TestRefusals:

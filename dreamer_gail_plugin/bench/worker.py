@@ -180,7 +180,8 @@ class Bench:
         feat = model._observe_expert(inputs, True)
         pairs['expert'] = model._expert_pairs(expert, feat)
       for key, shape in {
-          'expert': (B, T), 'imag': (B * K, H), 'replay': (B, K - 1)}.items():
+          'expert': (B, T), 'imag': (B * K, H), 'replay': (B, K - 1),
+          'other': (B, K - 1)}.items():
         pairs.setdefault(key, (jnp.ones((*shape, size)), jnp.ones(shape)))
       return model._reward(pairs, True)
     expert = {
