@@ -90,18 +90,13 @@ class Agent(dreamerv3.agent.Agent):
     K = min(self.config.imag_last or T, T)
 
     world = {'replay': self._world_replay, 'both': self._world_both}
-    (carry, entries, tokens, repfeat, losses, metrics), demos = (
+    (carry, entries, tokens, repfeat, losses, metrics), expfeat = (
         world[self.gail.world](carry, obs, prevact, expert, training))
-    expfeat = demos[-1]
-    starts = (carry[1], entries[1], repfeat)
-    if self.gail.starts == 'both':
-      starts = rows.joint(starts, demos)
-    imgfeat, imgact = self._imagine(*starts, K, training)
+    imgfeat, imgact = self._imagine(carry[1], entries[1], repfeat, K, training)
 
-    con = self.con(self.feat2tensor(imgfeat), 2).prob(1)  # (N*K, H+1)
+    con = self.con(self.feat2tensor(imgfeat), 2).prob(1)  # (B*K, H+1)
     pairs = self._pairs(
-        expert, obs, prevact, repfeat, expfeat, starts[-1], imgfeat, imgact,
-        con, K)
+        expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K)
     rewimg, rewrep, mets = self._reward(pairs, training)
     metrics.update(prefix(mets, 'disc'))
     metrics.update(self._top(imgact, 'top_imag'))
@@ -147,15 +142,15 @@ class Agent(dreamerv3.agent.Agent):
     return carry, {**obs, **expert}, prevact, stepid
 
   def _world_replay(self, carry, obs, prevact, expert, training):
-    # What _world_loss returns, and the RSSM's carry, entries and features of
-    # the expert's steps, which do not move the model.
+    # What _world_loss returns, and the features of the expert's steps, which
+    # do not move the model.
     inputs = self._expert_inputs(expert, training)
     if self.gail.joint_scan:
-      dyn, demos = self._joint_dyn(inputs)
+      dyn, expfeat = self._joint_dyn(inputs)
       out = self._world_loss(carry, obs, prevact, dyn, training)
-      return out, demos[0]
+      return out, expfeat[0]
     out = self._world_loss(carry, obs, prevact, self.dyn, training)
-    return out, self._observe_expert(inputs, training)
+    return out, self._observe_expert(inputs, training)[-1]
 
   def _world_both(self, carry, obs, prevact, expert, training):
     # The same, and the model learns from the expert's rows, too, from all but
@@ -168,11 +163,10 @@ class Agent(dreamerv3.agent.Agent):
         (carry, obs, prevact),
         (initial, {k: expert[k] for k in obs}, rows.previous(act)),
     ), self.dyn, training)
-    (*out, replay), (expcarry, expentries, _, expfeat, demos) = (
-        rows.disjoint((*out, losses)))
+    (*out, replay), (_, _, _, expfeat, demos) = rows.disjoint((*out, losses))
     losses = jax.tree.map(
         lambda x, y: (x + y * ~expert['is_cut']) / 2, replay, demos)
-    return (*out, losses, metrics), (expcarry[1], expentries[1], expfeat)
+    return (*out, losses, metrics), expfeat
 
   def _world_loss(self, carry, obs, prevact, dyn, training):
     # Upstream's world model losses without the reward head.
@@ -200,18 +194,18 @@ class Agent(dreamerv3.agent.Agent):
 
   def _joint_dyn(self, inputs):
     # The RSSM, but what it observes passes one scan with the expert's inputs,
-    # for which it then puts what it returns into the list.
-    demos = []
+    # whose features it then puts into the list.
+    feats = []
     def observe(carry, tokens, action, reset, training):
       replay = (carry, tokens, action, reset)
       initial = self.dyn.initial(len(reset))
-      outs, expert = rows.disjoint(self.dyn.observe(
+      outs, (_, _, feat) = rows.disjoint(self.dyn.observe(
           *rows.joint(replay, (initial, *inputs)), training))
-      demos.append(sg(expert))
+      feats.append(sg(feat))
       return outs
     dyn = copy.copy(self.dyn)  # Of the same name, so of the same parameters.
     dyn.observe = observe
-    return dyn, demos
+    return dyn, feats
 
   @jax.named_scope('expert')
   def _expert_inputs(self, expert, training):
@@ -227,15 +221,15 @@ class Agent(dreamerv3.agent.Agent):
     initial = self.dyn.initial(len(inputs[-1]))
     return sg(self.dyn.observe(initial, *inputs, training))
 
-  def _imagine(self, dyn_carry, dyn_entries, feat, K, training):
-    # Roll the policy out for H steps from the last K states of each row.
+  def _imagine(self, dyn_carry, dyn_entries, repfeat, K, training):
+    # Roll the policy out for H steps from the last K replayed states.
     H = self.config.imag_length
-    B = len(jax.tree.leaves(feat)[0])
+    B = len(jax.tree.leaves(repfeat)[0])
     starts = self.dyn.starts(dyn_entries, dyn_carry, K)
     policyfn = lambda feat: sample(self.pol(self.feat2tensor(feat), 1))
     _, imgfeat, imgprevact = self.dyn.imagine(starts, policyfn, H, training)
     first = jax.tree.map(
-        lambda x: x[:, -K:].reshape((B * K, 1, *x.shape[2:])), feat)
+        lambda x: x[:, -K:].reshape((B * K, 1, *x.shape[2:])), repfeat)
     imgfeat = concat([sg(first, skip=self.config.ac_grads), sg(imgfeat)], 1)
     lastact = policyfn(jax.tree.map(lambda x: x[:, -1], imgfeat))
     lastact = jax.tree.map(lambda x: x[:, None], lastact)
@@ -245,18 +239,16 @@ class Agent(dreamerv3.agent.Agent):
     return imgfeat, imgact
 
   def _pairs(
-      self, expert, obs, prevact, repfeat, expfeat, first, imgfeat, imgact,
-      con, K):
+      self, expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K):
     # D's inputs (rows, steps, F) and weights (rows, steps) of the pairs
-    # (s_t, a_t) of the expert, of the imagination, which began in `first`,
-    # and of the last K replayed steps. All are constants to every gradient.
+    # (s_t, a_t) of the expert, of the imagination and of the last K replayed
+    # steps. All are constants to every gradient.
     inputs = lambda feat, act: sg(self.disc.inputs(feat, act))
     window = lambda xs: jax.tree.map(lambda x: x[:, -K:], xs)
     butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
     shown, other = self._both_ways(sg(window(repfeat)))  # (B, K, ...)
-    starts = shown if first is repfeat else self._shown(sg(window(first)))
     starts = jax.tree.map(
-        lambda x: x.reshape((-1, 1, *x.shape[2:])), starts)  # (N*K, 1, ...)
+        lambda x: x.reshape((-1, 1, *x.shape[2:])), shown)  # (B*K, 1, ...)
     later = {k: sg(imgfeat[k])[:, 1: -1] for k in starts}
     # Imagined pairs count by the chance that the episode still goes on.
     alive = sg(jnp.cumprod(con, 1))
@@ -351,6 +343,7 @@ class Agent(dreamerv3.agent.Agent):
   def _actor_critic_loss(
       self, obs, repfeat, imgfeat, imgact, con, rewimg, rewrep, K, training):
     # Upstream's actor and critic losses under the discriminator's reward.
+    B = len(rewrep)
     inp = self.feat2tensor(imgfeat)
     los, outs, metrics = dreamerv3.agent.imag_loss(
         imgact, rewimg, con,
@@ -362,16 +355,13 @@ class Agent(dreamerv3.agent.Agent):
         contdisc=self.config.contdisc,
         horizon=self.config.horizon,
         **self.config.imag_loss)
-    losses = {k: v.mean(1).reshape((-1, K)) for k, v in los.items()}
+    losses = {k: v.mean(1).reshape((B, K)) for k, v in los.items()}
     if self.config.repval_loss:
-      # Replayed rows are every one or every second of those imagined from.
-      boot = outs['ret'][:, 0].reshape((-1, K))
-      boot = boot[::len(boot) // len(rewrep)]  # (B, K)
       inp = self.feat2tensor(jax.tree.map(
           lambda x: x[:, -K:], sg(repfeat, skip=self.config.repval_grad)))
       los, _, mets = dreamerv3.agent.repl_loss(
           obs['is_last'][:, -K:], obs['is_terminal'][:, -K:], rewrep,
-          boot,
+          outs['ret'][:, 0].reshape(B, K),
           self.val(inp, 2),
           self.slowval(inp, 2),
           self.valnorm,

@@ -23,7 +23,6 @@ CHOICES = {
     'agent.gail.reward': ('env', *rewards.REWARDS),
     'agent.gail.negatives': ('imagination', 'replay', 'both'),
     'agent.gail.expert_latent': ('posterior', 'prior'),
-    'agent.gail.starts': ('replay', 'both'),
     'agent.gail.world': ('replay', 'both'),
     'agent.image_loss': ('mse', 'binary'),
     'agent.gail.disc.norm': ('none', 'rms', 'layer'),

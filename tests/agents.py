@@ -18,7 +18,7 @@ FLAGS = {
     'agent.gail.burnin': 2, 'logdir': '/nowhere',
     # Algorithm 1; tests of what goes beyond it say so.
     'agent.gail.world': 'replay', 'agent.gail.cloning': 0.0,
-    'agent.gail.starts': 'replay', 'agent.image_loss': 'mse'}
+    'agent.image_loss': 'mse'}
 
 
 def config(**flags):

@@ -18,9 +18,7 @@ def same(xs, ys):
 
 
 # Learning from the demonstrations beyond what the paper does.
-LEARN = dict(
-    agent__gail__world='both', agent__gail__cloning=0.5,
-    agent__gail__starts='both')
+LEARN = dict(agent__gail__world='both', agent__gail__cloning=0.5)
 
 
 class TestNoEnvironmentReward:
@@ -117,13 +115,11 @@ class TestTimeAlignment:
   FLAGS = dict(
       agent__gail__reward='airl', agent__gail__expert_latent='posterior')
 
-  @pytest.fixture(params=[(0, 'replay'), (4, 'replay'), (4, 'both')])
+  @pytest.fixture(params=[0, 4])
   def seen(self, request, monkeypatch):
     # A discriminator whose logit is 10 * deter[0] + action, and all that the
     # actor and critic losses receive under it.
-    last, starts = request.param
-    agent = agents.build(
-        agent__imag_last=last, agent__gail__starts=starts, **self.FLAGS)
+    agent = agents.build(agent__imag_last=request.param, **self.FLAGS)
     model, seen = agent.model, {}
     class Disc:
       def inputs(self, feat, act):
@@ -142,8 +138,7 @@ class TestTimeAlignment:
       monkeypatch.setattr(owner, name, wrapped)
     spy(dreamerv3.agent, 'imag_loss', lambda args, out: dict(
         rewimg=args[1], con=args[2], val=args[4].pred(), ret=out[1]['ret']))
-    spy(dreamerv3.agent, 'repl_loss', lambda args, out: dict(
-        rewrep=args[2], boot=args[3]))
+    spy(dreamerv3.agent, 'repl_loss', lambda args, out: dict(rewrep=args[2]))
     spy(model, '_imagine', lambda args, out: dict(
         imgdeter=out[0]['deter'][..., 0], imgact=out[1]['action']))
     def fn(data):
@@ -152,10 +147,8 @@ class TestTimeAlignment:
     data = agents.batch(agent)
     result = jax.tree.map(np.asarray, agents.call(agent, fn, data))
     # The batch itself holds at step t the action chosen at image t.
-    K = last or agent.config.batch_length
-    every = {'replay': 1, 'both': 2}[starts]
-    return {
-        **result, 'repact': data['action'][:, -K:], 'K': K, 'every': every}
+    K = request.param or agent.config.batch_length
+    return {**result, 'repact': data['action'][:, -K:], 'K': K}
 
   def test_imagined_reward_stands_one_step_later(self, seen):
     want = 10 * seen['imgdeter'] + seen['imgact']
@@ -167,16 +160,6 @@ class TestTimeAlignment:
     want = 10 * seen['repdeter'][:, -seen['K']:] + seen['repact']
     assert np.allclose(seen['rewrep'][:, 1:], want[:, :-1], atol=1e-5)
     assert (seen['rewrep'][:, 0] == 0).all()
-
-  def test_imagination_starts_in_replayed_states(self, seen):
-    first = seen['imgdeter'][:, 0].reshape((-1, seen['K']))
-    assert len(first) == seen['every'] * len(seen['repdeter'])
-    want = seen['repdeter'][:, -seen['K']:]
-    assert np.allclose(first[::seen['every']], want, atol=1e-6)
-
-  def test_replayed_returns_end_in_their_own_imagination(self, seen):
-    ret = seen['ret'][:, 0].reshape((-1, seen['K']))
-    assert np.allclose(ret[::seen['every']], seen['boot'], atol=1e-6)
 
   def test_imagined_returns_by_hand(self, seen):
     con, val, lam = seen['con'], seen['val'], 0.95
