@@ -37,7 +37,7 @@ def write(path, trajectories, attrs):
   UserError for a missing folder, no trajectories or arrays that break the
   schema.
   """
-  with _part(path) as part, h5py.File(part, 'w') as file:
+  with _part(path) as part, _writing(path, part, 'w') as file:
     count = _fill(file, pathlib.Path(path), trajectories, attrs)
   return count
 
@@ -58,7 +58,7 @@ def append(path, trajectories, attrs):
   with _part(path) as part:
     if spec:
       shutil.copyfile(path, part)
-    with h5py.File(part, 'r+' if spec else 'w') as file:
+    with _writing(path, part, 'r+' if spec else 'w') as file:
       count = _fill(file, path, trajectories, attrs, spec)
     with open(part, 'rb') as file:
       os.fsync(file.fileno())
@@ -192,6 +192,14 @@ def _part(path):
     part.unlink(missing_ok=True)
 
 
+def _writing(path, part, mode):
+  try:
+    return h5py.File(part, mode)
+  except OSError as e:
+    raise UserError(
+        f'{path}: cannot be written ({e}); choose another folder') from e
+
+
 def _fill(file, path, trajectories, attrs, spec=None):
   # `spec` is that of the trajectories that are there, if any.
   if not spec:
@@ -200,7 +208,7 @@ def _fill(file, path, trajectories, attrs, spec=None):
         **{k: '' for k in ROOT_ATTRS}, **attrs}
   for key, value in attrs.items():
     plain = isinstance(value, (str, int, float))
-    file.attrs[key] = value if plain else json.dumps(value)
+    _describe(file, key, value if plain else json.dumps(value), path)
   root = file.require_group('trajectories')
   before = count = len(root)
   for count, traj in enumerate(trajectories, before + 1):
@@ -213,13 +221,22 @@ def _fill(file, path, trajectories, attrs, spec=None):
     spec = spec or current
     if current != spec:
       raise UserError(f'{place}: has {current}, the first one has {spec}')
-    _add(root.create_group(f'{count - 1:05}'), data, info)
+    _add(root.create_group(f'{count - 1:05}'), data, info, place)
   if count == before:
     raise UserError(f'{path}: there are no trajectories to write')
   return count
 
 
-def _add(group, data, info):
+def _describe(target, key, value, place):
+  try:
+    target.attrs[key] = value
+  except (OSError, RuntimeError, TypeError, ValueError) as e:
+    raise UserError(
+        f'{place}: the attribute {key} cannot be written ({e}); HDF5 takes '
+        'numbers, and text without zeros in it') from e
+
+
+def _add(group, data, info, place):
   for key, value in data.items():
     group.create_dataset(
         key, data=value, chunks=(min(CHUNK, len(value)), *value.shape[1:]),
@@ -229,7 +246,7 @@ def _add(group, data, info):
         data[k] for k in ('reward', 'is_first', 'is_last')]), **info}
   info = {'score': np.nan, 'source_id': '', **info}
   for key, value in {**info, 'length': len(data['is_first'])}.items():
-    group.attrs[key] = value
+    _describe(group, key, value, place)
 
 
 def _check_arrays(place, data):
