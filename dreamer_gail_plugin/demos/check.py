@@ -19,7 +19,7 @@ from . import planner
 from . import recipe
 from . import record
 
-PLAY = 1000  # Steps of random play.
+PLAY = 4000  # Steps of random play; fewer do not show the lag of Seaquest.
 SAMPLE = 20000  # Steps of the demonstrations for all but duplicates.
 WINDOW = 16  # Steps in a row that are equal: the same moment.
 COPIES = 0.05  # Share of such windows that is worth a word.
