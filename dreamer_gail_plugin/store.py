@@ -15,13 +15,13 @@ import h5py
 import numpy as np
 
 from . import hdf5
+from . import schema
 from .errors import UserError
+from .schema import FLAGS
+from .schema import FORMAT
+from .schema import ROOT_ATTRS
+from .schema import VERSION
 
-FORMAT = 'dreamer_gail_plugin/demonstrations'
-VERSION = 1
-FLAGS = ('is_first', 'is_last', 'is_terminal')
-ROOT_ATTRS = ('task', 'source', 'licence', 'preprocessing', 'action_meanings')
-LARGEST = 1 << 40  # Bytes of one key of one trajectory.
 CHUNK = 16  # Steps a chunk: a random window of 64 reads little beyond itself.
 
 
@@ -93,11 +93,13 @@ class Store:
     self.path = pathlib.Path(path)
     self.file = hdf5.open_file(self.path)
     try:
-      self.attrs = {k: _plain(v) for k, v in self.file.attrs.items()}
-      _check_header(self.path, self.attrs)
-      self.groups, self.spec = _scan(self.path, self.file)
+      self.attrs = {k: schema.plain(v) for k, v in self.file.attrs.items()}
+      schema.check_header(self.path, self.attrs)
+      self.groups, self.spec = schema.scan(self.path, self.file)
       self.infos = [
-          {k: _plain(v) for k, v in x.attrs.items()} for x in self.groups]
+          {k: schema.plain(v) for k, v in x.attrs.items()}
+          for x in self.groups]
+      schema.check_infos(self.path, self.infos)
     except UserError:
       self.close()
       raise
@@ -280,67 +282,6 @@ def _bad_border(is_first, is_last):
       f'is_first {bool(is_first[at + 1])}, expected both or neither')
 
 
-def _check_header(path, attrs):
-  if attrs.get('format') != FORMAT:
-    raise UserError(
-        f'{path}: the attribute format is {attrs.get("format")!r}, expected '
-        f'{FORMAT!r}; import the data first, see docs/demonstrations.md')
-  version = attrs.get('version')
-  if not isinstance(version, int) or version < 1:
-    raise UserError(f'{path}: the version is {version!r}, expected {VERSION}')
-  if version > VERSION:
-    raise UserError(
-        f'{path}: written in version {version} of the format, this program '
-        f'reads up to {VERSION}; update dreamer_gail_plugin')
-  missing = [k for k in ROOT_ATTRS if not isinstance(attrs.get(k), str)]
-  if missing:
-    raise UserError(f'{path}: text attributes missing: {", ".join(missing)}')
-  for key in ('preprocessing', 'action_meanings'):
-    try:
-      json.loads(attrs[key] or 'null')
-    except ValueError as e:
-      raise UserError(f'{path}: the attribute {key} is not JSON: {e}') from e
-  if attrs['action_meanings'][:1] not in ('', '['):
-    raise UserError(f'{path}: action_meanings is not a list of names')
-
-
-def _scan(path, file):
-  root = hdf5.hard(path, file, 'trajectories', h5py.Group)
-  groups, spec = [], None
-  for name in sorted(root):
-    place = f'trajectories/{name}'
-    group = hdf5.hard(path, file, place, h5py.Group)
-    sets = {
-        k: hdf5.hard(path, file, f'{place}/{k}', h5py.Dataset) for k in group}
-    current = {k: (v.dtype, v.shape[1:]) for k, v in sets.items()}
-    spec = spec or current
-    _check_sets(path, place, sets)
-    if current != spec:
-      raise UserError(
-          f'{path}: {place} has {current}, the first one has {spec}')
-    groups.append(group)
-  if not groups:
-    raise UserError(f'{path}: holds no trajectories, expected at least one')
-  return groups, spec
-
-
-def _check_sets(path, place, sets):
-  for key in FLAGS:
-    if key not in sets or sets[key].dtype != bool or sets[key].ndim != 1:
-      raise UserError(f'{path}: {place}/{key} must be there, as bool (T,)')
-  length = len(sets['is_first'])
-  for key, value in sets.items():
-    hdf5.bounded(path, f'{place}/{key}', value, LARGEST)
-    if value.dtype.kind not in 'buif':
-      raise UserError(
-          f'{path}: {place}/{key} has type {value.dtype}, expected numbers or '
-          'bool')
-    if not length or not value.ndim or len(value) != length:
-      raise UserError(
-          f'{path}: {place}/{key} has shape {value.shape}, expected '
-          f'{length or "at least 1"} steps as in is_first')
-
-
 def _diff_spec(spec, key, space):
   if key not in spec:
     have = ', '.join(k for k in spec if k not in FLAGS)
@@ -389,9 +330,3 @@ def _diff_range(index, key, value, low, high):
   return [
       f'{key}: store has values from {value.min()} to {value.max()} in '
       f'trajectory {index}, task wants {np.min(low)} to {np.max(high)}']
-
-
-def _plain(value):
-  if isinstance(value, bytes):
-    return value.decode('utf-8', 'replace')
-  return value.item() if isinstance(value, np.generic) else value

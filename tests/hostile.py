@@ -166,6 +166,24 @@ def in_hdf5(path, rng):
         'group', 'removed')[choice])
 
 
+def in_attributes(path, rng):
+  """Change one attribute of a store."""
+  values = [
+      '', 'text', '[1, 2]', '{"a": [', '[' * 2000, '"noop"', -1, np.nan,
+      np.zeros(3), np.array(['a', 'b'], object), h5py.Empty('f')]
+  with h5py.File(path, 'a') as file:
+    names = []
+    file.visit(names.append)
+    places = [file, *(file[x] for x in names if len(file[x].attrs))]
+    place = places[rng.integers(len(places))]
+    key = sorted(place.attrs)[rng.integers(len(place.attrs))]
+    if rng.random() < 0.2:
+      del place.attrs[key]
+      return f'{place.name} {key} removed'
+    place.attrs[key] = value = values[rng.integers(len(values))]
+    return f'{place.name} {key} is {str(value)[:60]}'
+
+
 def in_json(path, rng):
   """Change one value of a JSON object."""
   data = json.loads(path.read_text())
@@ -220,7 +238,8 @@ def in_text(path, rng):
 INSIDE = {
     '.npz': in_zip, '.zip': in_zip, '.tar.bz2': in_tar, '.h5': in_hdf5,
     '.hdf5': in_hdf5, '.json': in_json, '.txt': in_text, '.csv': in_text,
-    '.yaml': in_text, '.recipe.json': in_recipe}
+    '.yaml': in_text, '.recipe.json': in_recipe,
+    '.attributes.h5': in_attributes}
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import shutil
 import tarfile
 import zipfile
 
+import h5py
 import hostile
 import numpy as np
 import pytest
@@ -217,6 +218,27 @@ class TestRecipe:
     data = json.loads(path.read_text())
     assert data['attrs']['preprocessing']['logs'] is False
     assert recipe.load(path) == data
+
+
+class TestStore:
+
+  @pytest.mark.parametrize('place, key, value, message', [
+      ('/', 'action_meanings', '[1, 2]', 'not a list of names'),
+      ('/', 'action_meanings', '{"a": 1}', 'not a list of names'),
+      ('/', 'preprocessing', '[' * 10 ** 5, 'preprocessing is not JSON'),
+      ('/', 'expert_score', 'high', "expert_score is 'high'"),
+      ('/trajectories/00000', 'score', 'high', "score is 'high'"),
+      ('/trajectories/00000', 'source_id', 3, 'source_id is 3'),
+  ])
+  def test_attributes(self, check, tmp_path, place, key, value, message):
+    path = tmp_path / 'a.h5'
+    store.write(path, [dict(
+        action=np.zeros(2, int), is_first=[True, False],
+        is_last=[False, True], is_terminal=[False, False])], {})
+    with h5py.File(path, 'a') as file:
+      file[place].attrs[key] = value
+    for command in ('check', 'show'):
+      check(command, path, parts=[path, message], out=False)
 
 
 class TestOutput:
