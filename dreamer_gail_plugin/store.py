@@ -15,13 +15,13 @@ import h5py
 import numpy as np
 
 from . import hdf5
+from . import schema
 from .errors import UserError
+from .schema import FLAGS
+from .schema import FORMAT
+from .schema import ROOT_ATTRS
+from .schema import VERSION
 
-FORMAT = 'dreamer_gail_plugin/demonstrations'
-VERSION = 1
-FLAGS = ('is_first', 'is_last', 'is_terminal')
-ROOT_ATTRS = ('task', 'source', 'licence', 'preprocessing', 'action_meanings')
-LARGEST = 1 << 40  # Bytes of one key of one trajectory.
 CHUNK = 16  # Steps a chunk: a random window of 64 reads little beyond itself.
 
 
@@ -37,7 +37,7 @@ def write(path, trajectories, attrs):
   UserError for a missing folder, no trajectories or arrays that break the
   schema.
   """
-  with _part(path) as part, h5py.File(part, 'w') as file:
+  with _part(path) as part, _writing(path, part, 'w') as file:
     count = _fill(file, pathlib.Path(path), trajectories, attrs)
   return count
 
@@ -58,7 +58,7 @@ def append(path, trajectories, attrs):
   with _part(path) as part:
     if spec:
       shutil.copyfile(path, part)
-    with h5py.File(part, 'r+' if spec else 'w') as file:
+    with _writing(path, part, 'r+' if spec else 'w') as file:
       count = _fill(file, path, trajectories, attrs, spec)
     with open(part, 'rb') as file:
       os.fsync(file.fileno())
@@ -93,11 +93,13 @@ class Store:
     self.path = pathlib.Path(path)
     self.file = hdf5.open_file(self.path)
     try:
-      self.attrs = {k: _plain(v) for k, v in self.file.attrs.items()}
-      _check_header(self.path, self.attrs)
-      self.groups, self.spec = _scan(self.path, self.file)
+      self.attrs = {k: schema.plain(v) for k, v in self.file.attrs.items()}
+      schema.check_header(self.path, self.attrs)
+      self.groups, self.spec = schema.scan(self.path, self.file)
       self.infos = [
-          {k: _plain(v) for k, v in x.attrs.items()} for x in self.groups]
+          {k: schema.plain(v) for k, v in x.attrs.items()}
+          for x in self.groups]
+      schema.check_infos(self.path, self.infos)
     except UserError:
       self.close()
       raise
@@ -192,6 +194,14 @@ def _part(path):
     part.unlink(missing_ok=True)
 
 
+def _writing(path, part, mode):
+  try:
+    return h5py.File(part, mode)
+  except OSError as e:
+    raise UserError(
+        f'{path}: cannot be written ({e}); choose another folder') from e
+
+
 def _fill(file, path, trajectories, attrs, spec=None):
   # `spec` is that of the trajectories that are there, if any.
   if not spec:
@@ -200,7 +210,7 @@ def _fill(file, path, trajectories, attrs, spec=None):
         **{k: '' for k in ROOT_ATTRS}, **attrs}
   for key, value in attrs.items():
     plain = isinstance(value, (str, int, float))
-    file.attrs[key] = value if plain else json.dumps(value)
+    _describe(file, key, value if plain else json.dumps(value), path)
   root = file.require_group('trajectories')
   before = count = len(root)
   for count, traj in enumerate(trajectories, before + 1):
@@ -213,13 +223,22 @@ def _fill(file, path, trajectories, attrs, spec=None):
     spec = spec or current
     if current != spec:
       raise UserError(f'{place}: has {current}, the first one has {spec}')
-    _add(root.create_group(f'{count - 1:05}'), data, info)
+    _add(root.create_group(f'{count - 1:05}'), data, info, place)
   if count == before:
     raise UserError(f'{path}: there are no trajectories to write')
   return count
 
 
-def _add(group, data, info):
+def _describe(target, key, value, place):
+  try:
+    target.attrs[key] = value
+  except (OSError, RuntimeError, TypeError, ValueError) as e:
+    raise UserError(
+        f'{place}: the attribute {key} cannot be written ({e}); HDF5 takes '
+        'numbers, and text without zeros in it') from e
+
+
+def _add(group, data, info, place):
   for key, value in data.items():
     group.create_dataset(
         key, data=value, chunks=(min(CHUNK, len(value)), *value.shape[1:]),
@@ -229,7 +248,7 @@ def _add(group, data, info):
         data[k] for k in ('reward', 'is_first', 'is_last')]), **info}
   info = {'score': np.nan, 'source_id': '', **info}
   for key, value in {**info, 'length': len(data['is_first'])}.items():
-    group.attrs[key] = value
+    _describe(group, key, value, place)
 
 
 def _check_arrays(place, data):
@@ -261,67 +280,6 @@ def _bad_border(is_first, is_last):
   return (
       f'step {at} has is_last {bool(is_last[at])} and step {at + 1} has '
       f'is_first {bool(is_first[at + 1])}, expected both or neither')
-
-
-def _check_header(path, attrs):
-  if attrs.get('format') != FORMAT:
-    raise UserError(
-        f'{path}: the attribute format is {attrs.get("format")!r}, expected '
-        f'{FORMAT!r}; import the data first, see docs/demonstrations.md')
-  version = attrs.get('version')
-  if not isinstance(version, int) or version < 1:
-    raise UserError(f'{path}: the version is {version!r}, expected {VERSION}')
-  if version > VERSION:
-    raise UserError(
-        f'{path}: written in version {version} of the format, this program '
-        f'reads up to {VERSION}; update dreamer_gail_plugin')
-  missing = [k for k in ROOT_ATTRS if not isinstance(attrs.get(k), str)]
-  if missing:
-    raise UserError(f'{path}: text attributes missing: {", ".join(missing)}')
-  for key in ('preprocessing', 'action_meanings'):
-    try:
-      json.loads(attrs[key] or 'null')
-    except ValueError as e:
-      raise UserError(f'{path}: the attribute {key} is not JSON: {e}') from e
-  if attrs['action_meanings'][:1] not in ('', '['):
-    raise UserError(f'{path}: action_meanings is not a list of names')
-
-
-def _scan(path, file):
-  root = hdf5.hard(path, file, 'trajectories', h5py.Group)
-  groups, spec = [], None
-  for name in sorted(root):
-    place = f'trajectories/{name}'
-    group = hdf5.hard(path, file, place, h5py.Group)
-    sets = {
-        k: hdf5.hard(path, file, f'{place}/{k}', h5py.Dataset) for k in group}
-    current = {k: (v.dtype, v.shape[1:]) for k, v in sets.items()}
-    spec = spec or current
-    _check_sets(path, place, sets)
-    if current != spec:
-      raise UserError(
-          f'{path}: {place} has {current}, the first one has {spec}')
-    groups.append(group)
-  if not groups:
-    raise UserError(f'{path}: holds no trajectories, expected at least one')
-  return groups, spec
-
-
-def _check_sets(path, place, sets):
-  for key in FLAGS:
-    if key not in sets or sets[key].dtype != bool or sets[key].ndim != 1:
-      raise UserError(f'{path}: {place}/{key} must be there, as bool (T,)')
-  length = len(sets['is_first'])
-  for key, value in sets.items():
-    hdf5.bounded(path, f'{place}/{key}', value, LARGEST)
-    if value.dtype.kind not in 'buif':
-      raise UserError(
-          f'{path}: {place}/{key} has type {value.dtype}, expected numbers or '
-          'bool')
-    if not length or not value.ndim or len(value) != length:
-      raise UserError(
-          f'{path}: {place}/{key} has shape {value.shape}, expected '
-          f'{length or "at least 1"} steps as in is_first')
 
 
 def _diff_spec(spec, key, space):
@@ -372,9 +330,3 @@ def _diff_range(index, key, value, low, high):
   return [
       f'{key}: store has values from {value.min()} to {value.max()} in '
       f'trajectory {index}, task wants {np.min(low)} to {np.max(high)}']
-
-
-def _plain(value):
-  if isinstance(value, bytes):
-    return value.decode('utf-8', 'replace')
-  return value.item() if isinstance(value, np.generic) else value

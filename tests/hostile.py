@@ -1,11 +1,14 @@
 """Spoils the source of an importer in ways that strangers' files are."""
 
+import contextlib
 import io
 import json
 import os
+import pathlib
 import pickle
 import shutil
 import tarfile
+import tracemalloc
 import zipfile
 
 import h5py
@@ -163,6 +166,24 @@ def in_hdf5(path, rng):
         'group', 'removed')[choice])
 
 
+def in_attributes(path, rng):
+  """Change one attribute of a store."""
+  values = [
+      '', 'text', '[1, 2]', '{"a": [', '[' * 2000, '"noop"', -1, np.nan,
+      np.zeros(3), np.array(['a', 'b'], object), h5py.Empty('f')]
+  with h5py.File(path, 'a') as file:
+    names = []
+    file.visit(names.append)
+    places = [file, *(file[x] for x in names if len(file[x].attrs))]
+    place = places[rng.integers(len(places))]
+    key = sorted(place.attrs)[rng.integers(len(place.attrs))]
+    if rng.random() < 0.2:
+      del place.attrs[key]
+      return f'{place.name} {key} removed'
+    place.attrs[key] = value = values[rng.integers(len(values))]
+    return f'{place.name} {key} is {str(value)[:60]}'
+
+
 def in_json(path, rng):
   """Change one value of a JSON object."""
   data = json.loads(path.read_text())
@@ -175,6 +196,29 @@ def in_json(path, rng):
   data[key] = values[rng.integers(len(values))]
   path.write_text(json.dumps(data))
   return f'{key} is {str(data[key])[:60]}'
+
+
+def in_recipe(path, rng):
+  """Change one value somewhere inside of a recipe, or add an option."""
+  data = json.loads(path.read_text())
+  place, name = data, 'attrs'
+  while isinstance(place[name], (dict, list)) and place[name]:
+    place = place[name]
+    keys = sorted(place) if isinstance(place, dict) else range(len(place))
+    name = keys[rng.integers(len(keys))]
+    if rng.random() < 0.2:
+      break
+  if rng.random() < 0.4:
+    place = data['trajectories'][0]
+    name = sorted(place)[rng.integers(len(place))]
+  values = [
+      None, -1, 10 ** 9, 10 ** 30, 'x' * 10 ** 5, [], {}, True, 1e308, 'Z9',
+      '\0', '\ud800', [10 ** 6, 10 ** 6], '../../evil']
+  place[name] = values[rng.integers(len(values))]
+  if rng.random() < 0.1:
+    data['attrs']['preprocessing'] = {'logdir': '../../evil'}
+  path.write_text(json.dumps(data))
+  return f'{name} is {str(place[name])[:60]}'
 
 
 def in_text(path, rng):
@@ -194,7 +238,37 @@ def in_text(path, rng):
 INSIDE = {
     '.npz': in_zip, '.zip': in_zip, '.tar.bz2': in_tar, '.h5': in_hdf5,
     '.hdf5': in_hdf5, '.json': in_json, '.txt': in_text, '.csv': in_text,
-    '.yaml': in_text}
+    '.yaml': in_text, '.recipe.json': in_recipe,
+    '.attributes.h5': in_attributes}
+
+
+@contextlib.contextmanager
+def memory():
+  """Yield a dict that then has the most bytes taken meanwhile.
+
+  `python` are those of Python and numpy, `process` those of the process,
+  libraries in C included, where Linux tells.
+  """
+  peaks, before = {}, _resident(reset=True)
+  tracemalloc.start()
+  try:
+    yield peaks
+  finally:
+    peaks['python'] = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    peaks['process'] = _resident() - before
+
+
+def _resident(reset=False):
+  status = pathlib.Path('/proc/self/status')
+  if not status.exists():
+    return 0
+  if reset:
+    with contextlib.suppress(OSError):
+      pathlib.Path('/proc/self/clear_refs').write_text('5')
+  key = 'VmRSS:' if reset else 'VmHWM:'
+  row = next(x for x in status.read_text().splitlines() if x.startswith(key))
+  return int(row.split()[1]) * 1024
 
 
 def copy(source, target):

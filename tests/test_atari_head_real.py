@@ -6,11 +6,11 @@ import pathlib
 import numpy as np
 import pytest
 from demotools import load
+from demotools import run
 from PIL import Image
 
 from dreamer_gail_plugin import store
 from dreamer_gail_plugin.demos import __main__ as demos
-from dreamer_gail_plugin.demos import alignment
 from dreamer_gail_plugin.demos import atari_head_files as files
 from dreamer_gail_plugin.demos import atari_head_steps
 from dreamer_gail_plugin.envs.atari import Atari
@@ -77,22 +77,27 @@ class TestRealTrial:
       assert starts == [True] + [False] * (len(demo) - 1)
       assert demo.read(len(demo) - 1)['is_last'][-1]
 
-  def test_isolated_rewards_at_every_frame(self, whole):
-    # A reward in row k, with none in the ISOLATED rows around it, is shown
-    # on frame k + 1. Only the frames around it are looked at.
+  def test_score_on_the_screen_at_every_frame(self, whole):
+    # Frame k + 1 is the first to show the reward of row k, whichever rewards
+    # one calls isolated: the score changes after each of the 559, and nowhere
+    # else but a frame later, as the recorder averaged two frames.
     trial, frames, names, labels = whole
-    paid = np.nan_to_num(labels.reward) > 0
-    score = lambda row: files.decode(
-        trial.frames, names[row], frames[names[row]])[5:20].astype(int)
+    score = [files.decode(trial.frames, x, frames[x])[5:20] for x in names]
+    change = np.array([
+        (x != y).any() for x, y in zip(score[:-1], score[1:])])
+    known = ~np.isnan(labels.reward[:-1])
+    paid = known & (np.nan_to_num(labels.reward[:-1]) > 0)
+    assert paid.sum() == 559
+    assert change[paid].all()
+    later = np.append(False, paid[:-1])
+    # Rewards in rows without labels show, too.
+    lost = ~known | np.append(False, ~known[:-1])
+    assert (change & known & ~paid).sum() == 559
+    assert not (change & ~paid & ~later & ~lost).any()
     near = np.convolve(paid, np.ones(2 * ISOLATED + 1), 'same')
-    rows = [x for x in np.flatnonzero(paid & (near == 1)) if x > 3]
-    first = []
-    for row in rows:
-      before = score(row)
-      change = [(score(row + x) != before).any() for x in (-1, 1)]
-      first.append(change)
+    rows = np.flatnonzero(paid & (near == 1))
     assert len(rows) == 239
-    assert first == [[False, True]] * 239
+    assert not change[rows - 1].any()
 
   def test_rewards_of_the_importer_stand_there(self, whole):
     _, _, _, labels = whole
@@ -125,9 +130,26 @@ class TestRealTrial:
         checked += 1
     assert checked > 50
 
-  def test_alignment_and_a_planted_off_by_one(self, imported):
-    demos = load(imported)
-    assert alignment.peak(alignment.estimate(demos)) == 0
-    for off in (-1, 1):
-      wrong = [{**x, 'action': np.roll(x['action'], off)} for x in demos]
-      assert alignment.peak(alignment.estimate(wrong)) == off
+  # -4 rows, a step too late, was tried, too; each takes a quarter of a minute.
+  @pytest.mark.parametrize('rows, side', [(0, ''), (4, 'early')])
+  def test_check_finds_a_planted_off_by_one(
+      self, tmp_path, monkeypatch, capsys, rows, side):
+    # The importer itself is broken: it takes actions from a step away.
+    right = files.read_labels
+
+    def wrong(path):
+      labels = right(path)
+      return labels._replace(action=np.roll(labels.action, -rows))
+    monkeypatch.setattr(files, 'read_labels', wrong)
+    out = tmp_path / 'demos.h5'
+    assert run('atari_head', '--source', REAL, '--game', 'seaquest', '--out',
+               out, '--trials', 54, '--length', 850, '--averaged',
+               'match') == 0
+    capsys.readouterr()
+    # Problem of its own: the task does not average frames by default.
+    assert run('check', out) == 1
+    text = capsys.readouterr().out
+    found = [x for x in text.splitlines() if 'seems to stand' in x]
+    if side:
+      assert 'problem: ' in found[0] and f'1 step(s) too {side}' in found[0]
+    assert len(found) == bool(side)

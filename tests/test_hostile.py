@@ -6,7 +6,7 @@ and FUZZ_SEED another series.
 
 import functools
 import os
-import tracemalloc
+import shutil
 import zipfile
 
 import hostile
@@ -21,6 +21,7 @@ from test_crafter_human import save as save_crafter
 from test_episodes import save as save_gymnasium
 from test_imitation import save_flat
 from test_imitation import save_folder
+from test_recipe import record as record_recipe
 from test_replay_import import config
 from test_replay_import import record
 
@@ -30,6 +31,7 @@ from dreamer_gail_plugin.demos import planner
 COUNT = int(os.environ.get('FUZZ', 12))
 SEED = int(os.environ.get('FUZZ_SEED', 0))
 MEMORY = 4 * hostile.BOMB
+PROCESS = 2 * MEMORY  # With what libraries keep for the next time.
 # Inputs of series 0 that once were a traceback.
 FOUND = {
     'atari_head': [31], 'crafter_human': [25, 41, 134], 'minari': [203]}
@@ -40,6 +42,15 @@ def atari_head(folder):
   trial = Trial(folder, 'seaquest', *blank(13))
   trial.write_meta('seaquest,7, R,0,9,13,450,1,1,0.5,0.6%,FALSE,20')
   return ['--source', folder, '--game', 'seaquest', '--best', 1]
+
+
+def atari_zip(folder):
+  flags = atari_head(folder)
+  with zipfile.ZipFile(folder / 'seaquest.zip', 'w') as file:
+    for path in sorted((folder / 'seaquest').iterdir()):
+      file.write(path, f'seaquest/{path.name}')
+  shutil.rmtree(folder / 'seaquest')
+  return flags
 
 
 def crafter_human(folder):
@@ -100,6 +111,19 @@ def minari_export(folder):
   return ['--source', folder / 'demos.h5']
 
 
+def recipe(folder):
+  return [record_recipe(folder, 'a.recipe.json')]
+
+
+def show(folder):
+  demos(folder / 'demos.attributes.h5')
+  return [folder / 'demos.attributes.h5']
+
+
+def check_attributes(folder):
+  return show(folder)
+
+
 def check(folder):
   demos(folder / 'demos.h5')
   return [folder / 'demos.h5']
@@ -117,16 +141,22 @@ def demos(path):
 
 
 SOURCES = (
-    atari_head, crafter_human, crafter_zip, gymnasium, imitation,
-    imitation_npz, replay, minari, minari_plain, minari_export, check)
+    atari_head, atari_zip, crafter_human, crafter_zip, gymnasium, imitation,
+    imitation_npz, replay, minari, minari_plain, minari_export, recipe, check,
+    check_attributes, show)
+# The command of each source that is not called as it is.
+COMMANDS = {
+    'atari_zip': 'atari_head', 'crafter_zip': 'crafter_human',
+    'imitation_npz': 'imitation', 'minari_plain': 'minari', 'recipe': 'show',
+    'check_attributes': 'check'}
 
 
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('make', SOURCES, ids=lambda x: x.__name__)
 def test_one_clear_error_or_none(make, tmp_path, monkeypatch, capsys):
-  name = {
-      'crafter_zip': 'crafter_human', 'imitation_npz': 'imitation',
-      'minari_plain': 'minari'}.get(make.__name__, make.__name__)
+  name = COMMANDS.get(make.__name__, make.__name__)
+  # Where the stores of recipes go.
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'out' / 'x-v0'))
   (tmp_path / 'source').mkdir()
   flags = make(tmp_path / 'source')
   hostile.copy(tmp_path / 'source', tmp_path / 'whole')
@@ -134,35 +164,38 @@ def test_one_clear_error_or_none(make, tmp_path, monkeypatch, capsys):
   monkeypatch.chdir(tmp_path / 'out')
   # Which takes longer than all the rest.
   monkeypatch.setattr(planner, 'options', functools.cache(planner.options))
-  out = [] if name == 'check' else ['--out', tmp_path / 'out' / 'x-v0']
+  out = ['--out', tmp_path / 'out' / 'x-v0']
+  out = [] if name == 'check' or make is recipe else out
   assert run(name, *flags, *out) in (0, 1)  # As long as nothing is spoilt.
   hostile.clear(tmp_path / 'out')
   before = outside(tmp_path)
-  codes = {0: 0, 1: 0, 2: 0}
+  codes, most = {0: 0, 1: 0, 2: 0}, 0
   for number in [*range(COUNT), *FOUND.get(name, [])]:
     rng = np.random.default_rng([SEED, number])
     done = hostile.spoil(tmp_path / 'source', rng)
     capsys.readouterr()
-    tracemalloc.start()
-    try:
-      code = run(name, *flags, *out)
-    except BaseException as e:
-      pytest.fail(f'input {number}, {done}: {e!r}')
-    finally:
-      peak = tracemalloc.get_traced_memory()[1]
-      tracemalloc.stop()
+    with hostile.memory() as peak:
+      try:
+        code = run(name, *flags, *out)
+      except BaseException as e:
+        pytest.fail(f'input {number}, {done}: {e!r}')
     text = capsys.readouterr().err
     codes[code] += 1
     assert code in (0, 2) or name == 'check', done
     assert text.count('error: ') == (code == 2), (number, done, text)
     assert 'Traceback' not in text
-    assert peak < MEMORY, (number, done, peak)
-    written = os.listdir(tmp_path / 'out')
-    assert written == (['x-v0'] if code == 0 and out else []), (done, written)
+    assert peak['python'] < MEMORY, (number, done, peak)
+    assert peak['process'] < PROCESS, (number, done, peak)
+    most = max(most, *peak.values())
+    written = snapshot(tmp_path / 'out')
+    own = str(tmp_path / 'out' / 'x-v0')
+    assert all(x.startswith(own) for x in written), (number, done, written)
+    wanted = bool(out) and code == 0 or make is recipe and code < 2
+    assert bool(written) == wanted, (number, done, written)
     assert outside(tmp_path) == before, (number, done)
     hostile.copy(tmp_path / 'whole', tmp_path / 'source')
     hostile.clear(tmp_path / 'out')
-  print(f'{make.__name__}: {codes}')
+  print(f'{make.__name__}: {codes}, at most {most / 1e6:.0f} MB')
   assert codes[2] > COUNT / 4
 
 

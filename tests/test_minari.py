@@ -236,6 +236,16 @@ class TestExportRefuses:
     self.check(capsys, tmp_path, out, '--id a b', out='y-v0',
                flags=['--id', 'a b'])
 
+  @pytest.mark.parametrize('worst', [-1, 2 ** 31])
+  def test_actions_that_number_no_choices(
+      self, root, tmp_path, out, capsys, worst):
+    store.write(out, [dict(
+        vector=np.zeros((2, 3), np.float32), action=np.int64([1, worst]),
+        is_first=[True, False], is_last=[False, True],
+        is_terminal=[False, False])], {})
+    self.check(capsys, tmp_path, out, 'action has values from',
+               'expected numbers of actions')
+
   def test_failure_leaves_nothing(self, root, tmp_path, out, capsys):
     out.write_bytes(b'no store')
     self.check(capsys, tmp_path, out, 'cannot be read')

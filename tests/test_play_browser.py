@@ -1,5 +1,6 @@
 """The recording page in a real browser, played by key events."""
 
+import json
 import shutil
 
 import pytest
@@ -163,6 +164,31 @@ class TestKeys:
     phase(page, 'playing')
     page.evaluate('window.dispatchEvent(new Event("blur"))')
     phase(page, 'ready')
+
+
+class TestSuites:
+
+  @pytest.mark.parametrize('served, keys, names', [
+      ('atari_breakout', ('Space', 'ArrowLeft'), ('FIRE', 'LEFT')),
+      ('crafter_reward', ('ArrowLeft', 'Space'), ('move_left', 'do')),
+      ('gym_CartPole-v1', ('ArrowLeft', 'd'), ('left', 'right')),
+  ], indirect=['served'])
+  def test_plays_undoes_and_keeps(self, served, tab, keys, names):
+    _, session, path = served
+    page = tab()
+    assert page.evaluate('document.getElementById("screen").naturalWidth') > 99
+    single(page)
+    press(page, *keys, keys[0])
+    page.keyboard.press('Backspace')
+    shows(page, 'step', '2')
+    page.keyboard.press('Enter')
+    shows(page, 'step', '0')
+    env = session.episode.game.env
+    with store.Store(path) as file:
+      store.validate(file, env.obs_space, env.act_space, session.task)
+      meanings = json.loads(file.attrs['action_meanings'])
+      made = [meanings[x] for x in file.read(0)['action']]
+    assert made == list(names)
 
 
 class TestEpisodes:

@@ -1,6 +1,7 @@
 """`demos show` tells what is in a store, and films it."""
 
 import av
+import h5py
 import numpy as np
 import pytest
 from demotools import refused
@@ -108,6 +109,19 @@ class TestPictures:
     assert (out / 'contact.png').read_text() == 'mine'
     assert run('show', path, '--out', out, '--overwrite') == 0
     assert Image.open(out / 'contact.png').size[0] > 1000
+
+  def test_all_pictures_or_none(self, tmp_path, capsys):
+    # A frame that only the film shows cannot be read.
+    path = tmp_path / 'long.h5'
+    store.write(path, [trajectory(400, [399], np.int32([1, 2]))], ATTRS)
+    with h5py.File(path) as file:
+      chunk = file['trajectories/00000/image'].id.get_chunk_info(20)
+    data = bytearray(path.read_bytes())
+    data[chunk.byte_offset: chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    path.write_bytes(data)
+    (tmp_path / 'out').mkdir()
+    refused(capsys, tmp_path, 'show', path, '--out', tmp_path / 'out',
+            parts=[path])
 
   def test_bad_places_and_files(self, path, tmp_path, capsys):
     refused(capsys, tmp_path, 'show', path, '--out', path, parts=['a file'])

@@ -21,6 +21,7 @@ from PIL import Image
 
 from ..errors import UserError
 from . import common
+from . import npz
 
 HEADER = 'frame_id,episode_id,score,duration(ms),unclipped_reward,action,'
 COLUMNS = ('episode_id', 'score', 'duration(ms)', 'unclipped_reward', 'action')
@@ -32,6 +33,13 @@ GAMES = (
 ACTIONS = 18  # The ALE's own numbering, 0 NOOP to 17 DOWNLEFTFIRE.
 SCREEN = (160, 210)  # Width and height.
 LARGEST = 1 << 20  # Bytes of one PNG; a screen takes about a thousand.
+# Bytes of all of a trial, unpacked, and of its labels; rows of these. A real
+# one has 40 million in 18,000 frames.
+TRIAL = 1 << 28
+TEXT = 1 << 26
+ROWS = 100_000
+# What a damaged zip, tar, bz2 or PNG may raise.
+BROKEN = (*npz.BROKEN, tarfile.TarError, ArithmeticError)
 META = (
     'GameName', 'trial_id', 'highest_score', 'load_trial', 'total_episode',
     'total_frame', 'frame_averaging', 'subject_id')
@@ -72,7 +80,7 @@ def find_trials(folder):
   for place in (folder, folder / 'highscore'):
     names = [x.name for x in place.iterdir()] if place.is_dir() else []
     for name in sorted(names):
-      match = re.fullmatch(r'(\d+)_.*\.txt', name)
+      match = re.fullmatch(r'(\d{1,9})_.*\.txt', name)
       if match:
         trials[int(match[1])] = Trial(
             int(match[1]), place / name, place / (name[:-4] + '.tar.bz2'),
@@ -97,7 +105,7 @@ def read_meta(path, game):
   """Return {number: Meta} of the game's trials, highscores included."""
   result = {}
   try:
-    text = path.read_bytes().decode('utf-8')
+    text = _text(path)
     reader = csv.DictReader(io.StringIO(text, newline=''))
     lost = [x for x in META if x not in (reader.fieldnames or ())]
     if lost:
@@ -111,7 +119,7 @@ def read_meta(path, game):
       number, score, *rest = [_whole(path, reader, x) for x in values[1:6]]
       result[number] = Meta(
           score, *rest, values[6].upper() == 'TRUE', values[7])
-  except (OSError, UnicodeDecodeError, csv.Error) as e:
+  except (*BROKEN, csv.Error) as e:
     raise UserError(
         f'{path}: cannot be read as a table ({e!s:.200}); copy it '
         'again') from e
@@ -133,11 +141,15 @@ def read_labels(path):
   """
   names, rows = [], []
   try:
-    lines = path.read_bytes().decode('utf-8').splitlines()
-  except OSError as e:
-    raise UserError(f'{path}: cannot be read ({e})') from e
+    lines = _text(path).splitlines()
   except UnicodeDecodeError as e:
     raise UserError(f'{path}: not a text file: {e}') from e
+  except BROKEN as e:
+    raise UserError(f'{path}: cannot be read ({e})') from e
+  if len(lines) > ROWS:
+    raise UserError(
+        f'{path}: has {len(lines):,} lines, a trial has 18,000 frames; copy '
+        'it again')
   for number, line in enumerate(lines, 1):
     if number == 1 and line.startswith('frame_id'):
       if not line.startswith(HEADER):
@@ -170,7 +182,7 @@ def read_frames(path, names):
   bar = tqdm.tqdm(total=len(names), desc='read', unit=' frames')
   try:
     with bar, path.open('rb') as raw, bz2.open(raw) as plain, \
-        tarfile.open(fileobj=plain, mode='r|') as tar:
+        tarfile.open(fileobj=_Bounded(plain, TRIAL), mode='r|') as tar:
       for member in tar:
         name = _frame_name(member)
         if name:
@@ -178,12 +190,35 @@ def read_frames(path, names):
           bar.update()
         else:
           ignored += not member.isdir()
-  except (EOFError, OSError, tarfile.TarError, zipfile.BadZipFile) as e:
+  except BROKEN as e:
     raise UserError(
         f'{path}: damaged after {len(frames)} frames ({e}); expected a whole '
         'tar.bz2, so copy it again') from e
   _compare(path, frames, names)
   return frames, ignored
+
+
+class _Bounded:
+  # A file that gives no more than so many bytes: names and headers in a tar
+  # may inflate to any size, as files may.
+
+  def __init__(self, file, limit):
+    self.file, self.limit = file, limit
+
+  def read(self, size):
+    data = self.file.read(size)
+    self.limit -= len(data)
+    if self.limit < 0:
+      raise OSError(f'it unpacks to more than {TRIAL:,} bytes')
+    return data
+
+
+def _text(path):
+  with path.open('rb') as file:
+    data = file.read(TEXT + 1)
+  if len(data) > TEXT:
+    raise ValueError(f'it has more than {TEXT:,} bytes')
+  return data.decode('utf-8')
 
 
 def decode(path, name, data):
@@ -196,14 +231,14 @@ def decode(path, name, data):
           f'{path}: frame {name} has {image.size[0]} x {image.size[1]} pixels '
           f'(width x height), expected {SCREEN[0]} x {SCREEN[1]}')
     return np.asarray(image.convert('RGB'))
-  except (OSError, SyntaxError, ValueError) as e:
+  except BROKEN as e:
     raise UserError(f'{path}: frame {name} is not a whole PNG: {e}') from e
 
 
 def _find_in_zip(path, game):
   try:
     folder = zipfile.Path(path) / game
-  except (zipfile.BadZipFile, OSError) as e:
+  except BROKEN as e:
     raise UserError(
         f'--source {path}: not a whole zip ({e}); give the folder or the zip '
         f'of the game {game}') from e
@@ -219,7 +254,7 @@ def _parse(place, line):
   if len(parts) < 7:
     raise UserError(
         f'{place}: has {len(parts)} fields, expected {HEADER}gaze_positions')
-  if not re.fullmatch(r'[^/\\]+_\d+', parts[0]):
+  if not re.fullmatch(r'[^/\\]+_\d{1,9}', parts[0]):
     raise UserError(
         f'{place}: frame_id is {parts[0]!r}, expected a name such as '
         'RZ_2461867_1')
@@ -238,7 +273,7 @@ def _parse(place, line):
 def _frame_name(member):
   path = pathlib.PurePosixPath(member.name)
   inside = not path.is_absolute() and '..' not in path.parts
-  frame = re.fullmatch(r'([^.].*_\d+)\.png', path.name)
+  frame = re.fullmatch(r'([^.].*_\d{1,9})\.png', path.name)
   if member.isreg() and inside and frame and member.size <= LARGEST:
     return frame[1]
   return None

@@ -16,9 +16,10 @@ from .. import store
 from ..errors import UserError
 from . import alignment
 from . import planner
+from . import recipe
 from . import record
 
-PLAY = 1000  # Steps of random play.
+PLAY = 4000  # Steps of random play; fewer do not show the lag of Seaquest.
 SAMPLE = 20000  # Steps of the demonstrations for all but duplicates.
 WINDOW = 16  # Steps in a row that are equal: the same moment.
 COPIES = 0.05  # Share of such windows that is worth a word.
@@ -33,14 +34,14 @@ note = lambda text: Finding('note', text)
 def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   add = parser.add_argument
-  add('file', help='the .h5 file')
+  add('file', help='the .h5 file, or the .json file of a recipe')
   add('--task', help='compare with this task (the one in the file)')
   add('--seed', type=int, default=0, help='of the random play (0)')
 
 
 def run(args):
   """Print the findings and return the exit code."""
-  with store.Store(args.file) as demos:
+  with store.Store(recipe.stored(args.file)) as demos:
     task = args.task or demos.attrs['task']
     env, found = make(task)
     found += find(demos, task, env, args.seed)

@@ -71,7 +71,7 @@ def repeat(args):
   Raises UserError if the recipe is not of these episodes.
   """
   data = recipe.load(args.recipe)
-  found = (data['attrs']['task'], data['attrs']['seed'])
+  found = (data['attrs']['task'], data['attrs'].get('seed'))
   if found != (args.task, args.seed):
     raise UserError(
         f'--recipe {args.recipe}: was made for --task {found[0]} --seed '

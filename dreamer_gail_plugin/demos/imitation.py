@@ -7,6 +7,7 @@ dataset) and the older npz. Infos, which are pickles in either, are not read.
 import contextlib
 import json
 import pathlib
+import struct
 
 import numpy as np
 import tqdm
@@ -170,6 +171,7 @@ class Folder:
     try:
       # Mapped, so what is not asked for takes no memory.
       with pyarrow.memory_map(str(path)) as file:
+        _refuse_packed(pyarrow, file)
         table = pyarrow.ipc.open_stream(file).read_all()
         lost = {'obs', 'acts', 'terminal'} - set(table.column_names)
         if lost:
@@ -181,7 +183,7 @@ class Folder:
         # Offsets of a stranger could point anywhere.
         table.validate(full=True)
     except (OSError, ValueError, TypeError, NotImplementedError,
-            KeyError) as e:
+            KeyError, MemoryError, struct.error) as e:
       raise UserError(
           f'{path}: cannot be read as Arrow ({str(e)[:200]}); copy it '
           'again') from e
@@ -201,6 +203,32 @@ def library():
         'This folder needs the Python package pyarrow, which is not '
         "installed. Run: pip install 'dreamer_gail_plugin[imitation]'") from e
   return pyarrow
+
+
+def _refuse_packed(pyarrow, file):
+  # Compressed batches inflate as they are read, to any size. Hugging Face
+  # never writes them, nor dictionaries for these columns.
+  for message in pyarrow.ipc.MessageReader.open_stream(file):
+    if message.type == 'schema':
+      continue
+    if message.type != 'record batch' or _compressed(message.metadata):
+      raise ValueError('compressed or encoded data, expected plain arrays')
+  file.seek(0)
+
+
+def _compressed(metadata):
+  # Whether the field `compression` of the RecordBatch in a Message is there
+  # (Arrow's Message.fbs; offsets as in every flatbuffer).
+  data = memoryview(metadata)
+  word = lambda form, at: struct.unpack_from(form, data, at)[0]
+
+  def field(table, index):
+    fields = table - word('<i', table)
+    at = 4 + 2 * index
+    offset = word('<H', fields + at) if at < word('<H', fields) else 0
+    return table + offset if offset else 0
+  header = field(word('<I', 0), 2)
+  return bool(header and field(header + word('<I', header), 3))
 
 
 def _array(scalar, place):

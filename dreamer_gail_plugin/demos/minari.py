@@ -5,9 +5,11 @@ Images must have been saved with jpeg_encoding=False. A set that
 """
 
 import json
+import math
 import pathlib
 
 import h5py
+import numpy as np
 import tqdm
 
 from .. import hdf5
@@ -19,6 +21,7 @@ from . import minari_export
 
 LARGEST = 1 << 32  # Bytes of one array of one episode.
 METADATA = 1 << 26  # Bytes of the file metadata.json.
+ELEMENTS = 1 << 24  # Of a space; Gymnasium makes arrays of its bounds.
 
 
 def add_arguments(parser):
@@ -184,6 +187,8 @@ class Dataset:
           f'{self.place}: {key} is {str(value)[:50]!r}, expected a space; '
           'this was made by a Minari before 0.5, make it again')
     try:
+      if _elements(json.loads(value)) > ELEMENTS:
+        raise ValueError(f'more than {ELEMENTS:,} elements')
       return from_json(value)
     except Exception as e:  # Whatever Gymnasium says to wrong bounds.
       raise UserError(
@@ -206,6 +211,21 @@ class Dataset:
             'every picture a little, and a discriminator would tell the '
             'expert by that alone. Record it again with jpeg_encoding=False '
             '(Minari 0.5.4 or newer)')
+
+
+def _elements(value):
+  # How many elements a space claims to have, with all of its parts.
+  if isinstance(value, dict):
+    shape = value.get('shape')
+    shape = shape if isinstance(shape, list) else []
+    # A MultiBinary may give its shape as `n`; a Discrete has no arrays.
+    if value.get('type') == 'MultiBinary':
+      shape = np.ravel(value.get('n')).tolist()
+    own = math.prod(x for x in shape if isinstance(x, int))
+    return own + sum(map(_elements, value.values()))
+  if isinstance(value, list):
+    return sum(map(_elements, value))
+  return 0
 
 
 def _reader():

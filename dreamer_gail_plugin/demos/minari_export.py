@@ -253,8 +253,12 @@ def _action(demos, key, space):
     return gym_spaces.Box(
         space.low.astype(dtype), space.high.astype(dtype), shape, dtype.type)
   if space is None:
-    high = max(
-        demos.read(i, keys=[key])[key].max() for i in range(len(demos)))
+    values = [demos.read(i, keys=[key])[key] for i in range(len(demos))]
+    low, high = min(x.min() for x in values), max(x.max() for x in values)
+    if not 0 <= low <= high < 2 ** 31:
+      raise UserError(
+          f'{demos.path}: {key} has values from {low} to {high}, expected '
+          'numbers of actions, from 0 on')
     classes = int(high) + 1
   else:
     classes = int(np.max(space.classes))

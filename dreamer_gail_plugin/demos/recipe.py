@@ -21,10 +21,11 @@ import tqdm
 from .. import envs
 from .. import store
 from ..errors import UserError
+from . import recipe_file
 from . import record
+from .recipe_file import FORMAT
+from .recipe_file import VERSION
 
-FORMAT = 'dreamer_gail_plugin/recipe'
-VERSION = 1
 LETTERS = string.ascii_letters + string.digits  # One for every action.
 # The packages that decide how the pixels come out.
 PACKAGES = {
@@ -52,21 +53,17 @@ def save(path, trajectories, attrs):
 
 
 def load(path):
-  """Return the content of a recipe; raises UserError if it is none."""
-  try:
-    data = json.loads(pathlib.Path(path).read_text())
-  except (OSError, ValueError) as error:
-    raise UserError(
-        f'{path}: cannot be read as a recipe ({error}); install the plugin '
-        'again') from None
-  found = [
-      data.get(k) if isinstance(data, dict) else None
-      for k in ('format', 'version')]
-  if found != [FORMAT, VERSION]:
-    raise UserError(
-        f'{path}: expected format {FORMAT!r} version {VERSION}, found '
-        f'{found[0]!r} version {found[1]!r}; install the plugin again')
-  return data
+  """Return the content of a recipe; raises UserError if it is none.
+
+  See `recipe_file.load`.
+  """
+  return recipe_file.load(path, tuple(PACKAGES), LETTERS)
+
+
+def stored(name):
+  """Return the path of a store, which is made first if `name` is a recipe."""
+  path = pathlib.Path(name)
+  return cached(path) if path.suffix == '.json' else path
 
 
 def cached(path):
@@ -76,6 +73,7 @@ def cached(path):
   under a name that changes with the recipe.
   """
   path = pathlib.Path(path)
+  load(path)
   digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
   cache = pathlib.Path(
       os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()
@@ -139,6 +137,11 @@ def _play(path, data, bar):
   suite, _, name = attrs['task'].partition('_')
   for number, info in enumerate(data['trajectories']):
     env = envs.make(suite, name, **attrs['preprocessing'], seed=info['seed'])
+    known = LETTERS[:len(env.action_meanings)]
+    if set(info['actions']) - set(known):
+      raise UserError(
+          f'{path}: trajectory {number} has actions that {attrs["task"]} '
+          f'does not have; expected letters of {known}')
     made = record.rollout(
         env, Playback(info['actions'], bar), info['length'], attrs['limit'])
     env.close()

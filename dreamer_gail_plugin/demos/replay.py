@@ -92,7 +92,8 @@ def settings(source, task):
   env = config.get('env')
   env = env.get(planner.split(task)[0]) if isinstance(env, dict) else None
   if isinstance(env, dict):
-    options.update({k: v for k, v in env.items() if k in options})
+    options.update({
+        k: v for k, v in env.items() if k in options and _plain(v)})
   return task, options
 
 
@@ -228,6 +229,16 @@ def _small(chunk):
         f'{chunk.path}: has arrays of shape {wrong}, expected '
         f'{chunk.length} steps as in its name')
   return found
+
+
+def _plain(value):
+  # A number, a short text or a short list of them: aliases in YAML can make
+  # a value that is endless in print.
+  if isinstance(value, (list, tuple)):
+    return len(value) <= 8 and all(
+        isinstance(x, (int, float)) for x in value)
+  return isinstance(value, (int, float)) or (
+      isinstance(value, str) and len(value) <= 100)
 
 
 def _read_config(path):

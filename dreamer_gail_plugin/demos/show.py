@@ -6,7 +6,9 @@ row, and of each trajectory a film and a strip of every eighth frame.
 
 import collections
 import json
+import os
 import pathlib
+import shutil
 
 import numpy as np
 import tqdm
@@ -35,9 +37,7 @@ def add_arguments(parser):
 def run(args):
   """Print the table and write pictures; raises UserError for mistakes."""
   out = folder(args)
-  path = pathlib.Path(args.file)
-  path = recipe.cached(path) if path.suffix == '.json' else path
-  with store.Store(path) as demos:
+  with store.Store(recipe.stored(args.file)) as demos:
     print(describe(demos))
     if out:
       for written in pictures(demos, out):
@@ -155,14 +155,19 @@ def pictures(demos, out):
   if key is None:
     print('No pictures: there are no images in it.')
     return []
+  # All or none: the last frame may turn out to be damaged.
+  part = out.with_name(f'.{out.name}.{os.getpid()}.part')
   try:
-    out.mkdir(exist_ok=True)
-    found = [sheet(demos, key, out / 'contact.png')]
+    part.mkdir()
+    found = [sheet(demos, key, part / 'contact.png')]
     for index in tqdm.trange(len(demos), desc='films', unit='trajectory'):
-      found += movie(demos, key, index, out / f'{index:05}')
+      found += movie(demos, key, index, part / f'{index:05}')
+    out.mkdir(exist_ok=True)
+    return [x.replace(out / x.name) for x in found]
   except OSError as error:
     raise UserError(f'{out}: cannot write pictures: {error}') from None
-  return found
+  finally:
+    shutil.rmtree(part, ignore_errors=True)
 
 
 def sheet(demos, key, path):

@@ -139,7 +139,8 @@ def next_number(path, seed):
   with store.Store(path) as file:
     return 1 + max([
         x['number'] for x in file.infos
-        if x['source_id'].startswith(f'seed {seed} ')], default=-1)
+        if x.get('source_id', '').startswith(f'seed {seed} ')
+        and isinstance(x.get('number'), int)], default=-1)
 
 
 def _plain(value):

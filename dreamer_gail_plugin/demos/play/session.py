@@ -130,7 +130,7 @@ class Session:
     if out.exists():
       with store.Store(out) as file:
         self.episodes, self.steps = len(file), sum(file.lengths)
-        self.scores = [x['score'] for x in file.infos]
+        self.scores = [x.get('score', np.nan) for x in file.infos]
     self.episode = self._start()
 
   def step(self, action):
