@@ -24,6 +24,7 @@ CHOICES = {
     'agent.gail.negatives': ('imagination', 'replay', 'both'),
     'agent.gail.expert_latent': ('posterior', 'prior'),
     'agent.gail.world': ('replay', 'both'),
+    'agent.gail.actor': ('reinforce', 'dynamics'),
     'agent.gail.disc.norm': ('none', 'rms', 'layer'),
 }
 # Fusions into calls of a kernel library make small models slower: see
