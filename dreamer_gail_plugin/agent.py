@@ -23,6 +23,7 @@ from . import expert as expertlib
 from . import openloop
 from . import rewards
 from . import rows
+from . import vmail
 
 f32 = jnp.float32
 sg = dreamerv3.agent.sg
@@ -92,7 +93,9 @@ class Agent(dreamerv3.agent.Agent):
     world = {'replay': self._world_replay, 'both': self._world_both}
     (carry, entries, tokens, repfeat, losses, metrics), expfeat = (
         world[self.gail.world](carry, obs, prevact, expert, training))
-    imgfeat, imgact = self._imagine(carry[1], entries[1], repfeat, K, training)
+    path = self._imagine(carry[1], entries[1], repfeat, K, training)
+    dynamics = self.gail.actor == 'dynamics'
+    imgfeat, imgact = vmail.constants(self, path) if dynamics else path
 
     con = self.con(self.feat2tensor(imgfeat), 2).prob(1)  # (B*K, H+1)
     pairs = self._pairs(
@@ -106,6 +109,9 @@ class Agent(dreamerv3.agent.Agent):
         obs, repfeat, imgfeat, imgact, con, rewimg, rewrep, K, training)
     losses.update(los)
     metrics.update(mets)
+    if dynamics:
+      los = vmail.policy_loss(self, path, pairs['imag'][0])
+      losses['policy'] = los.mean(1).reshape((B, K))
     if self.gail.cloning:
       losses['clone'] = self._clone_loss(expert, expfeat)
 
@@ -226,10 +232,12 @@ class Agent(dreamerv3.agent.Agent):
     H = self.config.imag_length
     B = len(jax.tree.leaves(repfeat)[0])
     starts = self.dyn.starts(dyn_entries, dyn_carry, K)
-    policyfn = lambda feat: sample(self.pol(self.feat2tensor(feat), 1))
-    _, imgfeat, imgprevact = self.dyn.imagine(starts, policyfn, H, training)
     first = jax.tree.map(
         lambda x: x[:, -K:].reshape((B * K, 1, *x.shape[2:])), repfeat)
+    if self.gail.actor == 'dynamics':
+      return vmail.imagine(self, starts, first, H, training)
+    policyfn = lambda feat: sample(self.pol(self.feat2tensor(feat), 1))
+    _, imgfeat, imgprevact = self.dyn.imagine(starts, policyfn, H, training)
     imgfeat = concat([sg(first, skip=self.config.ac_grads), sg(imgfeat)], 1)
     lastact = policyfn(jax.tree.map(lambda x: x[:, -1], imgfeat))
     lastact = jax.tree.map(lambda x: x[:, None], lastact)

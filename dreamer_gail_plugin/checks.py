@@ -25,6 +25,7 @@ CHOICES = {
     'agent.gail.expert_latent': ('posterior', 'prior'),
     'agent.gail.world': ('replay', 'both'),
     'agent.image_loss': ('mse', 'binary'),
+    'agent.gail.actor': ('reinforce', 'dynamics'),
     'agent.gail.disc.norm': ('none', 'rms', 'layer'),
 }
 # Fusions into calls of a kernel library make small models slower: see

@@ -16,14 +16,17 @@ from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin import store
 from dreamer_gail_plugin.baselines import __main__ as baselines
 from dreamer_gail_plugin.baselines import config as configlib
+from dreamer_gail_plugin.baselines import demonstrations
 from dreamer_gail_plugin.baselines import gymenv
+from dreamer_gail_plugin.baselines import mgail
+from dreamer_gail_plugin.baselines import mgailactor
 from dreamer_gail_plugin.demos import record
 from dreamer_gail_plugin.envs import minatar
 from dreamer_gail_plugin.errors import UserError
 
 DEBUG = ('--task', 'minatar_breakout', '--settings', 'debug')
 missing = [
-    x for x in baselines.PACKAGES if not importlib.util.find_spec(x)]
+    x for x in configlib.PACKAGES if not importlib.util.find_spec(x)]
 extra = pytest.mark.skipif(
     bool(missing), reason=f'the extra `baselines` is not installed: {missing}')
 
@@ -40,7 +43,26 @@ def column(logdir, key):
 
 def parameters(policy):
   """Return the parameters of a policy by name, as arrays."""
+  if isinstance(policy, dict):
+    return policy
   return {k: v.cpu().numpy() for k, v in policy.state_dict().items()}
+
+
+def needs(names):
+  """Return baselines as parameters; those on PyTorch are skipped without."""
+  return [
+      pytest.param(x, marks=extra if x in configlib.TORCH else ())
+      for x in names]
+
+
+def load(logdir, name):
+  """Return the step of a saved policy and its arrays."""
+  if name not in configlib.TORCH:
+    saved = dict(np.load(logdir / 'policy.npz'))
+    return int(saved.pop('step')), saved
+  import torch
+  saved = torch.load(logdir / 'policy.pt', weights_only=True)
+  return saved['step'], {k: v.numpy() for k, v in saved['policy'].items()}
 
 
 def strange(step):
@@ -71,12 +93,10 @@ def trained(tmp_path_factory):
   return train
 
 
-@extra
 class TestRuns:
 
-  @pytest.mark.parametrize('name', configlib.NAMES)
+  @pytest.mark.parametrize('name', needs(configlib.NAMES))
   def test_writes_what_other_runs_write(self, trained, name):
-    import torch
     run = trained(name)
     config = elements.Config.load(run.logdir / 'config.yaml')
     reward = name if name in configlib.IMITATORS else 'env'
@@ -85,31 +105,35 @@ class TestRuns:
     assert start['command'] == (
         f'python -m dreamer_gail_plugin.baselines {name} --task '
         f'minatar_breakout --settings debug --logdir {run.logdir}')
-    assert start['versions']['torch'] == importlib.metadata.version('torch')
+    for package in ('torch', 'jax') if name in configlib.TORCH else ('jax',):
+      assert start['versions'][package] == importlib.metadata.version(package)
     assert start['seed'] == config.seed
     assert start['machine']['device'] in ('cpu', 'cuda')
-    saved = torch.load(run.logdir / 'policy.pt', weights_only=True)
-    assert saved['step'] == 128
+    step, saved = load(run.logdir, name)
+    assert step == pytest.approx(128, abs=1)
     for key, value in run.params.items():
-      assert np.array_equal(saved['policy'][key].numpy(), value)
+      assert np.array_equal(saved[key], value)
       assert np.isfinite(value).all()
     metrics = rows(run.logdir, 'metrics.jsonl')
-    assert metrics[-1]['step'] == 128
-    losses = {'bc': 'bc/loss', 'c51': 'c51/loss'}
+    assert metrics[-1]['step'] == step
+    losses = {
+        'bc': 'bc/loss', 'c51': 'c51/loss', 'sqil': 'sqil/loss',
+        'mgail': 'mgail/foreseen'}
     loss = column(run.logdir, f'train/{losses.get(name, "ppo/loss")}')
     assert loss and np.isfinite(loss).all()
 
-  @pytest.mark.parametrize('name', ['ppo', 'c51', 'gail_ppo', 'airl_ppo'])
+  @pytest.mark.parametrize('name', needs([
+      x for x in configlib.NAMES if x != 'bc']))
   def test_scores_are_those_of_the_games(self, trained, name):
     scores = rows(trained(name).logdir, 'scores.jsonl')
     assert len(scores) > 2
-    assert all(x['step'] % 2 == 0 and 0 < x['step'] <= 128 for x in scores)
+    assert all(0 < x['step'] <= 129 for x in scores)
     lengths = column(trained(name).logdir, 'episode/length')
     # Two environments, and the first observation of each game counts, too.
     taken = sum(lengths) - len(lengths)
-    assert 48 < taken <= 128
+    assert 48 < taken <= 129
 
-  @pytest.mark.parametrize('name', configlib.IMITATORS)
+  @pytest.mark.parametrize('name', needs(configlib.IMITATORS))
   def test_the_reward_of_the_environment_is_not_used(self, trained, name):
     run, other = trained(name), trained(name, strangely=True)
     assert run.params.keys() == other.params.keys()
@@ -119,11 +143,13 @@ class TestRuns:
       assert column(run.logdir, 'episode/score') != column(
           other.logdir, 'episode/score')
 
+  @extra
   def test_and_is_by_ppo(self, trained):
     run, other = trained('ppo'), trained('ppo', strangely=True)
     assert any(
         not np.array_equal(v, other.params[k]) for k, v in run.params.items())
 
+  @extra
   @pytest.mark.parametrize('name', ['ppo', 'gail_ppo', 'airl_ppo'])
   def test_the_learning_rate_falls_over_the_run(self, trained, name):
     # Over each call of learn() instead, it would always be zero here. There
@@ -131,6 +157,7 @@ class TestRuns:
     found = column(trained(name).logdir, 'train/ppo/learning_rate')
     assert found in ([1e-3, 5e-4], [7.5e-4])
 
+  @extra
   def test_learning_moves_the_parameters(self, trained):
     ends = [trained(x).params for x in ('ppo', 'gail_ppo', 'airl_ppo')]
     key = 'action_net.weight'
@@ -138,22 +165,24 @@ class TestRuns:
     assert not np.array_equal(ends[1][key], ends[2][key])
 
 
-@extra
 class TestEvaluation:
 
-  @pytest.mark.parametrize('name', ['bc', 'c51'])
+  @pytest.mark.parametrize('name', needs(['bc', 'c51', 'sqil', 'mgail']))
   def test_of_a_run(self, trained, name, tmp_path):
     run = trained(name)
     out = tmp_path / 'eval'
     files = baselines.main([
         'evaluate', '--logdir', str(run.logdir), '--out', str(out),
         '--chunks', '1', '--episodes', '2', '--no-films'])
-    assert [x.name for x in files] == ['128_sampled.json', '128_greedy.json']
+    step = load(run.logdir, name)[0]
+    assert [x.name for x in files] == [
+        f'{step}_sampled.json', f'{step}_greedy.json']
     found = json.loads(files[0].read_text())
     assert found['task'] == 'minatar_breakout'
     assert found['config']['method'] == configlib.NAMES[name]
     assert len(found['episodes']) == 2
-    assert ('expert_mean' in found['summary']) == (name == 'bc')
+    assert ('expert_mean' in found['summary']) == (
+        name in configlib.IMITATORS)
     # By the rules of the game: Breakout gives 1 for each step at most.
     assert all(x['score'] <= x['length'] for x in found['episodes'])
     with pytest.raises(UserError, match='is there already'):
@@ -161,13 +190,11 @@ class TestEvaluation:
           'evaluate', '--logdir', str(run.logdir), '--out', str(out)])
 
   @pytest.mark.parametrize('greedy', [True, False])
-  def test_actions_are_those_of_the_network(self, greedy):
-    import torch
-
-    from dreamer_gail_plugin.baselines import evaluate
-    config = configlib.load('bc', DEBUG)
-    net = evaluate.network(config)
-    actor = evaluate.Actor(config, net, greedy)
+  @pytest.mark.parametrize('name', needs(['bc', 'mgail']))
+  def test_actions_are_those_of_the_network(self, greedy, name):
+    config = configlib.load(name, DEBUG)
+    actor, probs = {'bc': cloned, 'mgail': through_a_model}[name](
+        config, greedy)
     rng = np.random.default_rng(0)
     boards = rng.integers(0, 2, (400, 10, 10, 4), np.uint8) * 255
     boards[:] = boards[:1]
@@ -175,8 +202,7 @@ class TestEvaluation:
     obs = {'image': boards, 'is_first': np.ones(400, bool)}
     times = np.arange(400, dtype=np.uint32)
     seen, acts = actor(actor.start(400), obs, keys, times)
-    probs = net.get_distribution(torch.as_tensor(seen[:1])).distribution.probs
-    probs = probs[0].detach().numpy()
+    probs = probs(seen[:1])
     share = np.bincount(acts['action'], minlength=3) / 400
     if greedy:
       assert share[probs.argmax()] == 1
@@ -190,24 +216,50 @@ class TestEvaluation:
   def test_without_a_run(self, tmp_path):
     with pytest.raises(UserError, match='is not the config of a baseline'):
       baselines.main(['evaluate', '--logdir', str(tmp_path)])
-    config = configlib.load('bc', [*DEBUG, '--logdir', str(tmp_path)])
+
+  @pytest.mark.parametrize('name', needs(['bc', 'mgail']))
+  def test_with_a_damaged_save(self, tmp_path, name):
+    config = configlib.load(name, [*DEBUG, '--logdir', str(tmp_path)])
     baselines.make_logdir(config)
-    (tmp_path / 'policy.pt').write_bytes(b'no')
+    with pytest.raises(UserError, match='not found'):
+      baselines.main(['evaluate', '--logdir', str(tmp_path)])
+    for filename in ('policy.pt', 'policy.npz'):
+      (tmp_path / filename).write_bytes(b'no')
     with pytest.raises(UserError, match='not the saved policy'):
       baselines.main(['evaluate', '--logdir', str(tmp_path)])
 
 
-@extra
+def cloned(config, greedy):
+  """Return an actor of `bc` and a function for its probabilities."""
+  import torch
+
+  from dreamer_gail_plugin.baselines import torchactor
+  net = torchactor.network(config)
+  probs = lambda seen: net.get_distribution(
+      torch.as_tensor(seen)).distribution.probs[0].detach().numpy()
+  return torchactor.Actor(config, net, greedy), probs
+
+
+def through_a_model(config, greedy):
+  """Return an actor of `mgail` and a function for its probabilities."""
+  import jax
+  import ninjax as nj
+  model = mgail.make(config, *demonstrations.spaces(config))
+  params = nj.init(model.logits)(
+      {}, np.zeros((1, 4, 10, 10), np.uint8), seed=np.uint32([0, 1]))
+  actor = mgailactor.Actor(config, model, params, greedy)
+  return actor, lambda seen: np.asarray(jax.nn.softmax(actor.logits(seen)))[0]
+
+
 class TestDemonstrations:
 
   def config(self, *flags):
     return configlib.load('bc', [*DEBUG, *flags])
 
   def test_episodes_of_the_bundled_store(self):
-    from dreamer_gail_plugin.baselines import demonstrations
     config = self.config()
     path = demonstrations.check(config)
-    episodes = demonstrations.load(config, path)
+    episodes = demonstrations.episodes(config, path)
     with store.Store(path) as demos:
       data = demos.read(0)
     # Three games that the recorder stopped, and the start of a fourth.
@@ -222,14 +274,13 @@ class TestDemonstrations:
     assert np.array_equal(second.acts[:5], data['action'][stop + 1: stop + 6])
 
   def test_the_same_eyes_as_in_the_environment(self, tmp_path):
-    from dreamer_gail_plugin.baselines import demonstrations
     config = self.config('--stack', '2')
     make = lambda seed: envs.make('minatar', 'breakout', seed=seed)
     path = tmp_path / 'x.h5'
     store.write(path, record.record(make, record.Random, 1, 80), {
         'task': 'minatar_breakout', 'source': '', 'licence': '',
         'preprocessing': '', 'action_meanings': ''})
-    episodes = demonstrations.load(config, path)
+    episodes = demonstrations.episodes(config, path)
     assert len(episodes) > 2 and episodes[0].terminal
     env = gymenv.Env(config, 0, 'none')
     env.env = make(record.seeds(0, 0)[0])
@@ -249,7 +300,6 @@ class TestDemonstrations:
     assert not np.array_equal(obs[1, :4], obs[1, 4:])
 
   def test_of_another_task(self):
-    from dreamer_gail_plugin.baselines import demonstrations
     path = main.expert_path(self.config())
     config = configlib.load(
         'bc', ['--task', 'minatar_seaquest', '--expert', str(path)])
@@ -364,7 +414,8 @@ class TestMistakes:
   def test_without_the_extra(self, monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda _: None)
     with pytest.raises(UserError, match='uv sync --extra baselines'):
-      baselines.installed()
+      baselines.main(['ppo', *DEBUG])
+    configlib.installed('mgail')
 
   def test_things_that_baselines_do_not_take(self):
     space = elements.Space(np.float32, (3,))

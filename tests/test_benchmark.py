@@ -217,7 +217,10 @@ class TestMistakes:
       start()
 
   @pytest.mark.parametrize('args, text', [
-      (['--methods', 'bc'], 'there are gail, env'),
+      (['--methods', 'maxent'], 'there are gail, env'),
+      (['--steps_of', 'ppo'], 'expected METHOD=STEPS'),
+      (['--steps_of', 'dqn=1e6'], 'expected METHOD=STEPS'),
+      (['--methods', 'mgail', '--agent.imag_last', '2'], 'settings.yaml'),
       (['--tasks', 'breakout'], 'there are minatar_breakout'),
       (['--task', 'minatar_seaquest'], '--task: the benchmark sets'),
       (['--agent.gail.penalti', '1'], 'configs.yaml'),
@@ -229,6 +232,49 @@ class TestMistakes:
   def test_suite(self):
     with pytest.raises(UserError, match='there are minatar'):
       benchmark.main(['run', 'atari'])
+
+
+class TestBaselines:
+
+  MGAIL, VMAIL = [f'minatar_breakout-{x}-0' for x in ('mgail', 'vmail')]
+
+  def test_have_flags_and_steps_of_their_own(self, start, tmp_path):
+    assert start(
+        '--methods', 'mgail', 'vmail', '--steps_of', 'mgail=3e4') == 0
+    mgail, vmail = result(tmp_path, self.MGAIL), result(tmp_path, self.VMAIL)
+    assert mgail['steps'] == 30000 and vmail['steps'] == 20000
+    assert mgail['config']['steps.mgail'] == 30000
+    assert mgail['config']['env.minatar.length'] == 300
+    assert '--configs' not in mgail['flags']
+    assert vmail['flags'][:4] == ['--configs', 'minatar', 'tiny', 'vmail']
+    assert vmail['config']['agent.gail.actor'] == 'dynamics'
+    assert mgail['expert'] == vmail['expert'] == pytest.approx(30.27, abs=0.1)
+    assert mgail['training']['steps'][-1] == 30000
+
+  def test_steps_of_their_settings(self, tmp_path):
+    plan = plans.BaselinePlan(
+        'minatar', 'mgail', 'minatar_seaquest', 0, 0, (), tmp_path, tmp_path)
+    assert plan.total == plan.config['steps.mgail'] > 1e4
+    assert plan.train()[-2:] == ['--eval.episodes', '0']
+    assert plan.train()[2:4] == ['dreamer_gail_plugin.baselines', 'mgail']
+
+  def test_begin_anew_if_they_were_stopped(
+      self, start, tmp_path, monkeypatch):
+    monkeypatch.setenv('FAKE_FAIL', self.MGAIL)
+    assert start('--methods', 'mgail') == 1
+    logdir = tmp_path / 'logs' / self.MGAIL
+    (logdir / 'left').mkdir()
+    monkeypatch.delenv('FAKE_FAIL')
+    assert start('--methods', 'mgail') == 0
+    assert not (logdir / 'left').exists()
+    assert started(tmp_path, self.MGAIL) == ['train', 'evaluate']
+    assert 'boom' in (logdir / 'output.log').read_text()
+
+  def test_without_their_packages(self, start, monkeypatch):
+    monkeypatch.setattr(
+        plans.baselines.importlib.util, 'find_spec', lambda _: None)
+    with pytest.raises(UserError, match='uv sync --extra baselines'):
+      start('--methods', 'ppo')
 
 
 class TestReal:

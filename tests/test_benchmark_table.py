@@ -32,7 +32,8 @@ def make(method, task, seed, score, **changes):
     del found['greedy']
   return {
       'format': 1, 'method': method, 'task': task, 'seed': seed,
-      'steps': 20000, 'expert': 12.0, 'evaluations': found, 'training': {
+      'steps': 20000, 'expert': 12.0, 'evaluations': found,
+      'wall_seconds': {'train': 3600.0 * (1 + seed)}, 'training': {
           'steps': [10000, 20000], 'scores': [score / 2, score],
           'episodes': [5, 5]}, **changes}
 
@@ -112,10 +113,12 @@ class TestTable:
     lines = capsys.readouterr().out.rstrip('\n').split('\n')
     cells = [x.split() for x in lines]
     # sd of two values 4 apart: 4 / sqrt(2).
-    assert [BREAKOUT, 'gail', '2', '10.00', '2.83', '11.00', '2.83',
-            '0.80'] in cells
-    assert [SEAQUEST, 'env', '1', '9.00', '-', '10.00', '-', '0.70'] in cells
-    assert [BREAKOUT, 'random', '2', '2.00', '0.00', '-', '-', '0.00'] in cells
+    assert [BREAKOUT, 'gail', '2', '20,000', '1.50', '10.00', '2.83', '11.00',
+            '2.83', '0.80'] in cells
+    assert [SEAQUEST, 'env', '1', '20,000', '1.00', '9.00', '-', '10.00', '-',
+            '0.70'] in cells
+    assert [BREAKOUT, 'random', '2', '0', '1.50', '2.00', '0.00', '-', '-',
+            '0.00'] in cells
     assert [BREAKOUT, 'expert', '12.00', '1.00'] in cells
     assert 'No runs of: constant, null, cloning.' in lines
     assert any('minatar_seaquest-env-1' in x for x in lines)
@@ -127,9 +130,10 @@ class TestTable:
     benchmark.main(
         ['table', 'minatar', '--results', str(folder), '--markdown'])
     lines = capsys.readouterr().out.split('\n')
-    assert lines[1] == '|' + ' --- |' * 8
-    assert f'| {SEAQUEST} | gail | 2 | 8.00 | 1.41 | 9.00 | 1.41 | 0.60 |' in (
-        lines)
+    assert lines[1] == '|' + ' --- |' * 10
+    assert (
+        f'| {SEAQUEST} | gail | 2 | 20,000 | 1.50 | 8.00 | 1.41 | 9.00 | 1.41 '
+        f'| 0.60 |') in lines
 
   def test_without_gail(self):
     found = [x for x in all_results() if x['method'] == 'env']

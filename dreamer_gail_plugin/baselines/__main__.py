@@ -3,28 +3,28 @@
   python -m dreamer_gail_plugin.baselines NAME --task TASK [--expert FILE]
       [--steps N] [--seed S] [--logdir DIR] [--settings BLOCK...]
 
-NAME is ppo, c51, bc, gail_ppo or airl_ppo. The run ends with its evaluation.
-All settings, which are flags too, are in baselines/settings.yaml. To evaluate
-a run again, or one that was stopped:
+NAME is ppo, c51, bc, gail_ppo, airl_ppo, sqil or mgail. The run ends with its
+evaluation. All settings, which are flags too, are in baselines/settings.yaml.
+To evaluate a run again, or one that was stopped:
 
   python -m dreamer_gail_plugin.baselines evaluate --logdir DIR
 """
 
 import argparse
 import importlib
-import importlib.util
 import pathlib
 import sys
 
 from .. import provenance
 from ..errors import UserError
 from . import config as configlib
+from . import demonstrations
+from . import evaluate
 
 PROGRAM = ('dreamer_gail_plugin.baselines',)
 MODULES = {
     'ppo': 'ppo', 'c51': 'c51', 'bc': 'bc', 'gail_ppo': 'adversarial',
-    'airl_ppo': 'adversarial'}
-PACKAGES = ('torch', 'stable_baselines3', 'imitation', 'tianshou')
+    'airl_ppo': 'adversarial', 'sqil': 'sqil', 'mgail': 'mgail'}
 
 
 def main(argv=None):
@@ -35,15 +35,13 @@ def main(argv=None):
       formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument('name', choices=[*configlib.NAMES, 'evaluate'])
   name = parser.parse_args(argv[:1]).name
-  installed()
   if name == 'evaluate':
-    from . import evaluate
     return evaluate.main(argv[1:])
+  configlib.installed(name)
   config = configlib.load(name, argv[1:])
   train(config, argv)
   if not config.eval.episodes:
     return []
-  from . import evaluate
   return evaluate.main([
       '--logdir', config.logdir, '--chunks', str(config.eval.chunks),
       '--episodes', str(config.eval.episodes), '--no-films'])
@@ -54,30 +52,18 @@ def train(config, argv):
 
   `argv` is what gave the config: the name and the flags.
   """
-  from stable_baselines3.common.utils import get_device
-
-  from . import saver
+  # Only what runs is imported: the libraries take seconds.
+  load = lambda name: importlib.import_module(f'.{name}', __package__)
+  saver = load(
+      'saver' if config.baseline in configlib.TORCH else 'mgailactor')
   logdir = make_logdir(config)
   provenance.record(
-      logdir, PROGRAM, argv, config.seed, get_device(config.device).type)
+      logdir, PROGRAM, argv, config.seed, saver.device(config))
   print('Logdir:', logdir)
-  save = saver.Saver(logdir)
-  # Only the one that runs is imported: the libraries take seconds.
-  module = importlib.import_module(
-      f'.{MODULES[config.baseline]}', __package__)
+  module, save = load(MODULES[config.baseline]), saver.Saver(logdir)
   if config.baseline not in configlib.IMITATORS:
     return module.train(config, save)
-  from . import demonstrations
   return module.train(config, save, demonstrations.check(config))
-
-
-def installed():
-  """Raise UserError if the extra `baselines` is not there."""
-  missing = [x for x in PACKAGES if not importlib.util.find_spec(x)]
-  if missing:
-    raise UserError(
-        f'The baselines need {", ".join(missing)}, not installed. Run: '
-        f'uv sync --extra baselines')
 
 
 def make_logdir(config):

@@ -18,6 +18,7 @@ from . import demonstrations
 from . import networks
 from . import ppo
 from . import recorder as recorderlib
+from . import watch
 
 TRAINERS = {'gail_ppo': gail.GAIL, 'airl_ppo': airl.AIRL}
 
@@ -29,11 +30,11 @@ def train(config, saver, path):
   print(demonstrations.describe(path, episodes))
   steps = config.steps[config.baseline]
   recorder = recorderlib.Recorder(config, steps, saver)
-  venv = recorderlib.Watch(ppo.make_envs(config, 'none'), recorder)
+  venv = watch.Watch(ppo.make_envs(config, 'none'), recorder)
   rollout = config.ppo.n_steps * config.envs
   model = ppo.make_model(config, venv, steps)
   saver.policy = model.policy
-  writer = sblogger.Logger(saver.scratch, [recorderlib.Metrics(recorder)])
+  writer = sblogger.Logger(saver.scratch, [watch.Metrics(recorder)])
   trainer = make_trainer(
       config, venv, model, episodes, imlogger.HierarchicalLogger(writer, ()))
   # Not its own loop, whose progress knows of rounds only.

@@ -10,6 +10,7 @@ from stable_baselines3.common.utils import set_random_seed
 from . import demonstrations
 from . import networks
 from . import recorder as recorderlib
+from . import watch
 
 LOG = 100  # Updates between two looks at the loss.
 
@@ -28,7 +29,7 @@ def train(config, saver, path):
   saver.policy = policy
   recorder = recorderlib.Recorder(config, config.steps.bc, saver)
   recorder.logger.multiplier = 1  # An update holds no frames.
-  writer = sblogger.Logger(saver.scratch, [recorderlib.Metrics(recorder)])
+  writer = sblogger.Logger(saver.scratch, [watch.Metrics(recorder)])
   trainer = bc.BC(
       observation_space=obs_space, action_space=act_space,
       rng=np.random.default_rng(config.seed), policy=policy,

@@ -13,6 +13,7 @@ from ..errors import UserError
 from . import networks
 from . import ppo
 from . import recorder as recorderlib
+from . import watch
 
 
 def train(config, saver):
@@ -20,7 +21,7 @@ def train(config, saver):
   set_random_seed(config.seed)
   recorder = recorderlib.Recorder(config, config.steps.c51, saver)
   reward = 'sign' if config.clip_reward else 'raw'
-  venv = recorderlib.Watch(ppo.make_envs(config, reward), recorder)
+  venv = watch.Watch(ppo.make_envs(config, reward), recorder)
   algorithm = make(config, venv.observation_space, venv.action_space)
   saver.policy = algorithm.policy.model
   memory = Memory(config, venv.observation_space.shape)

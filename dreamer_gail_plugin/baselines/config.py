@@ -1,5 +1,6 @@
 """Settings of a baseline: blocks of settings.yaml, then flags."""
 
+import importlib.util
 import pathlib
 import re
 
@@ -12,8 +13,10 @@ from ..errors import UserError
 # name: title in reports
 NAMES = {
     'ppo': 'PPO', 'c51': 'C51', 'bc': 'BC', 'gail_ppo': 'GAIL on PPO',
-    'airl_ppo': 'AIRL on PPO'}
-IMITATORS = ('bc', 'gail_ppo', 'airl_ppo')
+    'airl_ppo': 'AIRL on PPO', 'sqil': 'SQIL', 'mgail': 'MGAIL'}
+IMITATORS = ('bc', 'gail_ppo', 'airl_ppo', 'sqil', 'mgail')
+TORCH = tuple(x for x in NAMES if x != 'mgail')
+PACKAGES = ('torch', 'stable_baselines3', 'imitation', 'tianshou')
 SUITES = {'atari100k': 'atari'}
 
 
@@ -61,6 +64,15 @@ def load(name, argv):
       logdir=str(pathlib.Path(logdir).expanduser())), name)
 
 
+def installed(name):
+  """Raise UserError if what a baseline needs is not there."""
+  missing = [x for x in PACKAGES if not importlib.util.find_spec(x)]
+  if missing and name in TORCH:
+    raise UserError(
+        f'{name}: needs {", ".join(missing)}, not installed. Run: '
+        f'uv sync --extra baselines')
+
+
 def saved(logdir):
   """Return the Config of a baseline's run; raises UserError without one."""
   filename = pathlib.Path(logdir).expanduser() / 'config.yaml'
@@ -81,7 +93,8 @@ def saved(logdir):
 def _check(config, name):
   if config.steps[name] < 1:
     raise UserError(f'--steps {config.steps[name]}: expected at least 1')
-  for key in ('envs', 'stack', 'ppo.n_steps', 'disc.updates'):
+  for key in (
+      'envs', 'stack', 'ppo.n_steps', 'disc.updates', 'mgail.length'):
     if config.flat[key] < 1:
       raise UserError(f'--{key} {config.flat[key]}: expected at least 1')
   return config

@@ -1,15 +1,18 @@
-"""A store of demonstrations as trajectories of the library `imitation`."""
+"""A store of demonstrations as the learner of a baseline would see it."""
 
+import collections
 import json
 
 import embodied
 import numpy as np
-from imitation.data import types
 
 from .. import checks
 from .. import main
 from .. import store
 from . import gymenv
+
+# Observations (T + 1, ...), actions (T, ...), whether it ended by termination.
+Episode = collections.namedtuple('Episode', 'obs, acts, terminal')
 
 
 def check(config):
@@ -44,7 +47,15 @@ def score(path):
 
 
 def load(config, path):
-  """Return one `imitation` Trajectory for every episode of a store.
+  """Return the episodes of a store as Trajectories of `imitation`."""
+  from imitation.data import types
+  return [
+      types.Trajectory(obs=x.obs, acts=x.acts, infos=None, terminal=x.terminal)
+      for x in episodes(config, path)]
+
+
+def episodes(config, path):
+  """Return an Episode for every one of a store.
 
   Observations and actions are what the learner sees and does. Rewards are
   not read. The last action of an episode that is cut has no next observation
@@ -72,16 +83,15 @@ def _episode(eyes, data, acts, span):
   seen = []
   for image in data[eyes.key][span]:
     seen.append(eyes({eyes.key: image}, seen[-1] if seen else None))
-  return types.Trajectory(
-      obs=np.stack(seen), acts=acts[span][:-1], infos=None,
-      terminal=bool(data['is_terminal'][span][-1]))
+  return Episode(
+      np.stack(seen), acts[span][:-1], bool(data['is_terminal'][span][-1]))
 
 
-def describe(path, episodes):
+def describe(path, found):
   """Return a line that says what the demonstrations are."""
   with store.Store(path) as demos:
     made = json.loads(demos.attrs['preprocessing'] or '{}')
-  steps = sum(len(x.acts) for x in episodes)
+  steps = sum(len(x.acts) for x in found)
   return (
-      f'Demonstrations: {path}: {len(episodes)} episodes, {steps:,} steps, '
+      f'Demonstrations: {path}: {len(found)} episodes, {steps:,} steps, '
       f'mean expert score {score(path):.1f}, made with {made}')

@@ -8,6 +8,8 @@ from .. import main
 from ..envs import common
 from ..errors import UserError
 
+SMALL = 36  # Smaller images vanish in the layers of the canonical network.
+
 
 class Eyes:
   """What a learner sees of an observation: one array.

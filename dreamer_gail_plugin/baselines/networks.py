@@ -7,7 +7,7 @@ from stable_baselines3.common import preprocessing
 from stable_baselines3.common import torch_layers
 from torch import nn
 
-SMALL = 36  # Smaller images vanish in the layers of the canonical network.
+from . import gymenv
 
 
 class BoardCNN(torch_layers.BaseFeaturesExtractor):
@@ -36,7 +36,7 @@ def extractor(space):
   """
   if len(space.shape) != 3:
     return torch_layers.FlattenExtractor
-  small = min(space.shape[1:]) < SMALL
+  small = min(space.shape[1:]) < gymenv.SMALL
   return BoardCNN if small else torch_layers.NatureCNN
 
 
@@ -46,6 +46,13 @@ def policy_kwargs(space):
   return dict(
       features_extractor_class=extractor(space),
       net_arch=[] if image else dict(pi=[64, 64], vf=[64, 64]))
+
+
+def values_kwargs(space):
+  """Return the options of stable-baselines3's values of actions."""
+  return dict(
+      features_extractor_class=extractor(space),
+      net_arch=[] if len(space.shape) == 3 else [64, 64])
 
 
 def policy(obs_space, act_space):

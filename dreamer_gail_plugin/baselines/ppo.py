@@ -9,17 +9,18 @@ from stable_baselines3.common import vec_env
 from . import gymenv
 from . import networks
 from . import recorder as recorderlib
+from . import watch
 
 
 def train(config, saver):
   """Train PPO; return its policy."""
   reward = 'sign' if config.clip_reward else 'raw'
   recorder = recorderlib.Recorder(config, config.steps.ppo, saver)
-  venv = recorderlib.Watch(make_envs(config, reward), recorder)
+  venv = watch.Watch(make_envs(config, reward), recorder)
   model = make_model(config, venv, config.steps.ppo)
   saver.policy = model.policy
   model.set_logger(
-      sblogger.Logger(None, [recorderlib.Metrics(recorder)]))
+      sblogger.Logger(None, [watch.Metrics(recorder)]))
   model.learn(int(config.steps.ppo))
   # The last metrics wait for a next round.
   model.logger.dump(model.num_timesteps)

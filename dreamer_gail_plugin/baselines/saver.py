@@ -6,10 +6,16 @@ import pickle
 import tempfile
 
 import torch
+from stable_baselines3.common.utils import get_device
 
 from ..errors import UserError
 
 NAME = 'policy.pt'
+
+
+def device(config):
+  """Return what computes, cpu or cuda."""
+  return get_device(config.device).type
 
 
 class Saver:

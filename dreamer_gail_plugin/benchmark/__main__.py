@@ -5,7 +5,7 @@
   python -m dreamer_gail_plugin.benchmark plot minatar --out FILE.png
 
 The same `run` again goes on where it was stopped. Flags that it does not know
-are those of dreamer_gail_plugin.main.
+are those of dreamer_gail_plugin.main, or of dreamer_gail_plugin.baselines.
 """
 
 import argparse
@@ -26,12 +26,19 @@ def main(argv=None):
   commands = parser.add_subparsers(dest='command', required=True)
   run = _command(commands, 'run', 'train and evaluate what is not done yet')
   run.add_argument('--seeds', type=_natural, default=3, help='how many')
-  run.add_argument('--steps', type=_natural, default=100_000)
+  run.add_argument(
+      '--steps', type=_natural, default=100_000,
+      help='in the environment, of all methods but the baselines, which have '
+      'their own in baselines/settings.yaml')
+  run.add_argument(
+      '--steps_of', nargs='+', metavar='METHOD=STEPS',
+      help='other steps for some methods, as ppo=1e6')
   run.add_argument(
       '--tasks', nargs='+', metavar='TASK', help='all if not given')
   run.add_argument(
       '--methods', nargs='+', metavar='METHOD',
-      help=f'of {", ".join(suites.METHODS)}; all if not given')
+      help=f'of {", ".join(suites.METHODS)}; if not given, '
+      f'{", ".join(suites.DEFAULT)}')
   run.add_argument(
       '--jobs', type=_natural, default=1,
       help='runs at a time; more than one are given a core each')

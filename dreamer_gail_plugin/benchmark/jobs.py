@@ -82,6 +82,8 @@ class Job:
     if self.stage == 'evaluate':
       # One that was half done is done again.
       shutil.rmtree(self.plan.logdir / 'eval', ignore_errors=True)
+    elif not self.plan.resumes:
+      self._clear()
     commit = provenance.commit()
     if commit not in self.state['commits']:
       self.state['commits'].append(commit)
@@ -92,6 +94,13 @@ class Job:
           command, stdin=subprocess.DEVNULL, stdout=log,
           stderr=subprocess.STDOUT, preexec_fn=self._child,
           pass_fds=[self.lock.fileno()])
+
+  def _clear(self):
+    # What a run left that was stopped and cannot go on. Its time is lost.
+    self.state['wall']['train'] = 0
+    for path in self.plan.logdir.iterdir():
+      if path.name not in (LOG, '.lock', plans.STATE):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
   def _child(self):
     # PR_SET_PDEATHSIG: killed with its parent, which else starts it twice.
@@ -120,13 +129,13 @@ class Job:
     first = next(iter(found.values()))
     return {
         'format': results.FORMAT, 'suite': plan.suite, 'method': plan.method,
-        'task': plan.task, 'seed': plan.seed, 'steps': plan.steps,
+        'task': plan.task, 'seed': plan.seed, 'steps': plan.total,
         'expert': plan.expert(), 'flags': list(plan.flags),
         'commits': self.state['commits'], 'versions': first['versions'],
-        'machine': machine(first, self.core),
+        'machine': machine(plan, first, self.core),
         'wall_seconds': {
             k: round(v, 1) for k, v in self.state['wall'].items()},
-        'training': training(plan.logdir, plan.steps),
+        'training': training(plan.logdir, plan.total),
         'evaluations': {k: _brief(x) for k, x in found.items()},
         'config': self.state['config']}
 
@@ -187,8 +196,12 @@ def training(logdir, total):
       'episodes': [len(x) for x in scores]}
 
 
-def machine(evaluation, core):
+def machine(plan, evaluation, core):
   """Return what is known of the machine, a dict."""
+  device = evaluation['config'].get('jax', {}).get('platform')
+  if not device:  # Baselines say so when they start.
+    starts = provenance.load(plan.logdir / provenance.NAME)
+    device = starts[-1]['machine']['device']
   cpuinfo = '/proc/cpuinfo'
   names = re.findall(
       r'^model name\s*: (.*)$', open(cpuinfo).read(), re.M
@@ -197,7 +210,7 @@ def machine(evaluation, core):
       'cpu': names[0] if names else platform.machine(),
       'cores': 1 if core is not None else len(os.sched_getaffinity(0)),
       'system': f'{platform.system()} {platform.machine()}',
-      'device': evaluation['config']['jax']['platform']}
+      'device': device}
 
 
 def tail(plan, lines=15):

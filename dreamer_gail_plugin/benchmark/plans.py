@@ -8,6 +8,7 @@ import sys
 
 from .. import evaluate
 from .. import main as mainlib
+from ..baselines import config as baselines
 from ..errors import UserError
 from . import suites
 
@@ -47,13 +48,20 @@ class Plan:
 
   @property
   def flags(self):
-    """Return the flags for main, a tuple of text."""
+    """Return the flags of the program that trains, a tuple of text."""
     return (*self._common, *suites.METHODS[self.method].flags)
+
+  @property
+  def resumes(self):
+    """Return whether a run that was stopped can go on."""
+    return True
 
   @property
   def _common(self):
     suite = suites.SUITES[self.suite]
+    blocks = suites.METHODS[self.method].blocks
     return (
+        '--configs', *suite.blocks, *blocks,
         *suite.flags, '--task', self.task, *suite.tasks[self.task],
         '--run.steps', str(self.steps), *self.extra,
         '--seed', str(self.seed), '--logdir', str(self.logdir))
@@ -61,8 +69,7 @@ class Plan:
   @functools.cached_property
   def config(self):
     """Return the config {key: value} of the flags, as JSON holds it."""
-    flat = evaluate.plain(dict(mainlib.load_config(list(self.flags)).flat))
-    return json.loads(json.dumps(flat))
+    return _flat(mainlib.load_config(list(self.flags)))
 
   @property
   def total(self):
@@ -89,6 +96,44 @@ class Plan:
         '--seed', str(self.seed), *suites.SUITES[self.suite].evaluation]
 
 
+@dataclasses.dataclass(frozen=True)
+class BaselinePlan(Plan):
+  """The run of a baseline, whose program has flags of its own.
+
+  `steps` are then the baseline's, and 0 stands for those of its settings.
+  """
+
+  @property
+  def flags(self):
+    suite = suites.SUITES[self.suite]
+    steps = ('--steps', str(self.steps)) if self.steps else ()
+    return (
+        '--task', self.task, *suite.tasks[self.task], *steps, *self.extra,
+        '--seed', str(self.seed), '--logdir', str(self.logdir),
+        # The benchmark evaluates.
+        '--eval.episodes', '0')
+
+  @property
+  def resumes(self):
+    return False
+
+  @functools.cached_property
+  def config(self):
+    return _flat(baselines.load(self.method, list(self.flags)))
+
+  @property
+  def total(self):
+    return int(self.config[f'steps.{self.method}'])
+
+  def expert(self):
+    return evaluate.expert_score(mainlib.load_config([
+        '--task', self.task, *suites.SUITES[self.suite].tasks[self.task]]))
+
+
+def _flat(config):
+  return json.loads(json.dumps(evaluate.plain(dict(config.flat))))
+
+
 def make(args, extra):
   """Return the Plans that the command line asks for, whole seeds first.
 
@@ -96,26 +141,51 @@ def make(args, extra):
   """
   suite = suites.SUITES[args.suite]
   tasks = _chosen('--tasks', args.tasks, suite.tasks)
-  methods = _chosen('--methods', args.methods, suites.METHODS)
+  methods = _chosen(
+      '--methods', args.methods, suites.METHODS, suites.DEFAULT)
+  own = _steps(args.steps_of or ())
   for word in extra:
     if word.partition('=')[0] in OWN:
       raise UserError(
           f'{word}: the benchmark sets this flag. Use --tasks, --seeds, '
           f'--steps or --logdirs, or change benchmark/suites.py')
-  found = [
-      Plan(
-          args.suite, method, task, seed, args.steps, tuple(extra),
-          args.logdirs, args.results)
-      for seed in range(args.seeds) for task in tasks for method in methods]
+  for method in methods:
+    if suites.METHODS[method].baseline:
+      baselines.installed(method)
+  found = []
+  for seed in range(args.seeds):
+    for task in tasks:
+      for method in methods:
+        baseline = suites.METHODS[method].baseline
+        steps = own.get(method, 0 if baseline else args.steps)
+        found.append((BaselinePlan if baseline else Plan)(
+            args.suite, method, task, seed, steps, tuple(extra),
+            args.logdirs, args.results))
   [plan.config for plan in found]  # Wrong flags end it here.
   return found
 
 
-def _chosen(flag, names, known):
+def _chosen(flag, names, known, default=None):
   for name in names or ():
     if name not in known:
       raise UserError(f'{flag} {name}: there are {", ".join(known)}')
-  return list(dict.fromkeys(names)) if names else list(known)
+  return list(dict.fromkeys(names or default or known))
+
+
+def _steps(words):
+  # Of `--steps_of ppo=1e6 c51=5e5`.
+  found = {}
+  for word in words:
+    name, _, number = word.partition('=')
+    try:
+      found[name] = int(float(number))
+    except (ValueError, OverflowError):
+      found[name] = 0
+    if name not in suites.METHODS or found[name] < 1:
+      raise UserError(
+          f'--steps_of {word}: expected METHOD=STEPS, such as ppo=1e6, of '
+          f'{", ".join(suites.METHODS)}')
+  return found
 
 
 def check(plan):

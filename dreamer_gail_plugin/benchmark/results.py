@@ -7,7 +7,8 @@ from ..errors import UserError
 
 FORMAT = 1
 KEYS = (
-    'method', 'task', 'seed', 'steps', 'expert', 'training', 'evaluations')
+    'method', 'task', 'seed', 'steps', 'expert', 'training', 'evaluations',
+    'wall_seconds')
 
 
 def save(path, result):

@@ -2,16 +2,21 @@
 
 import dataclasses
 
+from ..baselines import config as baselines
+
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
   """Tasks {name: flags of it} and the flags that all runs share.
 
-  `flags` are those of dreamer_gail_plugin.main and `evaluation` those of
-  dreamer_gail_plugin.evaluate.
+  `blocks` are those of configs.yaml, `flags` those of
+  dreamer_gail_plugin.main and `evaluation` those of
+  dreamer_gail_plugin.evaluate. The flags of tasks are also those of the
+  baselines.
   """
 
   tasks: dict
+  blocks: tuple
   flags: tuple
   evaluation: tuple = ('--no-films',)
 
@@ -21,13 +26,27 @@ class Method:
   """A row of the table: its name for people and its flags.
 
   `train` and `evaluate` are the modules, with their first words, that are run
-  with the flags of dreamer_gail_plugin.main and .evaluate.
+  with the flags of dreamer_gail_plugin.main and .evaluate. `blocks` follow
+  those of the suite. `plays` says whether it learns from steps in the
+  environment. `baseline` names one of dreamer_gail_plugin.baselines, which has
+  flags and numbers of steps of its own and begins anew if it was stopped.
   """
 
   title: str
   flags: tuple = ()
   train: tuple = ('dreamer_gail_plugin.main',)
   evaluate: tuple = ('dreamer_gail_plugin.evaluate',)
+  blocks: tuple = ('gail',)
+  plays: bool = True
+  baseline: str = ''
+
+
+def baseline(name):
+  """Return the Method of a baseline."""
+  module = 'dreamer_gail_plugin.baselines'
+  return Method(
+      baselines.NAMES[name], train=(module, name),
+      evaluate=(module, 'evaluate'), plays=name != 'bc', baseline=name)
 
 
 CLONING = 'dreamer_gail_plugin.benchmark.cloning'
@@ -44,8 +63,8 @@ SUITES = {
             'minatar_freeway': (),
             'minatar_space_invaders': LIMIT,
         },
+        blocks=('minatar', 'tiny'),
         flags=(
-            '--configs', 'minatar', 'tiny', 'gail',
             # Nobody looks at the videos.
             '--agent.report', 'False', '--run.report_every', '1e9',
             '--logger.outputs', 'jsonl')),
@@ -58,8 +77,14 @@ METHODS = {
         'Constant reward', ('--agent.gail.reward', 'constant')),
     'null': Method('Random-play expert', ('--agent.gail.expert', 'random')),
     'cloning': Method(
-        'Behaviour cloning', (), (CLONING, 'train'), (CLONING, 'evaluate')),
+        'Behaviour cloning', (), (CLONING, 'train'), (CLONING, 'evaluate'),
+        plays=False),
     # A few steps, as the evaluation wants a run.
     'random': Method(
-        'Random play', ('--random_agent', 'True', '--run.steps', '100')),
+        'Random play', ('--random_agent', 'True', '--run.steps', '100'),
+        plays=False),
+    'vmail': Method('V-MAIL', blocks=('vmail',)),
+    **{x: baseline(x) for x in baselines.NAMES},
 }
+# Those that run if none are named.
+DEFAULT = ('gail', 'env', 'constant', 'null', 'cloning', 'random')

@@ -66,6 +66,16 @@ class Scores:
             x.get(policy or self.policy, x['sampled'])['summary']['mean'])
     return np.array(found)
 
+  def effort(self, method, task):
+    """Return the mean environment steps and hours of training of a run.
+
+    Steps are 0 where a method learns without playing.
+    """
+    runs = [x for k, x in self.runs.items() if k[:2] == (method, task)]
+    steps = [x['steps'] * suites.METHODS[method].plays for x in runs]
+    hours = [x['wall_seconds']['train'] / 3600 for x in runs]
+    return float(np.mean(steps)), float(np.mean(hours))
+
   def normalised(self, method, task):
     """Return the expert-normalised scores (seeds,)."""
     return np.array([
@@ -104,7 +114,7 @@ class Scores:
         (method, task, seed) for method in self.methods
         for task in self.suite.tasks for seed in self.seeds
         if (method, task, seed) not in self.runs]
-    return runs, [x for x in suites.METHODS if x not in self.methods]
+    return runs, [x for x in suites.DEFAULT if x not in self.methods]
 
 
 def lines(scores, markdown=False):
@@ -129,8 +139,8 @@ def figure(scores):
 
 def _tasks(scores):
   head = (
-      'task', 'method', 'seeds', 'sampled', 'sd', 'greedy', 'sd',
-      'normalised')
+      'task', 'method', 'seeds', 'steps', 'hours', 'sampled', 'sd', 'greedy',
+      'sd', 'normalised')
   rows = []
   for task in scores.tasks:
     for method in scores.methods:
@@ -142,10 +152,12 @@ def _tasks(scores):
         greedy = policy == 'greedy' and method == 'random'
         cells += ['-', '-'] if greedy else _spread(
             scores.of(method, task, policy))
+      steps, hours = scores.effort(method, task)
       rows.append((
-          task, method, str(len(values)), *cells, f'{values.mean():.2f}'))
+          task, method, str(len(values)), f'{steps:,.0f}', f'{hours:.2f}',
+          *cells, f'{values.mean():.2f}'))
     rows.append((
-        task, 'expert', '', f'{scores.marks[task][1]:.2f}', '', '', '',
+        task, 'expert', '', '', '', f'{scores.marks[task][1]:.2f}', '', '', '',
         '1.00'))
   return head, rows
 
