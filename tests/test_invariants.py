@@ -238,7 +238,8 @@ class TestExpertSequences:
         k[7:]: v for k, v in data.items() if 'expert/' in k}
     model = agent.model
     def fn(rows):
-      feat = model._observe_expert(model._expert_inputs(rows, False), False)
+      inputs = model._expert_inputs(rows, False)
+      _, _, feat = model._observe_expert(inputs, False)
       return model._expert_pairs(rows, feat)
     return jax.tree.map(np.asarray, agents.call(agent, fn, rows))
 

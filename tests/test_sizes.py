@@ -17,4 +17,4 @@ def test_paper_sizes_on_atari(size):
 
 def test_tiny_on_minatar():
   model, _ = sizes.count(main.load_config(['--configs', 'minatar', 'tiny']))
-  assert 4.5e5 < model < 6e5
+  assert 6e5 < model < 8e5

@@ -177,7 +177,7 @@ class Bench:
       if model.gail.world == 'replay':
         expert = skip(expert, config.replay_context)
         inputs = model._expert_inputs(expert, True)
-        feat = model._observe_expert(inputs, True)
+        _, _, feat = model._observe_expert(inputs, True)
         pairs['expert'] = model._expert_pairs(expert, feat)
       for key, shape in {
           'expert': (B, T), 'imag': (B * K, H), 'replay': (B, K - 1),
