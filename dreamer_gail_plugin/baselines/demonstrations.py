@@ -10,6 +10,7 @@ from .. import checks
 from .. import main
 from .. import store
 from . import gymenv
+from . import resize
 
 # Observations (T + 1, ...), actions (T, ...), whether it ended by termination.
 Episode = collections.namedtuple('Episode', 'obs, acts, terminal')
@@ -19,11 +20,12 @@ def check(config):
   """Compare the demonstrations with the task; return their path.
 
   Raises UserError where they do not fit and warns where they were made with
-  other settings of the environment. `--expert random` records them first.
+  other settings of the environment. `--expert random` records them first, and
+  bundled ones are played again where images have another size.
   """
   if config.agent.gail.expert == 'random':
     main.record_random(config)
-  path = main.expert_path(config)
+  path = resize.fitting(config, main.expert_path(config))
   env = embodied.wrappers.UnifyDtypes(main.make_raw_env(config, 0))
   with store.Store(path) as demos:
     store.validate(demos, env.obs_space, env.act_space, config.task)
