@@ -114,6 +114,8 @@ def _check_sets(path, place, sets):
 
 def plain(value):
   """Return an attribute as a plain Python value, where it is one."""
+  if isinstance(value, str):  # Bytes that are no UTF-8, as h5py hides them.
+    value = value.encode('utf-8', 'surrogateescape')
   if isinstance(value, bytes):
     return value.decode('utf-8', 'replace')
   return value.item() if isinstance(value, np.generic) else value

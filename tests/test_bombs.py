@@ -206,6 +206,8 @@ class TestRecipe:
       ('actions', '!!', 'has other than'),
       ('actions', 12 * 'Z', 'actions that crafter_reward does not have'),
       ('sha256', None, 'sha256 is None'),
+      ('sha256', 'ab', "sha256 is 'ab'"),
+      ('sha256', '\ud800' * 64, 'expected 64 hex digits'),
   ])
   def test_trajectories(self, check, path, monkeypatch, key, value, message):
     monkeypatch.setenv('XDG_CACHE_HOME', str(path.parent / 'cache'))
@@ -239,6 +241,25 @@ class TestStore:
       file[place].attrs[key] = value
     for command in ('check', 'show'):
       check(command, path, parts=[path, message], out=False)
+
+  # Bytes that are no UTF-8, and half of a character behind JSON's own escape.
+  @pytest.mark.parametrize('key, value, shown', [
+      ('source', b'by \xff', 'by \ufffd'),
+      ('action_meanings', b'["by \xff", "x"]', 'by \ufffd'),
+      ('action_meanings', b'["by \\ud800", "x"]', 'by \\ud800'),
+  ])
+  def test_text_that_no_terminal_can_show(
+      self, tmp_path, capsys, key, value, shown):
+    path = tmp_path / 'a.h5'
+    store.write(path, [dict(
+        action=np.zeros(2, int), is_first=[True, False],
+        is_last=[False, True], is_terminal=[False, False])], {})
+    with h5py.File(path, 'a') as file:
+      del file.attrs[key]
+      file.attrs.create(key, value, dtype=h5py.string_dtype('utf-8'))
+    assert run('show', path) == 0
+    assert shown in capsys.readouterr().out
+    assert run('check', path) in (0, 1)
 
 
 class TestOutput:

@@ -34,7 +34,8 @@ MEMORY = 4 * hostile.BOMB
 PROCESS = 2 * MEMORY  # With what libraries keep for the next time.
 # Inputs of series 0 that once were a traceback.
 FOUND = {
-    'atari_head': [31], 'crafter_human': [25, 41, 134], 'minari': [203]}
+    'atari_head': [31], 'crafter_human': [25, 41, 134], 'minari': [203],
+    'show': [292]}
 CARTPOLE = ['--task', 'gym_CartPole-v1']
 
 

@@ -60,7 +60,7 @@ class TestRecipe:
     data = json.loads(made[1].read_text())
     info = data['trajectories'][1]
     info[change] = {
-        'seed': 3, 'actions': 'b' * len(info['actions']), 'sha256': 'ab'
+        'seed': 3, 'actions': 'b' * len(info['actions']), 'sha256': 'ab' * 32
     }[change]
     path = tmp_path / 'bad.json'
     path.write_text(json.dumps(data))

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import sys
 
 from ..errors import UserError
@@ -41,6 +42,10 @@ def main(argv=None):
       prog=f'{prog} {name}', description=module.__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter)
   module.add_arguments(parser)
+  # Text out of strangers' files need not be one that the terminal can show.
+  for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):  # Not so in a notebook.
+      stream.reconfigure(errors='backslashreplace')
   try:
     return module.run(parser.parse_args(argv[1:])) or 0
   except UserError as e:

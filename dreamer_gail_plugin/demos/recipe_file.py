@@ -8,6 +8,7 @@ import importlib
 import inspect
 import json
 import pathlib
+import re
 
 from .. import envs
 from ..errors import UserError
@@ -114,6 +115,9 @@ def _trajectories(data, letters):
     for key in ('actions', 'sha256', 'source_id'):
       if not isinstance(row.get(key), str):
         return f'{place}: {key} is {row.get(key)!r:.50}, expected text'
+    if not re.fullmatch('[0-9a-f]{64}', row['sha256']):
+      return (f'{place}: sha256 is {row["sha256"]!r:.50}, expected 64 '
+              'hex digits')
     count = len(row['actions'])
     if count > STEPS or set(row['actions']) - set(letters):
       return f'{place}: actions has other than {STEPS:,} letters and digits'
