@@ -112,7 +112,7 @@ class TestAveraged:
       assert json.loads(demo.attrs['preprocessing'])['average']
     text = capsys.readouterr().out
     assert 'trial 7: left out, as its frames were not averaged' in text
-    assert '--env.SUITE.average True' in text
+    assert '--env.atari.average True' in text
     refused(capsys, three, 'trial 7 were not averaged', number=7,
             flags=['--averaged', 'match', '--overwrite'])
 

@@ -151,12 +151,18 @@ class TestFindings:
     both['is_last'][511] = True
     store.write(path, [trajs[0], both], attrs)
     check(capsys, path, ['moments are in an earlier trajectory'], code=0)
+    few = {k: v[:20] for k, v in trajs[0].items()}
+    store.write(path, [trajs[0], few], attrs)
+    check(capsys, path, ['note: trajectory 1 holds nothing'], code=0)
 
   def test_constant_actions_and_idling(self, good, path, capsys):
     trajs, attrs = good
     still = {**trajs[1], 'action': np.full_like(trajs[1]['action'], 2)}
     store.write(path, [trajs[0], still], attrs)
     check(capsys, path, ['problem: action never changes in trajectory 1'])
+    few = {k: v[:20] for k, v in still.items()}
+    store.write(path, [trajs[0], few], attrs)
+    check(capsys, path, ['note: action never changes in trajectory 1'], code=0)
     idle = [
         {**x, 'action': x['action'] * (np.arange(1024) % 30 == 0)}
         for x in trajs]

@@ -159,6 +159,7 @@ class Work:
     self.trial = trial
     self.meta = meta
     self.eyes = eyes
+    self.suite = planner.split(args.task or f'atari_{args.game}')[0]
     labels = files.read_labels(trial.labels)
     self.mapped, action = map_actions(labels.action, actions)
     self.labels = labels._replace(action=action)
@@ -227,7 +228,8 @@ class Work:
       lines.append('actions that the game does not need: ' + ', '.join(
           f'{v:,} rows of {k}' for k, v in self.mapped.items()))
     print('\n  '.join(lines))
-    for text in select.warnings(self.meta, counts, self.eyes['average']):
+    average = self.eyes['average'] and f'env.{self.suite}.average'
+    for text in select.warnings(self.meta, counts, average):
       print(f'  WARNING: trial {self.trial.number}: {text}')
 
 

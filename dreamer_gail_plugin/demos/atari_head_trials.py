@@ -122,7 +122,11 @@ def listing(meta, trials):
 
 
 def warnings(meta, counts, average):
-  """Return texts about what may differ from the environment."""
+  """Return texts about what may differ from the environment.
+
+  `average` is the flag that makes the environment average frames, if the
+  store wants it to, or False.
+  """
   if not meta:
     return [
         'not in a meta_data.csv, so nobody knows whether its frames were '
@@ -130,7 +134,7 @@ def warnings(meta, counts, average):
   texts = []
   if average:
     texts.append(
-        'train with --env.SUITE.average True, as its frames were averaged')
+        f'train with --{average} True, as its frames were averaged')
   elif meta.averaged:
     texts.append(
         'its recorder averaged the colours of consecutive frames, which the '

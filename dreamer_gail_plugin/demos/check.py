@@ -24,6 +24,7 @@ SAMPLE = 20000  # Steps of the demonstrations for all but duplicates.
 WINDOW = 16  # Steps in a row that are equal: the same moment.
 COPIES = 0.05  # Share of such windows that is worth a word.
 IDLE = (0.5, 0.95)  # Shares of no-ops: worth a note, a problem.
+FEW = 0.02  # Share of the steps below which a fault is worth a note only.
 LEVELS = 16  # Difference up to which a still pixel is another rendering.
 
 Finding = collections.namedtuple('Finding', 'level text')
@@ -98,7 +99,7 @@ def copies(demos):
     seen |= codes
   whole = [i for i, x in enumerate(shares) if x > 0.99]
   if whole:
-    return [problem(
+    return [_weigh(demos, whole)(
         f'trajectory {_some(whole)} holds nothing that is not in earlier '
         'ones: the expert counts double there; write it once')]
   share = float(np.average(shares, weights=demos.lengths))
@@ -107,6 +108,12 @@ def copies(demos):
         f'{share:.0%} of all moments are in an earlier trajectory, too: parts '
         'that overlap, or games that repeat each other')]
   return []
+
+
+def _weigh(demos, indices):
+  # Gaps in a record leave a few short pieces, which ruin nothing.
+  share = sum(demos.lengths[i] for i in indices) / sum(demos.lengths)
+  return problem if share > FEW else note
 
 
 def actions(demos, parts):
@@ -119,7 +126,7 @@ def actions(demos, parts):
         i for i, x in enumerate(values)
         if len(x) > 1 and (x == x[0]).all()]
     if still:
-      found.append(problem(
+      found.append(_weigh(demos, still)(
           f'{key} never changes in trajectory {_some(still)}: nothing can be '
           'learned there; leave it out, or look at the importer'))
     noop = names and str(names[0]).upper() == 'NOOP' and values[0].ndim == 1
