@@ -20,9 +20,9 @@ EPISODES = 10
 WEIGHTS = np.array([0.1, 0.3, 1.0, 1.0])
 
 
-def main(folder):
+def main(folder, name='CartPole-v1'):
   """Play the episodes, of seeds 0 on, and save each in the folder."""
-  env = RecordEpisodes(gymnasium.make('CartPole-v1'), folder)
+  env = RecordEpisodes(gymnasium.make(name), folder)
   for seed in range(EPISODES):
     obs, over, score = env.reset(seed=seed)[0], False, 0
     while not over:
@@ -34,4 +34,4 @@ def main(folder):
 
 
 if __name__ == '__main__':
-  main(sys.argv[1])
+  main(*sys.argv[1:])
