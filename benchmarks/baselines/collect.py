@@ -3,8 +3,9 @@
   python benchmarks/baselines/collect.py LOGDIR... --out FILE
 
 Each has the command, seed, commit, steps, seconds of training on the clock,
-from the start of the program's work to its last save, the mean training score
-of the first and last tenth of the games, and the evaluations there are.
+from the start of the program's work to its last save (null for a run that was
+stopped), the step of the last game, the mean training score of the first and
+last tenth of the games, and the evaluations there are.
 """
 
 import argparse
@@ -31,14 +32,14 @@ def main():
     scores = ', '.join(
         f'{k} {v["mean"]:.2f} (random {v["random_mean"]:.2f})'
         for k, v in row['evaluations'].items())
-    print(f'{name}: {row["seconds"]:.0f} s, {scores}')
+    print(f'{name}: {row["steps"]} steps, {row["seconds"]} s, {scores}')
 
 
 def run(logdir):
   """Return what is known of the run in a logdir, a dict."""
   start = json.loads((logdir / 'run.json').read_text())['starts'][0]
   begin = datetime.datetime.fromisoformat(start['time']).timestamp()
-  save, = logdir.glob('policy.*')
+  saves = [x.stat().st_mtime for x in logdir.glob('policy.*')]
   found = [json.loads(x) for x in lines(logdir / 'scores.jsonl')]
   scores = [x['episode/score'] for x in found if 'episode/score' in x]
   tenth = max(1, len(scores) // 10)
@@ -46,8 +47,8 @@ def run(logdir):
       'command': start['command'], 'seed': start['seed'],
       'commit': start['commit'], 'machine': start['machine'],
       'versions': start['versions'],
-      'seconds': round(save.stat().st_mtime - begin, 1),
-      'games': len(scores),
+      'seconds': round(max(saves) - begin, 1) if saves else None,
+      'games': len(scores), 'steps': found[-1]['step'] if found else None,
       'training': [
           float(np.mean(x)) for x in (scores[:tenth], scores[-tenth:])
           if x],
