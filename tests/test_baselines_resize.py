@@ -60,12 +60,13 @@ def test_nothing_is_played_where_it_fits_or_is_named(bundled):
   assert resize.fitting(named, path) == path
 
 
-def test_another_game_is_an_error(bundled):
+def test_other_actions_are_an_error(bundled):
   config = bundled[1]()
   path = main.expert_path(config)
   data = json.loads(bundled[0].read_text())
-  data['trajectories'][1]['seed'] += 1
+  info = data['trajectories'][1]
+  info['actions'] = 'b' * len(info['actions'])
   bundled[0].write_text(json.dumps(data))
-  with pytest.raises(UserError, match='trajectory 1.*another size'):
+  with pytest.raises(UserError, match='trajectory 1, played with images'):
     resize.fitting(config, path)
   assert not list(path.parent.glob('*84x84*'))
