@@ -286,8 +286,12 @@ class Agent(dreamerv3.agent.Agent):
 
   def _clone_loss(self, expert, expfeat):
     # -ln pi(a | s) of what the expert did, in the states that the policy acts
-    # on, posterior samples. The model moves where it learns from them anyway.
-    policy = self.pol(self.feat2tensor(expfeat), 2)
+    # on, posterior samples. The model moves where it learns from them anyway,
+    # by `cloning_world` times the gradient: its own losses are hundreds of
+    # nats, and states that only show the image say too little of the action.
+    inp = self.feat2tensor(expfeat)
+    inp = sg(inp) + self.gail.cloning_world * (inp - sg(inp))
+    policy = self.pol(inp, 2)
     loss = sum(v.loss(expert[k]) for k, v in policy.items())  # (B, T)
     return discriminator.wmean(loss, self._acted(expert))
 

@@ -1,5 +1,7 @@
 """The invariants of the design: what must hold for results to be true."""
 
+import collections
+
 import agents
 import dreamerv3.agent
 import jax
@@ -175,13 +177,19 @@ class TestGradientsStayHome:
 
   def grads(self, agent, key):
     # The modules that the gradient of one metric or loss reaches.
+    return {k for k, v in self.norms(agent, key).items() if v}
+
+  def norms(self, agent, key):
+    # The norm of that gradient in each module.
     data = agents.batch(agent)
     fn = lambda params: agents.loss(agent, data, params)[key].mean()
     with jax.transfer_guard('allow'):
       grads = jax.grad(fn, allow_int=True)(dict(agent.initial))
-    return {
-        k.split('/')[0] for k, v in grads.items()
-        if v.dtype == np.float32 and np.any(np.asarray(v) != 0)}
+    squares = collections.Counter()
+    for k, v in grads.items():
+      if v.dtype == np.float32:
+        squares[k.split('/')[0]] += float(np.square(v, dtype=float).sum())
+    return {k: np.sqrt(v) for k, v in squares.items()}
 
   @pytest.fixture(scope='class')
   def agent(self):
@@ -404,6 +412,21 @@ class TestLearningFromDemonstrations:
         agent__gail__world=world, agent__gail__cloning=0.5,
         agent__value__outscale=1.0, agent__policy__outscale=1.0)
     assert TestGradientsStayHome().grads(agent, 'clone') == want
+
+  def test_factor_of_cloning_in_the_model(self):
+    # Three times the gradient to encoder and RSSM, the same to the policy,
+    # and the same loss.
+    losses, norms = [], []
+    for factor in (1.0, 3.0):
+      agent = agents.build(
+          **LEARN, agent__gail__cloning_world=factor,
+          agent__policy__outscale=1.0)
+      losses.append(float(self.losses(agent)['clone']))
+      norms.append(TestGradientsStayHome().norms(agent, 'clone'))
+    assert losses[0] == losses[1]
+    for key, factor in (('enc', 3), ('dyn', 3), ('pol', 1)):
+      assert norms[0][key] > 0
+      assert np.isclose(norms[1][key] / norms[0][key], factor, rtol=1e-4)
 
   def test_clone_loss_by_hand(self, monkeypatch):
     # A policy whose -ln pi(a) is the action itself.
