@@ -33,7 +33,8 @@ EVERY = 500  # Updates between two looks.
 
 def main():
   """Train, judge, write the JSON."""
-  parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+  parser = argparse.ArgumentParser(
+      description=__doc__.split('\n')[0], allow_abbrev=False)
   parser.add_argument('out', type=pathlib.Path)
   parser.add_argument('--held', required=True)
   parser.add_argument('--play', required=True)

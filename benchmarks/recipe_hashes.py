@@ -24,6 +24,7 @@ from dreamer_gail_plugin.errors import UserError
 
 
 def main(out):
+  """Write what came of all to the file `out`; exit with 1 if any differs."""
   folder = upstream.resource('expert_data')
   results = {
       'python': platform.python_version(),
