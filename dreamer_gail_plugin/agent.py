@@ -287,8 +287,8 @@ class Agent(dreamerv3.agent.Agent):
   def _clone_loss(self, expert, expfeat):
     # -ln pi(a | s) of what the expert did, in the states that the policy acts
     # on, posterior samples. The model moves where it learns from them anyway,
-    # by `cloning_world` times the gradient: its own losses are hundreds of
-    # nats, and states that only show the image say too little of the action.
+    # by `cloning_world` times the gradient: its own losses are many times as
+    # large, and drown what the action asks of the state (docs/results.md).
     inp = self.feat2tensor(expfeat)
     inp = sg(inp) + self.gail.cloning_world * (inp - sg(inp))
     policy = self.pol(inp, 2)
