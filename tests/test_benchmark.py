@@ -305,3 +305,11 @@ class TestSuites:
       assert plan.expert() > 10
     assert lengths.pop('minatar_freeway') > 2502
     assert set(lengths.values()) == {300}
+
+  def test_vector_tasks_have_demonstrations(self, tmp_path):
+    # Opposites: one expert never loses, the other always arrives.
+    cart, car = [
+        plans.Plan('vector', 'gail', x, 0, 10, (), tmp_path, tmp_path)
+        for x in suites.SUITES['vector'].tasks]
+    assert cart.expert() == 500 and -200 < car.expert() < -100
+    assert cart.config['agent.gail.world'] == 'both'

@@ -54,6 +54,11 @@ CLONING = 'dreamer_gail_plugin.benchmark.cloning'
 # compare. Freeway's own clock ends it.
 LIMIT = ('--env.minatar.length', '300')
 
+# Nobody looks at the videos.
+QUIET = (
+    '--agent.report', 'False', '--run.report_every', '1e9',
+    '--logger.outputs', 'jsonl')
+
 SUITES = {
     'minatar': Suite(
         tasks={
@@ -64,10 +69,13 @@ SUITES = {
             'minatar_space_invaders': LIMIT,
         },
         blocks=('minatar', 'tiny'),
-        flags=(
-            # Nobody looks at the videos.
-            '--agent.report', 'False', '--run.report_every', '1e9',
-            '--logger.outputs', 'jsonl')),
+        flags=QUIET),
+    # Minutes a run, for screening: the end of a game is failure in the first
+    # and success in the second.
+    'vector': Suite(
+        tasks={'gym_CartPole-v1': (), 'gym_MountainCar-v0': ()},
+        blocks=('gym', 'tiny'),
+        flags=QUIET),
 }
 
 METHODS = {

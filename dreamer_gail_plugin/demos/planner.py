@@ -20,6 +20,7 @@ from ..errors import UserError
 from . import asterix
 from . import atari_player
 from . import breakout
+from . import classic
 from . import common
 from . import crafter_player
 from . import freeway
@@ -32,6 +33,8 @@ PLANNERS = {
     'atari_alien': atari_player.AtariPlayer,
     'atari_seaquest': atari_player.Seaquest,
     'crafter_reward': crafter_player.CrafterPlayer,
+    'gym_CartPole-v1': classic.CartPole,
+    'gym_MountainCar-v0': classic.MountainCar,
     'minatar_asterix': asterix.Asterix,
     'minatar_breakout': breakout.Breakout,
     'minatar_freeway': freeway.Freeway,
@@ -84,7 +87,7 @@ def run(args):
   attrs = {
       'task': args.task,
       'source': f'{args.policy} policy of dreamer_gail_plugin.demos.planner',
-      'licence': 'MIT' if args.task.startswith('minatar_') else '',
+      'licence': 'MIT' if args.task.startswith(('minatar_', 'gym_')) else '',
       'preprocessing': options(args.task),
       'action_meanings': getattr(env, 'action_meanings', []),
       'seed': args.seed,
