@@ -62,6 +62,8 @@ def make_trainer(config, venv, model, episodes, logger):
     # f(s, a, s') = g(s, a) + gamma h(s') - h(s), equation 4 of Fu et al.
     net = reward_nets.ShapedRewardNet(
         net, networks.Potential(venv.observation_space), config.ppo.gamma)
+    if config.disc.normalize:
+      net = reward_nets.NormalizedRewardNet(net, imnetworks.RunningNorm)
   return TRAINERS[config.baseline](
       demonstrations=episodes, demo_batch_size=config.disc.batch_size,
       venv=venv, gen_algo=model, reward_net=net,
