@@ -169,6 +169,7 @@ class TestRuns:
   @pytest.mark.parametrize('normalize', [True, False])
   def test_ppo_sees_airls_reward_around_zero(self, normalize):
     from imitation.util import logger
+
     from dreamer_gail_plugin.baselines import adversarial
     from dreamer_gail_plugin.baselines import ppo
     config = configlib.load('airl_ppo', [

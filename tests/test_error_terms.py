@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import runs
+import savedruns
 
 from dreamer_gail_plugin import error_terms
 from dreamer_gail_plugin import main
@@ -57,7 +57,7 @@ class TestCut:
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run')
-  logdir = runs.seaquest(folder / 'logdir')
+  logdir = savedruns.seaquest(folder / 'logdir')
   config = main.load_config([
       '--configs', 'minatar', '--task', 'minatar_seaquest'])
   files = []

@@ -10,7 +10,7 @@ import jax
 import ninjax as nj
 import numpy as np
 import pytest
-import runs
+import savedruns
 
 from dreamer_gail_plugin import checkpoint
 from dreamer_gail_plugin import envs
@@ -26,7 +26,7 @@ FLAGS = ['--chunks', '2', '--episodes', '5', '--envs', '4', '--no-films']
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
   """Return the logdir of an evaluated run, which tests only read."""
-  logdir = runs.seaquest(tmp_path_factory.mktemp('run'))
+  logdir = savedruns.seaquest(tmp_path_factory.mktemp('run'))
   evaluate.main(['--logdir', str(logdir), *FLAGS])
   return logdir
 
@@ -39,8 +39,8 @@ def load(logdir, policy='sampled'):
 @pytest.fixture(scope='module')
 def agent(tmp_path_factory):
   """Return upstream's agent object with the parameters of the run."""
-  runs.seaquest(tmp_path_factory.mktemp('other'))
-  return runs.build()
+  savedruns.seaquest(tmp_path_factory.mktemp('other'))
+  return savedruns.build()
 
 
 @pytest.fixture(scope='module')
@@ -153,7 +153,7 @@ class TestResult:
     assert not training & {y for x in one for y in (2 * x, 2 * x + 1, x)}
 
   def test_random_agent(self, tmp_path, capsys):
-    logdir = runs.random(tmp_path / 'run')
+    logdir = savedruns.random(tmp_path / 'run')
     files = evaluate.main(['--logdir', str(logdir), *FLAGS])
     assert [x.name for x in files] == ['1234_sampled.json']
     result = load(logdir)
@@ -161,7 +161,7 @@ class TestResult:
     assert 'reward random' in capsys.readouterr().out
 
   def test_crafter(self, tmp_path):
-    logdir = runs.random(
+    logdir = savedruns.random(
         tmp_path / 'run', '--task', 'crafter_noreward')
     evaluate.main([
         '--logdir', str(logdir), '--chunks', '1', '--episodes', '2',
@@ -181,7 +181,7 @@ class TestResult:
     assert 0 < x['crafter_score'] < 20
 
   def test_steps_count_as_in_the_scores(self, tmp_path):
-    logdir = runs.random(tmp_path / 'run', '--task', 'atari_seaquest')
+    logdir = savedruns.random(tmp_path / 'run', '--task', 'atari_seaquest')
     config = policylib.load_config(logdir)
     folder = elements.Path(logdir) / 'checkpoint.pkl'
     folder = folder / (folder / 'latest').read().strip()
@@ -312,7 +312,7 @@ class TestRefusals:
     assert load(run) == before
 
   def test_no_discriminator(self, refused, tmp_path):
-    logdir = runs.random(tmp_path / 'run')
+    logdir = savedruns.random(tmp_path / 'run')
     assert '--disc' in refused('--logdir', logdir, '--disc')
 
   def test_another_size(self, refused, run, tmp_path):

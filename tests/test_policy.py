@@ -10,7 +10,7 @@ import gymnasium
 import jax
 import numpy as np
 import pytest
-import runs
+import savedruns
 import toyenv  # noqa: F401
 
 from dreamer_gail_plugin import main
@@ -26,7 +26,7 @@ def run(tmp_path_factory):
   """Return the logdir of a run on the toy environment."""
   agent = agents.build(task=TASK)
   agents.reset(agent)
-  return runs.save(
+  return savedruns.save(
       tmp_path_factory.mktemp('run'), agent, agents.config(task=TASK))
 
 
@@ -99,7 +99,7 @@ class TestLoadPolicy:
       policy(obs)
 
   def test_images_of_other_suites(self, tmp_path):
-    logdir = runs.random(tmp_path / 'run')
+    logdir = savedruns.random(tmp_path / 'run')
     policy = policylib.load_policy(logdir)
     image = np.zeros((10, 10, 4), np.uint8)
     actions = {int(policy(image)) for _ in range(30)}
