@@ -290,17 +290,10 @@ class Agent(dreamerv3.agent.Agent):
     # by `cloning_world` times the gradient: its own losses are many times as
     # large, and drown what the action asks of the state (docs/results.md).
     inp = self.feat2tensor(expfeat)
-    inp = sg(inp) + self._cloning_world() * (inp - sg(inp))
+    inp = sg(inp) + self.gail.cloning_world * (inp - sg(inp))
     policy = self.pol(inp, 2)
     loss = sum(v.loss(expert[k]) for k, v in policy.items())  # (B, T)
     return discriminator.wmean(loss, self._acted(expert))
-
-  def _cloning_world(self):
-    # The factor of cloning's gradient to the model, which falls towards 1.
-    factor, half = self.gail.cloning_world, self.gail.cloning_half
-    if not half:
-      return factor
-    return 1 + (factor - 1) * 0.5 ** (f32(self.opt.step.read()) / half)
 
   def _shown(self, feat):
     return self._both_ways(feat)[0]
