@@ -101,16 +101,25 @@ class Study:
     """Return what is known of sequences (N, T, ...), a dict of numbers.
 
     `pixels`: of each channel of a board, the harmonic mean of precision and
-    recall of the decoded pixels that are on. Of the policy: `neglogp`, nats of
-    the expert's action, `right` how often it is the likeliest, `moves` how
-    often where it is not the demonstrations' commonest.
+    recall of the decoded pixels that are on. `foreseen` is the same of all
+    channels where the latents are samples of the prior, which does not know
+    the image; `copied` where the last image stands for the next. `kl`: nats
+    between posterior and prior. Of the policy: `neglogp`, nats of the expert's
+    action, `right` how often it is the likeliest, `moves` how often where it
+    is not the demonstrations' commonest.
     """
     model, (key,) = self.model, self.model.dec.imgkeys
     feat, losses = self.observe(data, False)
     known = model._acted(data) > 0
-    decoded = model.dec({}, feat, data['is_first'], False)[2][key].pred()
-    on, seen = data[key] > 127, decoded > 0.5
+    decode = lambda feat: model.dec(
+        {}, feat, data['is_first'], False)[2][key].pred() > 0.5
+    prior = model.dyn._dist(model.dyn._prior(feat['deter']))
+    foreseen = decode({
+        **feat, 'stoch': prior.sample(nj.seed()).astype(feat['stoch'].dtype)})
+    on, seen = data[key] > 127, decode(feat)
+    last = jnp.concatenate([on[:, :1], on[:, :-1]], 1)
     count = lambda x: (x & known[..., None, None, None]).sum((0, 1, 2, 3))
+    agree = lambda x: 2 * count(on & x).sum() / (count(on) + count(x)).sum()
     policy = model.pol(model.feat2tensor(feat), 2)['action']
     act = data['action']
     right = policy.pred() == act
@@ -118,6 +127,8 @@ class Study:
     mean = lambda x, where: (x * where).sum() / where.sum()
     return {
         'pixels': 2 * count(on & seen) / (count(on) + count(seen)),
+        'foreseen': agree(foreseen), 'copied': agree(last),
+        'kl': mean(losses['dyn'], known),
         'image_nats': mean(losses[key], known),
         'neglogp': mean(policy.loss(act), known),
         'right': mean(right, known),

@@ -1,0 +1,71 @@
+"""Whether a run's model foresees the next board better than the last one does.
+
+  python benchmarks/foresight.py LOGDIR STORE --out FILE
+
+For the steps of a store, boards as the model decodes them from what it
+observed (`seen`), from samples of the prior one step ahead, which does not
+know the board (`foreseen`), and the board of the step before (`copied`): the
+mean number of pixels, of the `on` that are not black, that are wrong.
+"""
+
+import argparse
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import ninjax as nj
+import numpy as np
+
+from dreamer_gail_plugin import checkpoint
+from dreamer_gail_plugin import checks
+from dreamer_gail_plugin import error_terms
+from dreamer_gail_plugin import policy as policylib
+from dreamer_gail_plugin import provenance
+
+SKIP = 8  # Steps of a sequence in which the model has seen too little.
+
+
+def main(logdir, path, out):
+  """Measure, print and write the JSON."""
+  config = checks.platform(policylib.load_config(logdir))
+  checks.prepare_jax(config)
+  folder = checkpoint.find(logdir)
+  actor = policylib.load_actor(config, folder)
+  parts = error_terms.sequences(path, config)
+  data = jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
+  found = error_terms.call(actor, lambda x: wrong(actor.model, x), data)
+  found = {k: round(float(v[:, SKIP:].mean()), 3) for k, v in found.items()}
+  print(found)
+  out.write_text(json.dumps({
+      'logdir': str(logdir), 'store': pathlib.Path(path).name,
+      'step': checkpoint.step(logdir, folder, config),
+      'commit': provenance.commit(), **found}, indent=1))
+
+
+def wrong(model, data):
+  """Return numbers of wrong pixels (N, T) by name for sequences (N, T, ...).
+  """
+  (key,) = model.dec.imgkeys
+  _, _, feat = model._observe_expert(
+      model._expert_inputs(data, False), False)
+  prior = model.dyn._dist(model.dyn._prior(feat['deter']))
+  sample = prior.sample(nj.seed()).astype(feat['stoch'].dtype)
+  decode = lambda feat: model.dec(
+      {}, feat, data['is_first'], False)[2][key].pred() > 0.5
+  on = data[key] > 127
+  boards = {
+      'seen': decode(feat), 'foreseen': decode({**feat, 'stoch': sample}),
+      'copied': jnp.concatenate([on[:, :1], on[:, :-1]], 1),
+      'on': jnp.zeros_like(on)}
+  return {k: (x != on).sum((-3, -2, -1)) for k, x in boards.items()}
+
+
+if __name__ == '__main__':
+  parser = argparse.ArgumentParser(
+      description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+  parser.add_argument('logdir', type=pathlib.Path)
+  parser.add_argument('store')
+  parser.add_argument('--out', type=pathlib.Path, required=True)
+  args = parser.parse_args()
+  main(args.logdir, args.store, args.out)
