@@ -27,10 +27,11 @@ def main(logdir, out):
   rows = [
       json.loads(x) for x in (logdir / 'metrics.jsonl').open()]
   last = max(x['step'] for x in rows)
-  start = provenance.load(logdir / 'run.json')[0]
+  starts = provenance.load(logdir / 'run.json')
   results.save(out, {
-      'started': {k: start[k] for k in (
-          'command', 'commit', 'seed', 'versions', 'machine')},
+      'starts': [{k: x[k] for k in (
+          'command', 'commit', 'seed', 'versions', 'machine')}
+          for x in starts],
       'steps': last,
       'training': jobs.training(logdir, last),
       'losses': losses(rows, last)})
