@@ -3,9 +3,10 @@
   python benchmarks/curves.py LOGDIR --out FILE
 
 The file has how the run was started, mean training scores of every 10,000
-steps and, for every 5,000, the means of the model's losses in nats: of the
-image, of the dynamics (the KL divergence that its prior is trained by) and of
-cloning.
+steps and, for every 5,000, means of metrics: the model's losses in nats, of
+the image, of the dynamics (the KL divergence that its prior is trained by) and
+of cloning, the policy's entropy, D's accuracy on the expert's steps, and mean
+and deviation of its reward.
 """
 
 import argparse
@@ -18,14 +19,15 @@ from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin.benchmark import jobs
 from dreamer_gail_plugin.benchmark import results
 
-LOSSES = ('image', 'dyn', 'clone')
+METRICS = (
+    'loss/image', 'loss/dyn', 'loss/clone', 'ent/action', 'disc/acc_expert',
+    'disc/rew_mean', 'disc/rew_std')
 EVERY = 5_000
 
 
 def main(logdir, out):
   """Write the file; an existing one is replaced."""
-  rows = [
-      json.loads(x) for x in (logdir / 'metrics.jsonl').open()]
+  rows = [json.loads(x) for x in (logdir / 'metrics.jsonl').open()]
   last = max(x['step'] for x in rows)
   starts = provenance.load(logdir / 'run.json')
   results.save(out, {
@@ -34,20 +36,19 @@ def main(logdir, out):
           for x in starts],
       'steps': last,
       'training': jobs.training(logdir, last),
-      'losses': losses(rows, last)})
+      'metrics': metrics(rows, last)})
 
 
-def losses(rows, last):
-  """Return a list of {step, image, dyn, clone}, means up to each step."""
+def metrics(rows, last):
+  """Return a list of {step, NAME: mean up to that step}."""
   found = []
   for end in range(EVERY, last + 1, EVERY):
-    part = [x for x in rows if end - EVERY < x['step'] <= end]
-    means = {
-        k: np.mean([
-            x[f'train/loss/{k}'] for x in part if f'train/loss/{k}' in x])
-        for k in LOSSES}
-    found.append({
-        'step': end, **{k: round(float(v), 4) for k, v in means.items()}})
+    part = [
+        x for x in rows
+        if end - EVERY < x['step'] <= end and f'train/{METRICS[0]}' in x]
+    found.append({'step': end, **{
+        k: round(float(np.mean([x[f'train/{k}'] for x in part])), 4)
+        for k in METRICS}})
   return found
 
 

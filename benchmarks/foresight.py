@@ -9,7 +9,6 @@ mean number of pixels, of the `on` that are not black, that are wrong.
 """
 
 import argparse
-import json
 import pathlib
 
 import jax
@@ -22,6 +21,7 @@ from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import error_terms
 from dreamer_gail_plugin import policy as policylib
 from dreamer_gail_plugin import provenance
+from dreamer_gail_plugin.benchmark import results
 
 SKIP = 8  # Steps of a sequence in which the model has seen too little.
 
@@ -37,28 +37,33 @@ def main(logdir, path, out):
   found = error_terms.call(actor, lambda x: wrong(actor.model, x), data)
   found = {k: round(float(v[:, SKIP:].mean()), 3) for k, v in found.items()}
   print(found)
-  out.write_text(json.dumps({
+  results.save(out, {
       'logdir': str(logdir), 'store': pathlib.Path(path).name,
       'step': checkpoint.step(logdir, folder, config),
-      'commit': provenance.commit(), **found}, indent=1))
+      'commit': provenance.commit(), **found})
 
 
 def wrong(model, data):
   """Return numbers of wrong pixels (N, T) by name for sequences (N, T, ...).
   """
-  (key,) = model.dec.imgkeys
   _, _, feat = model._observe_expert(
       model._expert_inputs(data, False), False)
+  on, found = boards(model, feat, data)
+  found['on'] = jnp.zeros_like(on)
+  return {k: (x != on).sum((-3, -2, -1)) for k, x in found.items()}
+
+
+def boards(model, feat, data):
+  """Return which pixels (N, T, H, W, C) are on, and {name: what is said}."""
+  (key,) = model.dec.imgkeys
   prior = model.dyn._dist(model.dyn._prior(feat['deter']))
   sample = prior.sample(nj.seed()).astype(feat['stoch'].dtype)
   decode = lambda feat: model.dec(
       {}, feat, data['is_first'], False)[2][key].pred() > 0.5
   on = data[key] > 127
-  boards = {
+  return on, {
       'seen': decode(feat), 'foreseen': decode({**feat, 'stoch': sample}),
-      'copied': jnp.concatenate([on[:, :1], on[:, :-1]], 1),
-      'on': jnp.zeros_like(on)}
-  return {k: (x != on).sum((-3, -2, -1)) for k, x in boards.items()}
+      'copied': jnp.concatenate([on[:, :1], on[:, :-1]], 1)}
 
 
 if __name__ == '__main__':

@@ -11,11 +11,11 @@ The two stores are made by `demos planner`, docs/results.md has the commands.
 
 import argparse
 import json
-import os
 import pathlib
 import time
 
 import elements
+import foresight
 import jax
 import jax.numpy as jnp
 import ninjax as nj
@@ -27,6 +27,7 @@ from dreamer_gail_plugin import main as mainlib
 from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin import rows
 from dreamer_gail_plugin.agent import Agent
+from dreamer_gail_plugin.benchmark import results
 
 EVERY = 500  # Updates between two looks.
 
@@ -49,13 +50,10 @@ def main():
       jax.tree.map(lambda *xs: np.concatenate(xs), *load(path))
       for path in (mainlib.expert_path(config), args.play, args.held)]
   looks = train(Study(config), parts, args.updates, config)
-  args.out.parent.mkdir(parents=True, exist_ok=True)
-  part = args.out.with_name(f'{args.out.name}.{os.getpid()}.part')
-  part.write_text(json.dumps({
+  results.save(args.out, {
       'about': __doc__.split('\n')[0], 'flags': flags, 'seed': config.seed,
       'versions': provenance.versions(), 'commit': provenance.commit(),
-      'looks': looks}, indent=1))
-  part.replace(args.out)
+      'looks': looks})
 
 
 class Study:
@@ -111,13 +109,8 @@ class Study:
     model, (key,) = self.model, self.model.dec.imgkeys
     feat, losses = self.observe(data, False)
     known = model._acted(data) > 0
-    decode = lambda feat: model.dec(
-        {}, feat, data['is_first'], False)[2][key].pred() > 0.5
-    prior = model.dyn._dist(model.dyn._prior(feat['deter']))
-    foreseen = decode({
-        **feat, 'stoch': prior.sample(nj.seed()).astype(feat['stoch'].dtype)})
-    on, seen = data[key] > 127, decode(feat)
-    last = jnp.concatenate([on[:, :1], on[:, :-1]], 1)
+    on, said = foresight.boards(model, feat, data)
+    seen = said['seen']
     count = lambda x: (x & known[..., None, None, None]).sum((0, 1, 2, 3))
     agree = lambda x: 2 * count(on & x).sum() / (count(on) + count(x)).sum()
     policy = model.pol(model.feat2tensor(feat), 2)['action']
@@ -127,7 +120,8 @@ class Study:
     mean = lambda x, where: (x * where).sum() / where.sum()
     return {
         'pixels': 2 * count(on & seen) / (count(on) + count(seen)),
-        'foreseen': agree(foreseen), 'copied': agree(last),
+        'foreseen': agree(said['foreseen']),
+        'copied': agree(said['copied']),
         'kl': mean(losses['dyn'], known),
         'image_nats': mean(losses[key], known),
         'neglogp': mean(policy.loss(act), known),
