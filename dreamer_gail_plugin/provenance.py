@@ -106,7 +106,10 @@ def commit():
 
 
 def machine(device):
-  """Return the machine in general words, a dict; cores are those usable."""
+  """Return the machine in general words, a dict; cores are those usable.
+
+  `gpu` is the name of the first GPU, and there on a CUDA device only.
+  """
   cpuinfo = pathlib.Path('/proc/cpuinfo')
   lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
   models = [x.split(':')[1].strip() for x in lines if 'model name' in x]
@@ -115,7 +118,20 @@ def machine(device):
       'processor': models[0] if models else platform.processor(),
       'cores': len(os.sched_getaffinity(0)),
       'memory_gb': round(psutil.virtual_memory().total / 1e9),
-      'device': device}
+      'device': device, **gpu(device)}
+
+
+def gpu(device):
+  """Return {'gpu': name of the first one} for cuda, {} otherwise."""
+  if device != 'cuda':
+    return {}
+  try:
+    names = subprocess.run(
+        ['nvidia-smi', '--query-gpu=name', '--format=csv,noheader'],
+        capture_output=True, text=True, check=True).stdout.splitlines()
+  except (OSError, subprocess.CalledProcessError):
+    names = []
+  return {'gpu': names[0].strip()} if names else {}
 
 
 def command(argv, program):

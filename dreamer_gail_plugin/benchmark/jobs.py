@@ -210,7 +210,7 @@ def machine(plan, evaluation, core):
       'cpu': names[0] if names else platform.machine(),
       'cores': 1 if core is not None else len(os.sched_getaffinity(0)),
       'system': f'{platform.system()} {platform.machine()}',
-      'device': device}
+      'device': device, **provenance.gpu(device)}
 
 
 def tail(plan, lines=15):

@@ -1,0 +1,28 @@
+"""What a run keeps of its machine."""
+
+from dreamer_gail_plugin import provenance
+
+
+class TestGpu:
+
+  def test_name_of_the_first(self, tmp_path, monkeypatch):
+    smi = tmp_path / 'nvidia-smi'
+    smi.write_text('#!/bin/sh\necho "NVIDIA One"\necho "NVIDIA Two"\n')
+    smi.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert provenance.machine('cuda')['gpu'] == 'NVIDIA One'
+
+  def test_none_without_its_program(self, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    found = provenance.machine('cuda')
+    assert found['device'] == 'cuda' and 'gpu' not in found
+
+  def test_none_where_it_fails(self, tmp_path, monkeypatch):
+    smi = tmp_path / 'nvidia-smi'
+    smi.write_text('#!/bin/sh\necho "NVIDIA One"\nexit 9\n')
+    smi.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert provenance.gpu('cuda') == {}
+
+  def test_cpu_has_none(self):
+    assert 'gpu' not in provenance.machine('cpu')
