@@ -6,7 +6,7 @@ The file has how the run was started, mean training scores of every 10,000
 steps and, for every 5,000, means of metrics: the model's losses in nats, of
 the image, of the dynamics (the KL divergence that its prior is trained by) and
 of cloning, the policy's entropy, D's accuracy on the expert's steps, and mean
-and deviation of its reward.
+and deviation of its reward; those that the run has.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def metrics(rows, last):
         if end - EVERY < x['step'] <= end and f'train/{METRICS[0]}' in x]
     found.append({'step': end, **{
         k: round(float(np.mean([x[f'train/{k}'] for x in part])), 4)
-        for k in METRICS}})
+        for k in METRICS if part and f'train/{k}' in part[-1]}})
   return found
 
 

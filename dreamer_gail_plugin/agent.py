@@ -58,6 +58,15 @@ class Agent(dreamerv3.agent.Agent):
     if self.gail.cloning:
       self.scales['clone'] = self.gail.cloning
 
+  def _make_opt(self, actor_critic=1.0, **kwargs):
+    # Upstream's has one rate for all networks.
+    opt = super()._make_opt(**kwargs)
+    if actor_critic == 1:
+      return opt
+    slower = lambda params: {
+        k: k.startswith(('pol/', 'val/')) for k in params}
+    return optax.chain(opt, optax.masked(optax.scale(actor_critic), slower))
+
   @property
   def imitates(self):
     """Whether the reward comes from demonstrations."""
