@@ -38,3 +38,15 @@ def test_ppo_sees_airls_reward_around_zero(normalize):
     assert seen == pytest.approx((raw - raw.mean()) / spread, abs=1e-2)
   else:
     assert seen == pytest.approx(raw, abs=1e-6)
+
+
+class TestSettings:
+
+  def test_its_own_block_for_a_suite(self):
+    task = ['--task', 'minatar_breakout']
+    assert configlib.load('airl_ppo', task).disc.updates == 8
+    assert configlib.load('gail_ppo', task).disc.updates == 1
+
+  def test_named_blocks_and_flags_win(self):
+    flags = ['--task', 'minatar_breakout', '--disc.updates', '2']
+    assert configlib.load('airl_ppo', flags).disc.updates == 2

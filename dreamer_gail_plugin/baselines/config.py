@@ -42,11 +42,12 @@ def load(name, argv):
         task=config.task, settings=[''], steps=0.0,
         expert='auto').parse_known(argv)
     suite = first.task.partition('_')[0]
-    layers = [SUITES.get(suite, suite), *filter(None, first.settings)]
-    for block in layers:
+    suite = SUITES.get(suite, suite)
+    own = (suite, f'{suite}_{name}')
+    for block in (*own, *filter(None, first.settings)):
       if block in blocks:
         config = config.update(blocks[block])
-      elif block != suite:
+      elif block not in own:
         raise UserError(
             f'--settings {block}: no such block in settings.yaml. There are: '
             f'{", ".join(blocks)}')
