@@ -58,14 +58,14 @@ class Agent(dreamerv3.agent.Agent):
     if self.gail.cloning:
       self.scales['clone'] = self.gail.cloning
 
-  def _make_opt(self, actor_critic=1.0, **kwargs):
+  def _make_opt(self, **kwargs):
     # Upstream's has one rate for all networks.
-    opt = super()._make_opt(**kwargs)
-    if actor_critic == 1:
+    opt, rate = super()._make_opt(**kwargs), self.config.ac_rate
+    if rate == 1:
       return opt
     slower = lambda params: {
         k: k.startswith(('pol/', 'val/')) for k in params}
-    return optax.chain(opt, optax.masked(optax.scale(actor_critic), slower))
+    return optax.chain(opt, optax.masked(optax.scale(rate), slower))
 
   @property
   def imitates(self):

@@ -1,4 +1,4 @@
-"""The rate of policy and value networks, agent.opt.actor_critic."""
+"""The rate of policy and value networks, agent.ac_rate."""
 
 import agents
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 
 def moved(factor):
   """Return {parameter: change} of one update from the same start."""
-  agent = agents.build(agent__opt__actor_critic=factor)
+  agent = agents.build(agent__ac_rate=factor)
   after, _ = agents.train(agent, [agents.batch(agent)])
   return {
       k: after[k] - v for k, v in agent.initial.items()
