@@ -46,16 +46,14 @@ class TestLearning:
     monkeypatch.setattr(cloning, 'EVERY', 100)
     cloning.train([*FLAGS, '--logdir', str(tmp_path)])
     log = json.loads((tmp_path / cloning.LOG).read_text())
-    losses = [x['held_out'] for x in log['rows']]
-    assert log['held_out'] == min(losses)
-    assert log['updates'] == 100 * (1 + int(np.argmin(losses)))
+    assert [x['updates'] for x in log['rows']] == [100, 200, 300]
     # Uniform is ln 3; the share of actions in the demonstrations, 0.73.
-    assert min(losses) < 0.7 < np.log(3)
+    assert log['rows'][-1]['loss'] < 0.5 < np.log(3)
     files = cloning.evaluate([
         '--logdir', str(tmp_path), '--chunks', '1', '--episodes', '4',
         '--envs', '3', '--no-films'])
     assert [x.name for x in files] == [
-        f'{log["updates"]}_{x}.json' for x in ('sampled', 'greedy')]
+        f'300_{x}.json' for x in ('sampled', 'greedy')]
     result = json.loads(pathlib.Path(files[0]).read_text())
     assert result['summary']['expert_mean'] == pytest.approx(30.27, abs=0.01)
     assert len(result['episodes']) == 4

@@ -226,5 +226,8 @@ class TestConfig:
     config = main.load_config(['--configs', 'minatar', 'tiny', 'vmail'])
     assert config.agent.gail.actor == 'dynamics'
     assert config.agent.gail.reward == 'prob'
-    assert config.agent.gail.expert_latent == 'posterior'
+    assert config.agent.gail.disc_loss.penalty == 10
+    assert config.agent.gail.cloning == 0
+    assert config.agent.imag_loss == {
+        **main.load_config([]).agent.imag_loss, 'lam': 1.0, 'actent': 0.03}
     assert main.load_config([]).agent.gail.actor == 'reinforce'
