@@ -2,8 +2,8 @@
 
 Upstream's encoder and policy head, of the sizes in the config, learn by
 upstream's optimizer to predict the expert's action from the last STACK images:
-no world model, no play. It learns the demonstrations by heart: the parameters
-with the smallest loss on steps held out play much worse (docs/results.md).
+no world model, no play. It learns the demonstrations by heart: parameters with
+the smallest loss on steps held out play worse in most games (docs/results.md).
 
   python -m dreamer_gail_plugin.benchmark.cloning train FLAGS
   python -m dreamer_gail_plugin.benchmark.cloning evaluate --logdir LOGDIR
