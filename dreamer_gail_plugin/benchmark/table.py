@@ -109,21 +109,26 @@ class Scores:
         xs, ys, seed=0)
 
   def missing(self):
-    """Return what there is not: (method, task, seed) and methods."""
+    """Return what there is not: (method, task, seed), methods, tasks.
+
+    Of the methods and tasks that there are, and those without any run.
+    """
     runs = [
         (method, task, seed) for method in self.methods
-        for task in self.suite.tasks for seed in self.seeds
+        for task in self.tasks for seed in self.seeds
         if (method, task, seed) not in self.runs]
-    return runs, [x for x in suites.DEFAULT if x not in self.methods]
+    return (
+        runs, [x for x in suites.DEFAULT if x not in self.methods],
+        [x for x in self.suite.tasks if x not in self.tasks])
 
 
 def lines(scores, markdown=False):
   """Return the table as lines of text; the last one is its figure."""
   layout = _markdown if markdown else _text
   result = layout(*_tasks(scores)) + [''] + layout(*_methods(scores)) + ['']
-  runs, methods = scores.missing()
-  if methods:
-    result += [f'No runs of: {", ".join(methods)}.', '']
+  runs, *others = scores.missing()
+  for names in filter(None, others):
+    result += [f'No runs of: {", ".join(names)}.', '']
   if runs:
     names = ', '.join('{1}-{0}-{2}'.format(*x) for x in runs)
     result += [f'{len(runs)} missing runs: {names}.', '']
