@@ -2,7 +2,6 @@
 
 import agents
 import numpy as np
-import pytest
 
 
 def moved(factor):
@@ -14,13 +13,8 @@ def moved(factor):
       if not np.issubdtype(v.dtype, np.integer)}
 
 
-@pytest.fixture(scope='module')
-def full():
-  return moved(1.0)
-
-
-def test_a_tenth_of_the_rate_moves_policy_and_value_a_tenth(full):
-  slow, checked = moved(0.1), set()
+def test_a_tenth_of_the_rate_moves_policy_and_value_a_tenth():
+  full, slow, checked = moved(1.0), moved(0.1), set()
   for key, change in full.items():
     name = key.split('/')[0]
     if name in ('pol', 'val'):
