@@ -7,6 +7,7 @@ reads the environment's reward, expert sequences pass through the encoder and
 the RSSM, and D(s, a) is updated and then rewards imagined and replayed steps.
 """
 
+import contextlib
 import copy
 
 import dreamerv3.agent
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import ninjax as nj
 import optax
 
+from . import anchor
 from . import decoder
 from . import discriminator
 from . import expert as expertlib
@@ -55,8 +57,12 @@ class Agent(dreamerv3.agent.Agent):
     self.modules.remove(self.rew)
     self.opt.modules = self.modules
     self.scales.pop('rew')
-    if self.gail.cloning:
-      self.scales['clone'] = self.gail.cloning
+    if self.gail.anchor:
+      self.anchor = anchor.Anchor(
+          self.enc.obs_space, act_space, config, name='anchor')
+      self.pol = anchor.Anchored(self.pol, self.anchor, self.dyn, self.dec)
+      self.modules.append(self.anchor)
+      self.scales.update(anchor=1.0, anchor_kl=self.gail.anchor)
 
   def _make_opt(self, **kwargs):
     # Upstream's has one rate for all networks.
@@ -79,7 +85,24 @@ class Agent(dreamerv3.agent.Agent):
       return super().ext_space
     return {
         **super().ext_space,
-        **expertlib.space(self.obs_space, self.act_space)}
+        **expertlib.space(
+            self.obs_space, self.act_space, bool(self.gail.anchor))}
+
+  @property
+  def policy_keys(self):
+    """The parameters that acting needs, a regular expression."""
+    return f'{super().policy_keys}|^anchor/'
+
+  def policy(self, carry, obs, mode='train'):
+    """Return the new carry, the actions and outs, as upstream does."""
+    with self.seeing(obs):
+      return super().policy(carry, obs, mode)
+
+  def seeing(self, obs):
+    """Return a context in which the policy knows the observation, too."""
+    if self.imitates and self.gail.anchor:
+      return self.pol.seeing(obs)
+    return contextlib.nullcontext()
 
   def loss(self, carry, obs, prevact, training):
     """Return the loss and (carry, entries, outs, metrics), as upstream does.
@@ -90,7 +113,9 @@ class Agent(dreamerv3.agent.Agent):
     """
     if not self.imitates:
       return super().loss(carry, obs, prevact, training)
-    expert = {k[7:]: v for k, v in obs.items() if k.startswith('expert/')}
+    single, expert = (
+        {k[len(x):]: v for k, v in obs.items() if k.startswith(x)}
+        for x in ('single/', 'expert/'))
     expert = rows.skip(expert, self.config.replay_context)
     if not self.gail.terminals:
       obs, expert = [
@@ -121,8 +146,9 @@ class Agent(dreamerv3.agent.Agent):
     if dynamics:
       los = vmail.policy_loss(self, path, pairs['imag'][0])
       losses['policy'] = los.mean(1).reshape((B, K))
-    if self.gail.cloning:
-      losses['clone'] = self._clone_loss(expert, expfeat)
+    if self.gail.anchor:
+      losses['anchor'] = discriminator.wmean(
+          self.anchor.loss(single, single), f32(~single['is_last']))
 
     assert set(losses.keys()) == set(self.scales.keys()), (
         sorted(losses.keys()), sorted(self.scales.keys()))
@@ -153,7 +179,8 @@ class Agent(dreamerv3.agent.Agent):
     # The expert's rows have no replay context of their own. Handing them on
     # inside obs lets upstream's train() serve unchanged.
     carry, obs, prevact, stepid = super()._apply_replay_context(carry, data)
-    expert = {k: v for k, v in data.items() if k.startswith('expert/')}
+    expert = {
+        k: v for k, v in data.items() if k.startswith(('expert/', 'single/'))}
     return carry, {**obs, **expert}, prevact, stepid
 
   def _world_replay(self, carry, obs, prevact, expert, training):
@@ -293,17 +320,6 @@ class Agent(dreamerv3.agent.Agent):
         expert['is_first'], expert['is_cut'], self.gail.burnin)
     return f32(known & ~expert['is_last'])
 
-  def _clone_loss(self, expert, expfeat):
-    # -ln pi(a | s) of what the expert did, in the states that the policy acts
-    # on, posterior samples. The model moves where it learns from them anyway,
-    # by `cloning_world` times the gradient: its own losses are many times as
-    # large, and drown what the action asks of the state (docs/results.md).
-    inp = self.feat2tensor(expfeat)
-    inp = sg(inp) + self.gail.cloning_world * (inp - sg(inp))
-    policy = self.pol(inp, 2)
-    loss = sum(v.loss(expert[k]) for k, v in policy.items())  # (B, T)
-    return discriminator.wmean(loss, self._acted(expert))
-
   def _shown(self, feat):
     return self._both_ways(feat)[0]
 
@@ -366,9 +382,10 @@ class Agent(dreamerv3.agent.Agent):
     # Upstream's actor and critic losses under the discriminator's reward.
     B = len(rewrep)
     inp = self.feat2tensor(imgfeat)
+    policy, kl = self._policy(inp)
     los, outs, metrics = dreamerv3.agent.imag_loss(
         imgact, rewimg, con,
-        self.pol(inp, 2),
+        policy,
         self.val(inp, 2),
         self.slowval(inp, 2),
         self.retnorm, self.valnorm, self.advnorm,
@@ -376,7 +393,7 @@ class Agent(dreamerv3.agent.Agent):
         contdisc=self.config.contdisc,
         horizon=self.config.horizon,
         **self.config.imag_loss)
-    losses = {k: v.mean(1).reshape((B, K)) for k, v in los.items()}
+    losses = {k: v.mean(1).reshape((B, K)) for k, v in {**los, **kl}.items()}
     if self.config.repval_loss:
       inp = self.feat2tensor(jax.tree.map(
           lambda x: x[:, -K:], sg(repfeat, skip=self.config.repval_grad)))
@@ -392,6 +409,15 @@ class Agent(dreamerv3.agent.Agent):
       losses.update(los)
       metrics.update(prefix(mets, 'reploss'))
     return losses, metrics
+
+  def _policy(self, inp):
+    # The policy at imagined states (N, H+1, F), and its divergence from the
+    # anchor in nats (N, H), if there is one, as a loss of that name.
+    if not self.gail.anchor:
+      return self.pol(inp, 2), {}
+    policy, anchor = self.pol.both(inp, 2)
+    kl = sum(policy[k].kl(anchor[k]) for k in policy)
+    return policy, {'anchor_kl': kl[:, :-1]}
 
   def _gradnorms(self, carry, obs, prevact):
     # One backward pass a loss: slow, for debugging.

@@ -29,13 +29,13 @@ from . import main as mainlib
 from . import policy as policylib
 from . import provenance
 from . import store
-from .benchmark import cloning
 from .errors import UserError
 
 PROGRAM = ('dreamer_gail_plugin.error_terms',)
 LENGTH = 48  # Steps of a sequence.
 CONTEXT = 32  # Steps of it that the model observes before it imagines.
 BATCH, UPDATES, EVERY, RATE = 256, 3000, 100, 1e-3  # Of a probe.
+STACK = 4  # Images that a probe sees at once, the last ones.
 SPLITS = ('fit', 'choose', 'test')
 
 
@@ -153,7 +153,7 @@ def encode(actor, data):
   flat = lambda xs: np.concatenate([
       np.reshape(xs[k], (*chosen.shape, -1)) for k in keys], -1)
   last = {k: [
-      cloning.stack(*x) for x in zip(data[k], data['is_first'])] for k in keys}
+      stack(*x) for x in zip(data[k], data['is_first'])] for k in keys}
   views = {
       'recons': flat(seen['recons']),
       'image': flat(data) / np.float32(255),
@@ -162,6 +162,19 @@ def encode(actor, data):
       k: np.concatenate([v, seen['action']], -1) for k, v in views.items()}
   return {
       k: v[chosen] for k, v in {'latents': seen['latents'], **views}.items()}
+
+
+def stack(images, is_first):
+  """Return every image (T, H, W, C) after those before it, the oldest first.
+
+  (T, H, W, STACK * C). Where there are none, in the first steps of an episode
+  or of the array, its first one stands for them.
+  """
+  time = np.arange(len(images))
+  start = np.maximum.accumulate(np.where(is_first, time, 0))
+  return np.concatenate([
+      images[np.maximum(start, time - back)]
+      for back in reversed(range(STACK))], -1)
 
 
 def call(actor, fn, *args):

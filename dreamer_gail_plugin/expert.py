@@ -11,18 +11,22 @@ from . import checks
 from . import store as storelib
 from .errors import UserError
 
-PREFIX = 'expert/'
+PREFIX, SINGLE = 'expert/', 'single/'
 FRACTION = 0.5  # Of the free memory that `memory='auto'` may fill.
 SMALL = 256  # Bytes a step up to which a key stays in memory in any case.
 LOADED = weakref.WeakValueDictionary()  # Streams of one store share its steps.
 
 
-def space(obs_space, act_space):
-  """Return the spaces of one step of every key that the stream adds."""
+def space(obs_space, act_space, singles=False):
+  """Return the spaces of one step of every key that the stream adds.
+
+  With `singles` there are `single/<key>`, too; see ExpertReplay.
+  """
   spaces = {k: v for k, v in obs_space.items() if storelib.needed(k)}
   spaces.update({k: v for k, v in act_space.items() if k != 'reset'})
+  single = {SINGLE + k: v for k, v in spaces.items()} if singles else {}
   spaces['is_cut'] = elements.Space(bool)
-  return {PREFIX + k: v for k, v in spaces.items()}
+  return {**{PREFIX + k: v for k, v in spaces.items()}, **single}
 
 
 class ExpertReplay:
@@ -34,8 +38,9 @@ class ExpertReplay:
   True and the model must start from a reset; `is_cut` is True at those of them
   that are not the start of an episode: the first step of a sequence that
   begins in mid-episode, and a join to a trajectory that does. The reward is
-  never read. `space` has the spaces of one step. Batch k depends on the
-  seed (one integer or several) and k alone.
+  never read. With `singles` there are as many steps again under `single/`,
+  each drawn by itself from all. `space` has the spaces of one step. Batch k
+  depends on the seed (one integer or several) and k alone.
 
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds
@@ -44,10 +49,10 @@ class ExpertReplay:
 
   def __init__(
       self, path, batch_size, length, obs_space, act_space, seed=0, task=None,
-      memory='auto'):
+      memory='auto', singles=False):
     assert batch_size > 0 and length > 0, (batch_size, length)
     assert memory in ('auto', 'ram', 'disk'), memory
-    self.space = space(obs_space, act_space)
+    self.space = space(obs_space, act_space, singles)
     self.steps = _load(path, obs_space, act_space, task, memory)
     if self.steps.total < length:
       raise UserError(
@@ -73,14 +78,22 @@ class ExpertReplay:
         f'({stats["memory"]})')
 
   def sample(self):
-    """Return the next batch, `expert/<key>` arrays (B, T, ...)."""
+    """Return the next batch, `expert/<key>` arrays (B, T, ...).
+
+    And `single/<key>` of the same shapes, if asked for.
+    """
     rng = np.random.default_rng([*self.seed, self.count])
     starts = rng.integers(0, self.steps.total, self.shape[0])
+    singles = rng.integers(0, self.steps.total, self.shape)
     self.count += 1
-    batch = {}
-    for key, space in self.space.items():
-      batch[key] = np.empty((*self.shape, *space.shape), space.dtype)
-      for row, start in zip(batch[key], starts):
+    batch = {
+        k: np.empty((*self.shape, *v.shape), v.dtype)
+        for k, v in self.space.items()}
+    for key, out in batch.items():
+      if key.startswith(SINGLE):
+        self.steps.pick(key.removeprefix(SINGLE), out, singles)
+        continue
+      for row, start in zip(out, starts):
         self.steps.fill(key.removeprefix(PREFIX), row, start)
     # The model starts from a reset here, wherever in the game this is.
     first, cut = batch[PREFIX + 'is_first'], batch[PREFIX + 'is_cut']
@@ -154,6 +167,14 @@ class Steps:
     while done < len(out):
       at = (start + done) % self.total
       done += self._piece(key, out[done:], at)
+
+  def pick(self, key, out, index):
+    """Write the steps at index (B, T) into out (B, T, ...)."""
+    if key in self.data:
+      np.take(self.data[key], index, 0, out)
+      return
+    for place in np.ndindex(index.shape):
+      self._piece(key, out[place][None], index[place])
 
   def _piece(self, key, out, start):
     if key in self.data:

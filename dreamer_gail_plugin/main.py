@@ -236,7 +236,7 @@ def make_expert(config, env, length, seed=0):
   return ExpertReplay(
       expert_path(config), config.batch_size, length,
       embodied.wrappers.UnifyDtypes(env).obs_space, env.act_space,
-      seed=seed, task=config.task)
+      seed=seed, task=config.task, singles=bool(config.agent.gail.anchor))
 
 
 def normalize_actions(batch, act_space):
@@ -252,8 +252,8 @@ def normalize_actions(batch, act_space):
     bounded = np.isfinite(low) & np.isfinite(high) & (low < high)
     low, high = np.where(bounded, low, -1), np.where(bounded, high, 1)
     middle, half = (low + high) / 2, (high - low) / 2
-    value = batch[f'expert/{key}']  # (B, T, A)
-    batch[f'expert/{key}'] = np.float32((value - middle) / half)
+    for name in {f'expert/{key}', f'single/{key}'} & batch.keys():
+      batch[name] = np.float32((batch[name] - middle) / half)  # (B, T, A)
   return batch
 
 

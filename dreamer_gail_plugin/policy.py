@@ -167,7 +167,8 @@ class Actor:
     # the distribution it drew from.
     carry, act, out = self.model.policy(carry, obs, mode='eval')
     if self.greedy:
-      dists = self.model.pol(self.model.feat2tensor(carry[1]), bdims=1)
+      with self.model.seeing(obs):
+        dists = self.model.pol(self.model.feat2tensor(carry[1]), bdims=1)
       act = {k: v.pred() for k, v in dists.items()}
       carry = (*carry[:-1], act)
     finite = jnp.array([x.all() for x in jax.tree.leaves(out['finite'])])

@@ -17,7 +17,7 @@ FLAGS = {
     'agent.opt.warmup': 0, 'agent.imag_length': 4, 'agent.report': False,
     'agent.gail.burnin': 2, 'logdir': '/nowhere',
     # Algorithm 1; tests of what goes beyond it say so.
-    'agent.gail.world': 'replay', 'agent.gail.cloning': 0.0,
+    'agent.gail.world': 'replay', 'agent.gail.anchor': 0.0,
     'agent.image_loss': 'mse'}
 
 

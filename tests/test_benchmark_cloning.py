@@ -17,17 +17,9 @@ FLAGS = [
     '--env.minatar.length', '300', '--jax.compilation_cache', 'False']
 
 
-class TestStack:
+class TestDemonstrations:
 
-  def test_by_hand(self):
-    images = np.arange(7, dtype=np.uint8).reshape(7, 1, 1, 1)
-    first = np.array([0, 0, 0, 1, 0, 0, 0], bool)  # Begins in mid-episode.
-    found = cloning.stack(images, first).reshape(7, cloning.STACK)
-    assert found.tolist() == [
-        [0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 2], [3, 3, 3, 3], [3, 3, 3, 4],
-        [3, 3, 4, 5], [3, 4, 5, 6]]
-
-  def test_demonstrations(self):
+  def test_steps(self):
     config = main.load_config(FLAGS)
     parts = cloning.demonstrations(config, *main.spaces(config))
     with store.Store(main.expert_path(config)) as demos:
@@ -36,7 +28,7 @@ class TestStack:
     keep = ~data['is_last']
     assert len(parts) == 10 and 0 < keep.sum() < 1024
     assert (acts['action'] == data['action'][keep]).all()
-    assert (obs['image'][..., -4:] == data['image'][keep]).all()
+    assert (obs['image'] == data['image'][keep]).all()
 
 
 class TestLearning:

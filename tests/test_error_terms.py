@@ -72,6 +72,17 @@ def run(tmp_path_factory):
   return logdir, *files
 
 
+class TestStack:
+
+  def test_by_hand(self):
+    images = np.arange(7, dtype=np.uint8).reshape(7, 1, 1, 1)
+    first = np.array([0, 0, 0, 1, 0, 0, 0], bool)  # Begins in mid-episode.
+    found = error_terms.stack(images, first).reshape(7, error_terms.STACK)
+    assert found.tolist() == [
+        [0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 2], [3, 3, 3, 3], [3, 3, 3, 4],
+        [3, 3, 4, 5], [3, 4, 5, 6]]
+
+
 class TestRun:
 
   @pytest.fixture(scope='class')

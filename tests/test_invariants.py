@@ -20,7 +20,7 @@ def same(xs, ys):
 
 
 # Learning from the demonstrations beyond what the paper does.
-LEARN = dict(agent__gail__world='both', agent__gail__cloning=0.5)
+LEARN = dict(agent__gail__world='both', agent__gail__anchor=0.5)
 
 
 class TestNoEnvironmentReward:
@@ -404,57 +404,6 @@ class TestLearningFromDemonstrations:
     for key in ('image', 'dyn', 'rep', 'con'):
       assert np.array_equal(one[key], two[key]), key
       assert one[key].any(), key
-
-  @pytest.mark.parametrize('world,want', [
-      ('replay', {'pol'}), ('both', {'pol', 'enc', 'dyn'})])
-  def test_what_cloning_moves(self, world, want):
-    agent = agents.build(
-        agent__gail__world=world, agent__gail__cloning=0.5,
-        agent__value__outscale=1.0, agent__policy__outscale=1.0)
-    assert TestGradientsStayHome().grads(agent, 'clone') == want
-
-  def test_factor_of_cloning_in_the_model(self):
-    # Three times the gradient to encoder and RSSM, the same to the policy,
-    # and the same loss.
-    losses, norms = [], []
-    for factor in (1.0, 3.0):
-      agent = agents.build(
-          **LEARN, agent__gail__cloning_world=factor,
-          agent__policy__outscale=1.0)
-      losses.append(float(self.losses(agent)['clone']))
-      norms.append(TestGradientsStayHome().norms(agent, 'clone'))
-    assert losses[0] == losses[1]
-    for key, factor in (('enc', 3), ('dyn', 3), ('pol', 1)):
-      assert norms[0][key] > 0
-      assert np.isclose(norms[1][key] / norms[0][key], factor, rtol=1e-4)
-
-  def test_clone_loss_by_hand(self, monkeypatch):
-    # A policy whose -ln pi(a) is the action itself.
-    agent = agents.build(agent__gail__cloning=0.5)
-    class Dist:
-      def loss(self, act):
-        return act.astype(jnp.float32)
-    monkeypatch.setattr(
-        agent.model, 'pol', lambda inp, bdims: {'action': Dist()})
-    rows = {
-        'action': np.array([[5, 7, 1, 2]]),
-        'is_first': np.array([[True, False, False, False]]),
-        'is_cut': np.array([[True, False, False, False]]),
-        'is_last': np.array([[False, False, False, True]])}
-    feat = {
-        'deter': np.zeros((1, 4, 8), np.float32),
-        'stoch': np.zeros((1, 4, 2, 4), np.float32)}
-    loss = agents.call(agent, agent.model._clone_loss, rows, feat)
-    assert float(loss) == 1.0  # Steps 0 and 1 are burn-in, 3 is the last.
-
-  def test_cloning_counts_by_its_scale(self):
-    totals = []
-    for scale in (0.5, 1.5):
-      found = self.losses(agents.build(agent__gail__cloning=scale))
-      totals.append(float(found['total']))
-      clone = float(found['clone'])
-    assert clone > 0.5
-    assert np.isclose(totals[1] - totals[0], clone, rtol=1e-3)
 
 
 class TestControls:

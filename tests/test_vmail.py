@@ -227,7 +227,7 @@ class TestConfig:
     assert config.agent.gail.actor == 'dynamics'
     assert config.agent.gail.reward == 'prob'
     assert config.agent.gail.disc_loss.penalty == 10
-    assert config.agent.gail.cloning == 0
+    assert config.agent.gail.anchor == 0
     assert config.agent.imag_loss == {
         **main.load_config([]).agent.imag_loss, 'lam': 1.0, 'actent': 0.03}
     assert main.load_config([]).agent.gail.actor == 'reinforce'

@@ -1,9 +1,10 @@
 """Behaviour cloning by upstream's own parts, the control of the benchmark.
 
-Upstream's encoder and policy head, of the sizes in the config, learn by
-upstream's optimizer to predict the expert's action from the last STACK images:
-no world model, no play. It learns the demonstrations by heart: parameters with
-the smallest loss on steps held out play worse in most games (docs/results.md).
+The anchor policy of `gail` by itself: upstream's encoder and policy head, of
+the sizes in the config, learn by upstream's optimizer to predict the expert's
+action from one observation. No world model, no play. It learns the
+demonstrations by heart: parameters with the smallest loss on steps held out,
+and policies on several images, play worse in most games (docs/results.md).
 
   python -m dreamer_gail_plugin.benchmark.cloning train FLAGS
   python -m dreamer_gail_plugin.benchmark.cloning evaluate --logdir LOGDIR
@@ -16,7 +17,6 @@ import os
 import sys
 
 import dreamerv3.agent
-import dreamerv3.rssm
 import elements
 import embodied.jax
 import embodied.jax.nets
@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import ninjax as nj
 import numpy as np
 
+from .. import anchor
 from .. import checks
 from .. import evaluate as evaluatelib
 from .. import main as mainlib
@@ -34,7 +35,6 @@ from .. import store
 from ..errors import UserError
 
 PROGRAM = 'dreamer_gail_plugin.benchmark.cloning'
-STACK = 4  # Images, the last ones; before the start of a game its first.
 BATCH = 256
 UPDATES = 6_000
 EVERY = 500  # Updates between lines of the log.
@@ -42,51 +42,25 @@ SAVED, LOG = 'cloning.npz', 'cloning.json'
 
 
 class Model(nj.Module):
-  """Encoder and policy head, and the optimizer of both.
+  """An anchor policy and its optimizer.
 
   `obs_space` is that of one step, `config` is `config.agent`.
   """
 
   def __init__(self, obs_space, act_space, config):
-    exclude = ('is_first', 'is_last', 'is_terminal', 'reward')
-    spaces = {
-        k: stacked(v) for k, v in obs_space.items() if k not in exclude}
-    kind = config.enc.typ
-    self.enc = {'simple': dreamerv3.rssm.Encoder}[kind](
-        spaces, **config.enc[kind], name='enc')
-    outs = {
-        k: config.policy_dist_disc if v.discrete else config.policy_dist_cont
-        for k, v in act_space.items()}
-    self.pol = embodied.jax.MLPHead(
-        act_space, outs, **config.policy, name='pol')
+    seen = {
+        k: v for k, v in obs_space.items() if k not in policylib.STANDARD}
+    self.policy = anchor.Anchor(seen, act_space, config, name='policy')
     # Upstream makes its optimizer in a method that reads nothing of the agent.
     make = dreamerv3.agent.Agent._make_opt
     self.opt = embodied.jax.Optimizer(
-        [self.enc, self.pol], make(None, **config.opt), summary_depth=1,
-        name='opt')
-
-  def policy(self, obs):
-    """Return the distributions of actions for images (N, ...)."""
-    reset = jnp.zeros(len(jax.tree.leaves(obs)[0]), bool)
-    tokens = self.enc({}, obs, reset, training=False, single=True)[2]
-    return self.pol(tokens, 1)
-
-  def loss(self, obs, acts):
-    """Return the mean -ln p of the actions (N,)."""
-    dists = self.policy(obs)
-    return sum(dists[k].loss(acts[k]).mean() for k in acts)
+        [self.policy], make(None, **config.opt), summary_depth=1, name='opt')
 
   def train(self, obs, acts):
-    """Do one update; return its loss."""
-    return self.opt(lambda: self.loss(obs, acts))['opt/loss']
-
-
-def stacked(space):
-  """Return the space of STACK observations, beside each other at the end."""
-  if len(space.shape) != 3:
-    raise UserError('Cloning takes images only; leave it out of --methods.')
-  return elements.Space(
-      space.dtype, (*space.shape[:2], STACK * space.shape[2]))
+    """Do one update on arrays (N, ...); return its loss."""
+    obs, acts = jax.tree.map(lambda x: x[:, None], (obs, acts))
+    lossfn = lambda: self.policy.loss(obs, acts).mean()
+    return self.opt(lossfn)['opt/loss']
 
 
 def train(argv):
@@ -127,7 +101,7 @@ def _save(config, params, rows):
     raise UserError(
         'Cloning diverged, its loss is not finite: lower --agent.opt.lr')
   logdir = elements.Path(config.logdir)
-  text = json.dumps({'stack': STACK, 'batch': BATCH, 'rows': rows}, indent=1)
+  text = json.dumps({'batch': BATCH, 'rows': rows}, indent=1)
   _replace(logdir / LOG, lambda file: file.write(text.encode()))
   params = {k: v for k, v in params.items() if '/opt/' not in k}
   _replace(logdir / SAVED, lambda file: np.savez(
@@ -144,8 +118,8 @@ def _replace(path, write):
 def demonstrations(config, obs_space, act_space):
   """Return (obs, acts) of every trajectory, dicts of arrays (N, ...).
 
-  Images are stacked. The action of an episode's last step is none and is left
-  out. Rewards are not read.
+  The action of an episode's last step is none and is left out. Rewards are
+  not read.
   """
   path = mainlib.expert_path(config)
   env = mainlib.make_raw_env(config, 0)
@@ -153,31 +127,17 @@ def demonstrations(config, obs_space, act_space):
   result = []
   with store.Store(path) as demos:
     store.validate(demos, obs_space, env.act_space, config.task)
-    images = [k for k in obs_space if k not in policylib.STANDARD]
+    seen = [k for k in obs_space if k not in policylib.STANDARD]
     for index in range(len(demos)):
-      data = demos.read(
-          index, keys=[*store.FLAGS, *images, *act_space])
+      data = demos.read(index, keys=[*store.FLAGS, *seen, *act_space])
       keep = ~data['is_last']
-      obs = {k: stack(data[k], data['is_first'])[keep] for k in images}
       acts = mainlib.normalize_actions(
           {f'expert/{k}': data[k][keep][None] for k in act_space},
           env.act_space)
-      result.append((obs, {
-          k: acts[f'expert/{k}'][0] for k in act_space}))
+      result.append((
+          {k: data[k][keep] for k in seen},
+          {k: acts[f'expert/{k}'][0] for k in act_space}))
   return result
-
-
-def stack(images, is_first):
-  """Return every image (T, H, W, C) after those before it, the oldest first.
-
-  (T, H, W, STACK * C). Where there are none, in the first steps of an episode
-  or of the array, its first one stands for them.
-  """
-  time = np.arange(len(images))
-  start = np.maximum.accumulate(np.where(is_first, time, 0))
-  return np.concatenate([
-      images[np.maximum(start, time - back)]
-      for back in reversed(range(STACK))], -1)
 
 
 def _join(parts):
@@ -198,11 +158,9 @@ class Actor:
 
   def __init__(self, config, params, greedy):
     self.obs_space, self.act_space = mainlib.spaces(config)
-    self.images = [
-        k for k in self.obs_space if k not in policylib.STANDARD]
     model = Model(self.obs_space, self.act_space, config.agent, name='cloning')
     def act(obs):
-      dists = model.policy(jax.tree.map(lambda x: x[None], obs))
+      dists = model.policy(jax.tree.map(lambda x: x[None], obs), 1)
       choose = lambda x: x.pred() if greedy else x.sample(nj.seed())
       return {k: choose(v)[0] for k, v in dists.items()}
     row = lambda params, obs, key, time: nj.pure(act)(
@@ -211,22 +169,13 @@ class Actor:
     self.act = jax.jit(jax.vmap(row, (None, 0, 0, 0)))
 
   def start(self, rows):
-    """Return the carry of so many games, their last images."""
-    return {
-        k: np.zeros((rows, *stacked(self.obs_space[k]).shape), np.uint8)
-        for k in self.images}
+    """Return the carry of so many games: nothing is remembered."""
+    return None
 
   def __call__(self, carry, obs, keys, times):
-    """Return the new carry and the actions, a dict of arrays (N, ...)."""
-    first = obs['is_first'][:, None, None, None]
-    seen = {}
-    for key in self.images:
-      image = obs[key]
-      later = np.concatenate(
-          [carry[key][..., image.shape[-1]:], image], -1)
-      seen[key] = np.where(
-          first, np.concatenate([image] * STACK, -1), later)
-    return seen, jax.device_get(self.act(self.params, seen, keys, times))
+    """Return the carry and the actions, a dict of arrays (N, ...)."""
+    obs = {k: v for k, v in obs.items() if k in self.obs_space}
+    return carry, jax.device_get(self.act(self.params, obs, keys, times))
 
 
 def evaluate(argv):

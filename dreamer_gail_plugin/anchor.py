@@ -1,0 +1,133 @@
+"""The anchor policy: cloned from single observations; ours is built on it.
+
+A policy that is cloned on latents learns from what was done before, as these
+know it: what the expert did last it mostly does again, so this is right in the
+demonstrations and wrong in play (the copycat problem, Wen et al., 2020). A
+policy on one observation cannot. The agent's policy is this one times what its
+own network adds on latents, and a KL divergence holds both together, as in
+piKL (Jacob et al., 2022): D's reward says where to leave the anchor.
+"""
+
+import contextlib
+
+import dreamerv3.rssm
+import embodied.jax
+import embodied.jax.outs as outs
+import jax
+import jax.numpy as jnp
+import ninjax as nj
+
+sg = jax.lax.stop_gradient
+
+
+class Anchor(nj.Module):
+  """Upstream's encoder and policy head, apart from the agent's.
+
+  Args:
+    obs_space: of one step, without what an encoder does not see.
+    act_space: of one step.
+    config: `config.agent`, whose sizes of encoder and policy it has.
+  """
+
+  def __init__(self, obs_space, act_space, config):
+    kind = config.enc.typ
+    self.enc = {'simple': dreamerv3.rssm.Encoder}[kind](
+        obs_space, **config.enc[kind], name='enc')
+    dists = {
+        k: config.policy_dist_disc if v.discrete else config.policy_dist_cont
+        for k, v in act_space.items()}
+    self.pol = embodied.jax.MLPHead(
+        act_space, dists, **config.policy, name='pol')
+
+  def __call__(self, obs, bdims):
+    """Return the distributions of actions.
+
+    `obs` has the encoder's keys, with one (N, ...) or two (B, T, ...)
+    dimensions of batches.
+    """
+    obs = {k: obs[k] for k in self.enc.obs_space}
+    reset = jnp.zeros(jax.tree.leaves(obs)[0].shape[:bdims], bool)
+    tokens = self.enc({}, obs, reset, training=False, single=bdims == 1)[2]
+    return self.pol(tokens, bdims)
+
+  def loss(self, obs, acts):
+    """Return -ln p (B, T) of actions at observations (B, T, ...)."""
+    return sum(v.loss(acts[k]) for k, v in self(obs, 2).items())
+
+
+class Anchored:
+  """The agent's policy: its own head times the anchor policy.
+
+  It takes the latents that upstream's policy head takes. The anchor policy
+  sees what is decoded from them, and inside `seeing(obs)` the observation.
+  Gradients of the result move the head `pol` alone.
+  """
+
+  def __init__(self, pol, anchor, dyn, dec):
+    self.pol, self.anchor, self.dyn, self.dec = pol, anchor, dyn, dec
+    self.obs = None
+
+  def __getattr__(self, name):
+    return getattr(self.pol, name)
+
+  def __call__(self, inp, bdims):
+    """Return the distributions of actions at latents (N, F) or (B, T, F)."""
+    return self.both(inp, bdims)[0]
+
+  def both(self, inp, bdims):
+    """Return the distributions of the policy and those of the anchor."""
+    own = self.pol(inp, bdims)
+    obs = self.obs or self._decode(inp, bdims)
+    anchor = {k: constant(v) for k, v in self.anchor(obs, bdims).items()}
+    return {k: product(own[k], anchor[k]) for k in own}, anchor
+
+  @contextlib.contextmanager
+  def seeing(self, obs):
+    """Show the anchor policy `obs` in place of what latents decode to."""
+    self.obs = obs
+    try:
+      yield
+    finally:
+      self.obs = None
+
+  def _decode(self, inp, bdims):
+    deter, stoch = jnp.split(sg(inp), [self.dyn.deter], -1)
+    shape = (self.dyn.stoch, self.dyn.classes)
+    stoch = stoch.reshape((*stoch.shape[:-1], *shape))
+    recons = self.dec(
+        {}, dict(deter=deter, stoch=stoch), jnp.zeros(inp.shape[:-1], bool),
+        training=False, single=bdims == 1)[2]
+    result = {}
+    for key, recon in recons.items():
+      value, dtype = sg(recon.pred()), self.dec.obs_space[key].dtype
+      isimage = key in self.dec.imgkeys
+      value = jnp.round(value * 255) if isimage else value
+      result[key] = value.astype(dtype)
+    return result
+
+
+def constant(dist):
+  """Return an output of the policy head without its gradient."""
+  if isinstance(dist, outs.Agg):
+    return outs.Agg(constant(dist.output), len(dist.axes))
+  if isinstance(dist, outs.Categorical):
+    return outs.Categorical(sg(dist.logits))
+  return outs.Normal(sg(dist.mean), sg(dist.stddev))
+
+
+def product(own, anchor):
+  """Return p(a) ~ own(a) anchor(a) for choices.
+
+  For numbers, Gaussians: own's deviation around the sum of both means, as
+  own's mean is what it adds.
+  """
+  if isinstance(own, outs.Agg):
+    return outs.Agg(product(own.output, anchor.output), len(own.axes))
+  if isinstance(own, outs.Categorical):
+    result = outs.Categorical(own.logits + anchor.logits)
+  else:
+    result = outs.Normal(own.mean + anchor.mean, own.stddev)
+  for name in ('minent', 'maxent'):  # Upstream's metrics want these.
+    if hasattr(own, name):
+      setattr(result, name, getattr(own, name))
+  return result

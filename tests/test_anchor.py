@@ -1,0 +1,176 @@
+"""The anchor policy, and the agent's that is built on it."""
+
+import agents
+import elements
+import embodied.jax.outs as outs
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dreamer_gail_plugin import anchor
+from dreamer_gail_plugin import policy
+from test_invariants import TestGradientsStayHome as Gradients
+
+FLAGS = dict(agent__gail__anchor=0.5)
+
+
+def softmax(x):
+  return np.asarray(jax.nn.softmax(jnp.asarray(x), -1))
+
+
+class TestProduct:
+
+  def test_choices(self):
+    own = outs.Categorical(jnp.array([0.0, 1.0, 2.0]))
+    base = outs.Categorical(jnp.array([3.0, 0.0, 1.0]))
+    found = softmax(anchor.product(own, base).logits)
+    want = softmax(own.logits) * softmax(base.logits)
+    np.testing.assert_allclose(found, want / want.sum(), rtol=1e-5)
+
+  def test_numbers(self):
+    own = outs.Agg(outs.Normal(jnp.array([0.1, -0.2]), jnp.array([1., 2.])), 1)
+    base = outs.Agg(outs.Normal(jnp.array([0.5, 0.5]), jnp.array([3., 3.])), 1)
+    found = anchor.product(own, base)
+    assert isinstance(found, outs.Agg)
+    np.testing.assert_allclose(found.output.mean, [0.6, 0.3], rtol=1e-6)
+    np.testing.assert_allclose(found.output.stddev, [1, 2])
+
+  def test_keeps_the_bounds_of_entropy(self):
+    own = outs.Categorical(jnp.zeros(3))
+    own.minent, own.maxent = 0.0, np.log(3)
+    found = anchor.product(own, outs.Categorical(jnp.zeros(3)))
+    assert (found.minent, found.maxent) == (0.0, np.log(3))
+
+  @pytest.mark.parametrize('make', [
+      lambda x: outs.Categorical(x),
+      lambda x: outs.Agg(outs.Normal(x, jnp.exp(x)), 1)])
+  def test_constant_has_no_gradient(self, make):
+    other = make(jnp.array([0.3, 0.1]))
+    kl = lambda x, fn: fn(make(x)).kl(other)
+    grad = jax.grad(kl)
+    point = jnp.array([1.0, 2.0])
+    assert np.abs(grad(point, lambda x: x)).min() > 0
+    assert not np.abs(grad(point, anchor.constant)).any()
+    assert kl(point, anchor.constant) == kl(point, lambda x: x)
+
+
+class Dec:
+  """A decoder whose image is the stoch and whose vector is the deter."""
+
+  imgkeys = ['image']
+  obs_space = {
+      'image': elements.Space(np.uint8, (2, 3, 1)),
+      'vector': elements.Space(np.float32, 4)}
+
+  def __call__(self, carry, feat, reset, training, single):
+    assert reset.shape == feat['deter'].shape[:1 if single else 2]
+    image = feat['stoch'].reshape((*reset.shape, 2, 3, 1))
+    return {}, {}, {
+        'image': outs.MSE(image), 'vector': outs.MSE(feat['deter'])}
+
+
+class TestAnchored:
+
+  def make(self):
+    seen = []
+    flat = lambda inp, bdims: {'a': outs.Categorical(jnp.zeros(2))}
+    def base(obs, bdims):
+      seen.append(obs)
+      return {'a': outs.Categorical(jnp.array([1.0, 0.0]))}
+    dyn = elements.Config(deter=4, stoch=2, classes=3)
+    return anchor.Anchored(flat, base, dyn, Dec()), seen
+
+  @pytest.mark.parametrize('shape', [(5,), (5, 7)])
+  def test_decodes_the_latents(self, shape):
+    pol, seen = self.make()
+    deter = np.random.default_rng(0).normal(size=(*shape, 4))
+    stoch = np.random.default_rng(1).uniform(size=(*shape, 6))
+    pol(jnp.concatenate([deter, stoch], -1), len(shape))
+    obs, = seen
+    assert obs['image'].dtype == np.uint8
+    want = np.round(np.float32(stoch) * 255).reshape((*shape, 2, 3, 1))
+    assert np.abs(np.int32(obs['image']) - np.int32(want)).max() <= 1
+    np.testing.assert_allclose(obs['vector'], deter, rtol=1e-5)
+
+  def test_sees_the_observation(self):
+    pol, seen = self.make()
+    with pytest.raises(ZeroDivisionError), pol.seeing({'image': 1}):
+      pol(jnp.zeros((1, 10)), 1)
+      raise ZeroDivisionError
+    pol(jnp.zeros((1, 10)), 1)
+    assert seen[0] == {'image': 1}
+    assert seen[1]['image'].shape == (1, 2, 3, 1)
+
+
+class TestAgent:
+
+  @pytest.mark.parametrize('key,want', [
+      ('anchor', {'anchor'}), ('anchor_kl', {'pol'}), ('policy', {'pol'})])
+  def test_what_losses_move(self, key, want):
+    agent = agents.build(
+        **FLAGS, agent__value__outscale=1.0, agent__policy__outscale=1.0)
+    assert Gradients().grads(agent, key) == want
+
+  def test_divergence_counts_by_its_scale(self):
+    totals = []
+    for scale in (0.5, 1.5):
+      agent = agents.build(
+          agent__gail__anchor=scale, agent__policy__outscale=1.0)
+      found = agents.loss(agent, agents.batch(agent))
+      totals.append(float(found['total']))
+      divergence = float(found['anchor_kl'].mean())
+    assert divergence > 0.01
+    assert np.isclose(totals[1] - totals[0], divergence, rtol=1e-2)
+
+  def test_no_divergence_at_first(self):
+    agent = agents.build(**FLAGS, agent__policy__outscale=0.0)
+    found = agents.loss(agent, agents.batch(agent))
+    assert np.abs(found['anchor_kl']).max() < 1e-5
+
+  def test_clones_the_single_steps(self):
+    # What the expert does here is told by its image alone.
+    agent = agents.build(**FLAGS, agent__opt__lr=1e-2)
+    batches = []
+    for seed in range(60):
+      data = agents.batch(agent, seed)
+      light = np.random.default_rng(seed).integers(
+          0, 2, data['single/action'].shape)
+      data['single/image'] = np.uint8(
+          255 * light[..., None, None, None] * np.ones((10, 10, 10)))
+      data['single/action'] = np.int32(light)
+      batches.append(data)
+    _, metrics = agents.train(agent, batches)
+    losses = [float(x['loss/anchor']) for x in metrics]
+    assert losses[0] > 1 and losses[-1] < 0.2
+
+  def test_no_steps_after_the_end(self):
+    agent = agents.build(**FLAGS)
+    data = agents.batch(agent)
+    data['single/is_last'][:] = True
+    assert float(agents.loss(agent, data)['anchor']) == 0
+
+  @pytest.mark.parametrize('greedy', [True, False])
+  def test_acts_on_the_observation(self, greedy):
+    # Without a part of its own the policy is the anchor at the image.
+    flags = dict(
+        agent__policy__outscale=0.0, agent__policy__unimix=0.0, **FLAGS)
+    agent, config = agents.build(**flags), agents.config(**flags)
+    params = {
+        k: 50 * v if k.startswith('anchor/pol/head') else v
+        for k, v in agents.params(agent).items()}
+    actor = policy.Actor(config, params, greedy)
+    obs = {k: np.zeros((64, *v.shape), v.dtype)
+           for k, v in actor.obs_space.items()}
+    obs['image'] = np.random.default_rng(0).integers(
+        0, 256, obs['image'].shape, dtype=np.uint8)
+    obs['is_first'][:] = True
+    keys = np.arange(128, dtype=np.uint32).reshape((64, 2))
+    _, acts = actor(actor.start(64), obs, keys, np.zeros(64, np.uint32))
+    dist = agents.call(
+        agent, lambda x: agent.model.anchor(x, 1)['action'].logits,
+        {'image': obs['image']}, params=params)
+    likeliest = np.argmax(dist, -1)
+    assert len(set(likeliest)) > 1
+    share = (acts['action'] == likeliest).mean()
+    assert share == 1 if greedy else 0.3 < share < 1
