@@ -130,6 +130,7 @@ class Agent(dreamerv3.agent.Agent):
     path = self._imagine(carry[1], entries[1], repfeat, K, training)
     dynamics = self.gail.actor == 'dynamics'
     imgfeat, imgact = vmail.constants(self, path) if dynamics else path
+    anchored = imgact.pop('anchor', None)
 
     con = self.con(self.feat2tensor(imgfeat), 2).prob(1)  # (B*K, H+1)
     pairs = self._pairs(
@@ -140,7 +141,8 @@ class Agent(dreamerv3.agent.Agent):
     metrics.update(self._top(
         {k: expert[k] for k in self.act_space}, 'top_expert'))
     los, mets = self._actor_critic_loss(
-        obs, repfeat, imgfeat, imgact, con, rewimg, rewrep, K, training)
+        obs, repfeat, imgfeat, imgact, anchored, con, rewimg, rewrep, K,
+        training)
     losses.update(los)
     metrics.update(mets)
     if dynamics:
@@ -272,7 +274,7 @@ class Agent(dreamerv3.agent.Agent):
         lambda x: x[:, -K:].reshape((B * K, 1, *x.shape[2:])), repfeat)
     if self.gail.actor == 'dynamics':
       return vmail.imagine(self, starts, first, H, training)
-    policyfn = lambda feat: sample(self.pol(self.feat2tensor(feat), 1))
+    policyfn = lambda feat: self._act(self.feat2tensor(feat))
     _, imgfeat, imgprevact = self.dyn.imagine(starts, policyfn, H, training)
     imgfeat = concat([sg(first, skip=self.config.ac_grads), sg(imgfeat)], 1)
     lastact = policyfn(jax.tree.map(lambda x: x[:, -1], imgfeat))
@@ -281,6 +283,15 @@ class Agent(dreamerv3.agent.Agent):
     assert all(x.shape[:2] == (B * K, H + 1) for x in jax.tree.leaves(imgfeat))
     assert all(x.shape[:2] == (B * K, H + 1) for x in jax.tree.leaves(imgact))
     return imgfeat, imgact
+
+  def _act(self, inp):
+    # Actions at latents (N, F). What the anchor is made of goes with them, as
+    # the loss would have to decode all states again.
+    if not self.gail.anchor:
+      return sample(self.pol(inp, 1))
+    dists, given = self.pol.both(inp, 1)
+    given = {k: anchor.numbers(v) for k, v in given.items()}
+    return {**sample(dists), 'anchor': given}
 
   def _pairs(
       self, expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K):
@@ -378,11 +389,12 @@ class Agent(dreamerv3.agent.Agent):
     return arrived(rews['imag']), arrived(rews['replay']), metrics
 
   def _actor_critic_loss(
-      self, obs, repfeat, imgfeat, imgact, con, rewimg, rewrep, K, training):
+      self, obs, repfeat, imgfeat, imgact, anchored, con, rewimg, rewrep, K,
+      training):
     # Upstream's actor and critic losses under the discriminator's reward.
     B = len(rewrep)
     inp = self.feat2tensor(imgfeat)
-    policy, kl = self._policy(inp)
+    policy, kl = self._policy(inp, anchored)
     los, outs, metrics = dreamerv3.agent.imag_loss(
         imgact, rewimg, con,
         policy,
@@ -410,13 +422,13 @@ class Agent(dreamerv3.agent.Agent):
       metrics.update(prefix(mets, 'reploss'))
     return losses, metrics
 
-  def _policy(self, inp):
+  def _policy(self, inp, anchored):
     # The policy at imagined states (N, H+1, F), and its divergence from the
     # anchor in nats (N, H), if there is one, as a loss of that name.
     if not self.gail.anchor:
       return self.pol(inp, 2), {}
-    policy, anchor = self.pol.both(inp, 2)
-    kl = sum(policy[k].kl(anchor[k]) for k in policy)
+    policy, dists = self.pol.both(inp, 2, anchored)
+    kl = sum(policy[k].kl(dists[k]) for k in policy)
     return policy, {'anchor_kl': kl[:, :-1]}
 
   def _gradnorms(self, carry, obs, prevact):

@@ -74,11 +74,16 @@ class Anchored:
     """Return the distributions of actions at latents (N, F) or (B, T, F)."""
     return self.both(inp, bdims)[0]
 
-  def both(self, inp, bdims):
-    """Return the distributions of the policy and those of the anchor."""
+  def both(self, inp, bdims, given=None):
+    """Return the distributions of the policy and those of the anchor.
+
+    `given` has the `numbers` of the latter, where they are known.
+    """
     own = self.pol(inp, bdims)
-    obs = self.obs or self._decode(inp, bdims)
-    anchor = {k: constant(v) for k, v in self.anchor(obs, bdims).items()}
+    if given is None:
+      obs = self.obs or self._decode(inp, bdims)
+      given = {k: numbers(v) for k, v in self.anchor(obs, bdims).items()}
+    anchor = {k: like(own[k], sg(given[k])) for k in own}
     return {k: product(own[k], anchor[k]) for k in own}, anchor
 
   @contextlib.contextmanager
@@ -106,13 +111,20 @@ class Anchored:
     return result
 
 
-def constant(dist):
-  """Return an output of the policy head without its gradient."""
+def numbers(dist):
+  """Return the arrays that an output of the policy head is made of."""
   if isinstance(dist, outs.Agg):
-    return outs.Agg(constant(dist.output), len(dist.axes))
+    return numbers(dist.output)
   if isinstance(dist, outs.Categorical):
-    return outs.Categorical(sg(dist.logits))
-  return outs.Normal(sg(dist.mean), sg(dist.stddev))
+    return (dist.logits,)
+  return (dist.mean, dist.stddev)
+
+
+def like(dist, given):
+  """Return an output of the kind of `dist`, made of `numbers`."""
+  if isinstance(dist, outs.Agg):
+    return outs.Agg(like(dist.output, given), len(dist.axes))
+  return type(dist)(*given)
 
 
 def product(own, anchor):
