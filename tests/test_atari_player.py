@@ -9,7 +9,7 @@ from dreamer_gail_plugin.demos import atari_player
 from dreamer_gail_plugin.demos import planner
 from dreamer_gail_plugin.errors import UserError
 
-TASKS = ('atari_alien', 'atari_seaquest')
+TASKS = ('atari_alien', 'atari_freeway', 'atari_seaquest')
 
 
 def started(task, seed):
@@ -48,8 +48,8 @@ class TestPlayer:
       env.ale.restoreState(state)
       player = planner.PLANNERS[task](env, 0)
       chosen.add(tuple(player.choose() for _ in range(2)))
-      for action in (ale_py.Action.LEFT, ale_py.Action.RIGHT) * 20:
-        env.ale.act(action)
+      for name in ('LEFT', 'RIGHT', 'UP', 'DOWN') * 10:
+        env.ale.act(getattr(ale_py.Action, name))
       drawn.add(env.ale.getRAM().tobytes())
     assert len(chosen) == 1 and len(drawn) > 1
 
@@ -150,3 +150,34 @@ def test_worth_of_seaquest():
   assert deep < worth(memory) < full
   memory[atari_player.DIVERS] = 0  # Surfacing would cost a life.
   assert worth(memory) == 0
+
+
+def test_worth_of_freeway():
+  env = planner.make_env('atari_freeway', 0)
+  env.step({'action': 0, 'reset': True})
+  worth = lambda: atari_player.freeway_worth(env.ale.getRAM())
+  begin, up = worth(), env.action_meanings.index('UP')
+  env.step({'action': up, 'reset': False})
+  assert worth() > begin + 2
+  top = begin
+  while not env.step({'action': up, 'reset': False})['reward']:
+    top = max(top, worth())
+  assert begin + 150 < top < worth()  # Back at the bottom.
+  memory = np.zeros(128, np.uint8)
+  memory[atari_player.CROSSINGS] = 0x12
+  assert atari_player.freeway_worth(memory) == 12 * 250
+
+
+def test_no_search_where_the_way_up_is_free():
+  env = envs.make('atari', 'freeway', sticky=False, noops=0, seed=0)
+  env.step({'action': 0, 'reset': True})
+  player = atari_player.Freeway(env)
+  idle = np.zeros(atari_player.HORIZON, int)
+  up = idle + env.action_meanings.index('UP')
+  searched = []
+  for plan in (idle, up):
+    while env.ale.getRAM()[atari_player.HEIGHT] < 90 and plan is up:
+      env.ale.act(ale_py.Action.UP)
+    player._value(plan, env.ale.cloneState())
+    searched.append(bool(list(player._candidates(plan))))
+  assert searched == [True, False]

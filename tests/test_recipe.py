@@ -14,8 +14,11 @@ from dreamer_gail_plugin.errors import UserError
 
 BUNDLED = sorted(upstream.resource('expert_data').glob('*.json'))
 # Rewards in the first trajectory at least; random play in as many steps gets
-# a fraction (docs/demonstrations_bundled.md).
-LEAST = {'atari_alien': 1500, 'atari_seaquest': 1500, 'crafter_reward': 10}
+# a fraction, and always going up in Freeway 10
+# (docs/demonstrations_bundled.md).
+LEAST = {
+    'atari_alien': 1500, 'atari_freeway': 13, 'atari_seaquest': 1500,
+    'crafter_reward': 10}
 
 
 def record(folder, name, task='atari_seaquest', trajectories='2'):

@@ -24,10 +24,11 @@ DEATH = 500.0
 CHANGE = 1.0  # Points, as are the others.
 ACT = 0.05  # For every step that is not a no-op.
 MARGIN = 2.0  # By which a new plan must be better than the last one's rest.
-# Addresses in the memory of Seaquest, from the annotations of Anand et al.
-# (2019), https://arxiv.org/abs/1906.08226.
+# Addresses in the memory of Seaquest and of Freeway, from the annotations of
+# Anand et al. (2019), https://arxiv.org/abs/1906.08226.
 DEPTH, DIVERS, AIR = 97, 62, 102
 SURFACE = 13
+HEIGHT, CROSSINGS = 14, 103
 # Fewer actions than there are: two buttons less often, so that pictures tell
 # more of what is done.
 MOVES = ('NOOP', 'UP', 'RIGHT', 'LEFT', 'DOWN')
@@ -133,3 +134,24 @@ def seaquest_worth(memory):
   divers, air = int(memory[DIVERS]), int(memory[AIR])
   need = max(0, 24 - air) if divers else 0
   return 40.0 * divers - need * 0.5 * max(0, int(memory[DEPTH]) - SURFACE)
+
+
+class Freeway(AtariPlayer):
+  """Goes up: the reward of a crossing is too far ahead for plans."""
+
+  def __init__(self, env, seed=0):
+    super().__init__(env, seed, ('NOOP', 'UP', 'DOWN'), freeway_worth)
+
+  def _candidates(self, rest):
+    # The second emulator has just played the rest. Nothing is better than
+    # going straight up, a line a frame: half of the time needs no search.
+    height, last = (int(x.getRAM()[HEIGHT]) for x in (self.env.ale, self.ale))
+    if last - height < HORIZON * self.env.repeat:
+      yield from super()._candidates(rest)
+
+
+def freeway_worth(memory):
+  """Return what the height and the crossings so far are worth."""
+  tens, ones = divmod(int(memory[CROSSINGS]), 16)
+  # From the top, at 177, the chicken goes back to the bottom, at 6.
+  return float(memory[HEIGHT]) + 250.0 * (10 * tens + ones)

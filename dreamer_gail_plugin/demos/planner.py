@@ -31,6 +31,7 @@ from . import space_invaders
 
 PLANNERS = {
     'atari_alien': atari_player.AtariPlayer,
+    'atari_freeway': atari_player.Freeway,
     'atari_seaquest': atari_player.Seaquest,
     'crafter_reward': crafter_player.CrafterPlayer,
     'gym_CartPole-v1': classic.CartPole,
