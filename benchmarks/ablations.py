@@ -47,14 +47,12 @@ IDEAS = {
     'reward_prob': ('gail', {'reward': 'prob'}),
     'terminals_hidden': ('gail', {'terminals': False}),
     'world_replay': ('gail', {'world': 'replay'}),
-    'cloning0': ('gail', {'cloning': 0}),
-    'cloning1': ('gail', {'cloning': 1}),
-    'cloning0.1': ('gail', {'cloning': 0.1}),
-    'cloning_world10': ('gail', {'cloning_world': 10}),
-    'cloning_world300': ('gail', {'cloning_world': 300}),
+    'anchor0': ('gail', {'anchor': 0}),
+    'anchor0.01': ('gail', {'anchor': 0.01}),
+    'anchor1': ('gail', {'anchor': 1}),
     'paper': ('gail', {
         'expert_latent': 'posterior', 'disc_loss.penalty': 0,
-        'world': 'replay', 'cloning': 0, 'opt.learning_rate': 3e-9}),
+        'world': 'replay', 'anchor': 0, 'opt.learning_rate': 3e-9}),
 }
 
 

@@ -4,9 +4,10 @@
 
 The file has how the run was started, mean training scores of every 10,000
 steps and, for every 5,000, means of metrics: the model's losses in nats, of
-the image, of the dynamics (the KL divergence that its prior is trained by) and
-of cloning, the policy's entropy, D's accuracy on the expert's steps, and mean
-and deviation of its reward; those that the run has.
+the image and of the dynamics (the KL divergence that its prior is trained by),
+the anchor policy's loss and the policy's divergence from it, the policy's
+entropy, D's accuracy on the expert's steps, and mean and deviation of its
+reward; those that the run has.
 """
 
 import argparse
@@ -20,8 +21,8 @@ from dreamer_gail_plugin.benchmark import jobs
 from dreamer_gail_plugin.benchmark import results
 
 METRICS = (
-    'loss/image', 'loss/dyn', 'loss/clone', 'ent/action', 'disc/acc_expert',
-    'disc/rew_mean', 'disc/rew_std')
+    'loss/image', 'loss/dyn', 'loss/anchor', 'loss/anchor_kl', 'ent/action',
+    'disc/acc_expert', 'disc/rew_mean', 'disc/rew_std')
 EVERY = 5_000
 
 

@@ -36,7 +36,8 @@ driver(agent.policy, steps=100)
 # own would instead add `expert.sample()` to each of its batches, and pass
 # them through main.normalize_actions if actions are continuous.
 expert = ExpertReplay(
-    main.expert_path(config), config.batch_size, length, obs_space, act_space)
+    main.expert_path(config), config.batch_size, length, obs_space, act_space,
+    singles=config.agent.gail.anchor > 0)
 print('Demonstrations:', expert)
 stream = iter(agent.stream(make_stream(config, replay, 'train')))
 

@@ -100,6 +100,29 @@ class TestSample:
         joins += len(JOINS & set(steps[1:]))
     assert joins or length == 1
 
+  @pytest.mark.parametrize('memory', ['ram', 'disk'])
+  def test_singles(self, path, memory):
+    replay, plain = make(path, memory=memory, singles=True), make(path)
+    other, steps = make(path, seed=1, singles=True), []
+    for _ in range(20):
+      batch = replay.sample()
+      assert set(batch) == set(replay.space)
+      rows = {k: v for k, v in batch.items() if k.startswith('expert/')}
+      equal(rows, plain.sample())  # These stay what they are.
+      single = {k[7:]: v for k, v in batch.items() if k.startswith('single/')}
+      assert set(single) == set(KEYS) - {'is_cut'}
+      assert single['action'].shape == (8, 13)
+      assert (single['image'] == single['action'][..., None, None]).all()
+      assert ((single['is_last']) == np.isin(
+          single['action'], (4, 7, 17))).all()
+      assert (single['action'] != other.sample()['single/action']).any()
+      steps.append(single['action'].flatten())
+    # 2080 draws, one by one: of each step, and of each next to the last.
+    counts = np.bincount(np.concatenate(steps), minlength=50)
+    assert counts.min() > 10 and counts.max() < 90
+    runs = np.mean(np.diff(np.stack(steps), axis=1) == 1)
+    assert runs < 0.05
+
   def test_every_step_equally_often(self, path):
     replay = make(path, 50, 10)
     counts = np.bincount(np.concatenate([

@@ -288,6 +288,7 @@ class TestActionUnits:
         'expert/move': np.float32([[
             [-2, 0, -7, -1, 5], [2, 8, 1e-9, 3, 5], [1, 6, 0, 0, 5]]]),
         'expert/pick': np.int32([[8, 0, 4]]), 'move': np.float32([2]),
+        'single/move': np.float32([[[2, 4, 3, 0, 5]]]),
         'is_first': np.ones((1, 3), bool)}
     kept = {k: v.copy() for k, v in batch.items()}
     result = main.normalize_actions(batch, self.SPACE)
@@ -296,7 +297,8 @@ class TestActionUnits:
     assert result['expert/move'].tolist() == np.float32([[
         [-1, -1, -7, -1, 5], [1, 1, 1e-9, 3, 5], [0.5, 0.5, 0, 0, 5]]
     ]).tolist()
-    for key in kept.keys() - {'expert/move'}:
+    assert result['single/move'].tolist() == [[[1, 0, 3, 0, 5]]]
+    for key in kept.keys() - {'expert/move', 'single/move'}:
       assert np.array_equal(result[key], kept[key])
     assert np.array_equal(batch['expert/move'], kept['expert/move'])
 
