@@ -12,6 +12,7 @@ import contextlib
 
 import dreamerv3.rssm
 import embodied.jax
+import embodied.jax.nets as nets
 import embodied.jax.outs as outs
 import jax
 import jax.numpy as jnp
@@ -102,13 +103,16 @@ class Anchored:
     recons = self.dec(
         {}, dict(deter=deter, stoch=stoch), jnp.zeros(inp.shape[:-1], bool),
         training=False, single=bdims == 1)[2]
-    result = {}
-    for key, recon in recons.items():
-      value, dtype = sg(recon.pred()), self.dec.obs_space[key].dtype
-      isimage = key in self.dec.imgkeys
-      value = jnp.round(value * 255) if isimage else value
-      result[key] = value.astype(dtype)
-    return result
+    return {k: self._observed(k, v.pred()) for k, v in recons.items()}
+
+  def _observed(self, key, value):
+    # The observation that upstream's decoder means by what it predicts.
+    space = self.dec.obs_space[key]
+    if key in self.dec.imgkeys:
+      value = jnp.round(value * 255)
+    elif self.dec.symlog and not space.discrete:
+      value = nets.symexp(value)
+    return sg(value).astype(space.dtype)
 
 
 def numbers(dist):

@@ -56,7 +56,7 @@ class TestProduct:
 class Dec:
   """A decoder whose image is the stoch and whose vector is the deter."""
 
-  imgkeys = ['image']
+  imgkeys, symlog = ['image'], True
   obs_space = {
       'image': elements.Space(np.uint8, (2, 3, 1)),
       'vector': elements.Space(np.float32, 4)}
@@ -89,7 +89,8 @@ class TestAnchored:
     assert obs['image'].dtype == np.uint8
     want = np.round(np.float32(stoch) * 255).reshape((*shape, 2, 3, 1))
     assert np.abs(np.int32(obs['image']) - np.int32(want)).max() <= 1
-    np.testing.assert_allclose(obs['vector'], deter, rtol=1e-5)
+    want = np.sign(deter) * np.expm1(np.abs(deter))
+    np.testing.assert_allclose(obs['vector'], want, rtol=1e-4)
 
   def test_sees_the_observation(self):
     pol, seen = self.make()
