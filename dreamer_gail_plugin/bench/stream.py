@@ -26,7 +26,8 @@ def run(config, args):
   length = config.batch_length + config.replay_context
   open_store = functools.partial(
       expert.ExpertReplay, batch_size=config.batch_size, length=length,
-      obs_space=obs_space, act_space=act_space)
+      obs_space=obs_space, act_space=act_space,
+      singles=config.agent.gail.anchor > 0)
   results = []
   print(f'{"trajectories":>12}{"steps":>8}{"memory":>8}{"open, s":>9}'
         f'{"frames/s":>11}{"ms/batch":>10}')
