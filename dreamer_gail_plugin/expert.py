@@ -39,8 +39,9 @@ class ExpertReplay:
   that are not the start of an episode: the first step of a sequence that
   begins in mid-episode, and a join to a trajectory that does. The reward is
   never read. With `singles` there are as many steps again under `single/`,
-  each drawn by itself from all. `space` has the spaces of one step. Batch k
-  depends on the seed (one integer or several) and k alone.
+  each drawn by itself from all (from disk: those of the sequences). `space`
+  has the spaces of one step. Batch k depends on the seed (one integer or
+  several) and k alone.
 
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds
@@ -91,7 +92,7 @@ class ExpertReplay:
         for k, v in self.space.items()}
     for key, out in batch.items():
       if key.startswith(SINGLE):
-        self.steps.pick(key.removeprefix(SINGLE), out, singles)
+        self._single(key.removeprefix(SINGLE), out, singles, batch)
         continue
       for row, start in zip(out, starts):
         self.steps.fill(key.removeprefix(PREFIX), row, start)
@@ -100,6 +101,14 @@ class ExpertReplay:
     cut[:, 0] |= ~first[:, 0]
     first[:, 0] = True
     return batch
+
+  def _single(self, key, out, index, batch):
+    # From disk each step would be unpacked with the 15 around it, which takes
+    # far longer than to take these, the steps of the sequences again.
+    if self.stats['memory'] == 'disk':
+      out[:] = batch[PREFIX + key]
+    else:
+      np.take(self.steps.data[key], index, 0, out)
 
   def save(self):
     """Return the state: how many batches were drawn."""
@@ -167,14 +176,6 @@ class Steps:
     while done < len(out):
       at = (start + done) % self.total
       done += self._piece(key, out[done:], at)
-
-  def pick(self, key, out, index):
-    """Write the steps at index (B, T) into out (B, T, ...)."""
-    if key in self.data:
-      np.take(self.data[key], index, 0, out)
-      return
-    for place in np.ndindex(index.shape):
-      self._piece(key, out[place][None], index[place])
 
   def _piece(self, key, out, start):
     if key in self.data:

@@ -100,9 +100,13 @@ class TestSample:
         joins += len(JOINS & set(steps[1:]))
     assert joins or length == 1
 
-  @pytest.mark.parametrize('memory', ['ram', 'disk'])
-  def test_singles(self, path, memory):
-    replay, plain = make(path, memory=memory, singles=True), make(path)
+  def test_singles_from_disk(self, path):
+    batch = make(path, memory='disk', singles=True).sample()
+    for key in set(KEYS) - {'is_cut', 'is_first'}:
+      assert (batch[f'single/{key}'] == batch[f'expert/{key}']).all()
+
+  def test_singles(self, path):
+    replay, plain = make(path, singles=True), make(path)
     other, steps = make(path, seed=1, singles=True), []
     for _ in range(20):
       batch = replay.sample()
