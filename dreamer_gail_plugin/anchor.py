@@ -1,11 +1,12 @@
 """The anchor policy: cloned from single observations; ours is built on it.
 
-A policy that is cloned on latents learns from what was done before, as these
-know it: what the expert did last it mostly does again, so this is right in the
-demonstrations and wrong in play (the copycat problem, Wen et al., 2020). A
-policy on one observation cannot. The agent's policy is this one times what its
-own network adds on latents, and a KL divergence holds both together, as in
-piKL (Jacob et al., 2022): D's reward says where to leave the anchor.
+Cloned from one observation a policy plays better than from several or from
+latents in most games that were tried (docs/results.md), likely as these show
+what was done before: the expert mostly does it again, so a policy learns to
+repeat (the copycat problem, Wen et al., 2020). The agent's policy is the
+anchor times what its own network adds on latents, and a KL divergence holds
+both together, as in piKL (Jacob et al., 2022): D's reward says where to leave
+the anchor.
 """
 
 import contextlib

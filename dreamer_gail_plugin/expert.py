@@ -85,30 +85,31 @@ class ExpertReplay:
     """
     rng = np.random.default_rng([*self.seed, self.count])
     starts = rng.integers(0, self.steps.total, self.shape[0])
-    singles = rng.integers(0, self.steps.total, self.shape)
     self.count += 1
-    batch = {
-        k: np.empty((*self.shape, *v.shape), v.dtype)
-        for k, v in self.space.items()}
-    for key, out in batch.items():
-      if key.startswith(SINGLE):
-        self._single(key.removeprefix(SINGLE), out, singles, batch)
-        continue
-      for row, start in zip(out, starts):
-        self.steps.fill(key.removeprefix(PREFIX), row, start)
+    batch = {}
+    for key, space in self.space.items():
+      if key.startswith(PREFIX):
+        batch[key] = np.empty((*self.shape, *space.shape), space.dtype)
+        for row, start in zip(batch[key], starts):
+          self.steps.fill(key.removeprefix(PREFIX), row, start)
+    batch.update(self._singles(rng, batch))
     # The model starts from a reset here, wherever in the game this is.
     first, cut = batch[PREFIX + 'is_first'], batch[PREFIX + 'is_cut']
     cut[:, 0] |= ~first[:, 0]
     first[:, 0] = True
     return batch
 
-  def _single(self, key, out, index, batch):
-    # From disk each step would be unpacked with the 15 around it, which takes
-    # far longer than to take these, the steps of the sequences again.
+  def _singles(self, rng, batch):
+    keys = [
+        k.removeprefix(SINGLE) for k in self.space if k.startswith(SINGLE)]
+    if not keys:
+      return {}
     if self.stats['memory'] == 'disk':
-      out[:] = batch[PREFIX + key]
-    else:
-      np.take(self.steps.data[key], index, 0, out)
+      # Each step would be unpacked with the 15 around it, which takes far
+      # longer than to take these, the steps of the sequences again.
+      return {SINGLE + k: batch[PREFIX + k].copy() for k in keys}
+    index = rng.integers(0, self.steps.total, self.shape)
+    return {SINGLE + k: self.steps.data[k][index] for k in keys}
 
   def save(self):
     """Return the state: how many batches were drawn."""

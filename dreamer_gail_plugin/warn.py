@@ -22,7 +22,7 @@ RULES = {
         'D tells nearly everything apart (right on {expert:.0%} of expert and '
         '{imag:.0%} of imagined steps), so its reward says little about what '
         'to do better. Try --agent.gail.disc_loss.penalty 10, a lower '
-        '--agent.gail.opt.learning_rate, --agent.gail.anchor 0.1, or more '
+        '--agent.gail.opt.learning_rate, --agent.gail.anchor 1, or more '
         'demonstrations.'),
     'latent': Rule(
         ('gap', 'latent'),
@@ -43,7 +43,7 @@ RULES = {
         lambda m: m['top'] > 0.98 and m['top_expert'] < 0.9,
         'The policy does one thing: one action makes {top:.0%} of its '
         "imagined steps, and {top_expert:.0%} of the expert's at most. Try "
-        '--agent.imag_loss.actent 3e-3, --agent.gail.anchor 0.1, and '
+        '--agent.imag_loss.actent 3e-3, --agent.gail.anchor 1, and '
         '--agent.gail.reward constant for comparison.'),
 }
 

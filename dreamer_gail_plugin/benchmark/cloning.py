@@ -159,6 +159,7 @@ class Actor:
   def __init__(self, config, params, greedy):
     self.obs_space, self.act_space = mainlib.spaces(config)
     model = Model(self.obs_space, self.act_space, config.agent, name='cloning')
+    self.seen = list(model.policy.enc.obs_space)
     def act(obs):
       dists = model.policy(jax.tree.map(lambda x: x[None], obs), 1)
       choose = lambda x: x.pred() if greedy else x.sample(nj.seed())
@@ -174,7 +175,7 @@ class Actor:
 
   def __call__(self, carry, obs, keys, times):
     """Return the carry and the actions, a dict of arrays (N, ...)."""
-    obs = {k: v for k, v in obs.items() if k in self.obs_space}
+    obs = {k: obs[k] for k in self.seen}
     return carry, jax.device_get(self.act(self.params, obs, keys, times))
 
 
