@@ -64,13 +64,12 @@ def main(logdir, number, out):
 
 def summary(values, ended):
   """Return the means of values at ends and elsewhere, and the AUC."""
-  ranks = scipy.stats.rankdata(values)
-  ends, others = ended.sum(), (~ended).sum()
-  above = ranks[ended].sum() - ends * (ends + 1) / 2
+  ends, others = values[ended], values[~ended]
+  above = scipy.stats.mannwhitneyu(ends, others).statistic
   return {
-      'ends': round(float(values[ended].mean()), 4),
-      'others': round(float(values[~ended].mean()), 4),
-      'auc': round(float(above / ends / others), 3)}
+      'ends': round(float(ends.mean()), 4),
+      'others': round(float(others.mean()), 4),
+      'auc': round(float(above / len(ends) / len(others)), 3)}
 
 
 class Watcher(policylib.Actor):
@@ -131,12 +130,14 @@ class Boards:
   whether the game ended.
   """
 
-  def __init__(self, config, batch=512, updates=2000):
+  batch, updates = 512, 2000
+
+  def __init__(self, config):
     spaces, _ = mainlib.spaces(config)
     self.net = anchor.Anchor(
         {'image': spaces['image']}, {'end': END},
         elements.Config(**config.agent), name='boards')
-    self.batch, self.updates, self.params = batch, updates, None
+    self.params = None
 
   def learn(self, replay):
     """Fit the steps of a replay by Adam, rate 1e-3, cross entropy."""
@@ -147,8 +148,9 @@ class Boards:
     rng, opt = np.random.default_rng(0), optax.adam(1e-3)
     lossfn = lambda obs, end: self.net.loss(
         {'image': obs[None]}, {'end': end[None]}).mean()
-    draw = lambda: (lambda i: (image[i], np.int32(end[i])))(
-        rng.integers(len(end), size=self.batch))
+    def draw():
+      index = rng.integers(len(end), size=self.batch)
+      return image[index], np.int32(end[index])
     seed = jax.random.PRNGKey(0)
     self.params = nj.init(lossfn)({}, *draw(), seed=seed)
     state = opt.init(self.params)

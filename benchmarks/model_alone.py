@@ -21,11 +21,10 @@ import ninjax as nj
 import numpy as np
 import tqdm
 
-from dreamer_gail_plugin import agent as agentlib
 from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import main as mainlib
 from dreamer_gail_plugin import policy as policylib
 from dreamer_gail_plugin import provenance
+from dreamer_gail_plugin import sizes
 from dreamer_gail_plugin.benchmark import results
 
 BATCH, LENGTH = 32, 16
@@ -67,9 +66,7 @@ def make(config):
   """Return an Agent whose optimizer has the world model alone."""
   dtype = getattr(jnp, config.jax.compute_dtype)
   policylib.embodied.jax.nets.COMPUTE_DTYPE = dtype
-  model = object.__new__(agentlib.Agent)
-  model.__init__(*mainlib.spaces(config), elements.Config(
-      **config.agent, replay_context=config.replay_context))
+  model, _ = sizes.make_model(config, 1, 1)
   model.opt.modules = [x for x in model.modules if x.name in MODEL]
   return model
 
