@@ -29,7 +29,7 @@ from dreamer_gail_plugin.benchmark import results
 
 BATCH, LENGTH = 32, 16
 TEST, TEST_LENGTH = 128, 16 + foresight.SKIP
-EVERY = 1  # Updates from one measurement to the next.
+EVERY = 400  # Updates from one measurement to the next.
 MODEL = ('enc', 'dyn', 'dec', 'con')
 
 
