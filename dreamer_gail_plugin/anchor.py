@@ -20,10 +20,15 @@ import jax.numpy as jnp
 import ninjax as nj
 
 sg = jax.lax.stop_gradient
+GRAY = 128
 
 
 class Anchor(nj.Module):
   """Upstream's encoder and policy head, apart from the agent's.
+
+  Images have a margin of `gail.anchor_shift` pixels in which they are shifted
+  at random when it learns, as in DrQ (Kostrikov et al., 2021), but nothing is
+  cut off: what an edge hides may be what counts.
 
   Args:
     obs_space: of one step, without what an encoder does not see.
@@ -32,6 +37,7 @@ class Anchor(nj.Module):
   """
 
   def __init__(self, obs_space, act_space, config):
+    self.shift = config.gail.anchor_shift
     kind = config.enc.typ
     self.enc = {'simple': dreamerv3.rssm.Encoder}[kind](
         obs_space, **config.enc[kind], name='enc')
@@ -41,20 +47,25 @@ class Anchor(nj.Module):
     self.pol = embodied.jax.MLPHead(
         act_space, dists, **config.policy, name='pol')
 
-  def __call__(self, obs, bdims):
+  def __call__(self, obs, bdims, training=False):
     """Return the distributions of actions.
 
     `obs` has the encoder's keys, with one (N, ...) or two (B, T, ...)
-    dimensions of batches.
+    dimensions of batches. In training images are shifted.
     """
     obs = {k: obs[k] for k in self.enc.obs_space}
+    if self.shift:
+      for k in self.enc.imgkeys:
+        obs[k] = within_margin(
+            obs[k], self.shift, nj.seed() if training else None)
     reset = jnp.zeros(jax.tree.leaves(obs)[0].shape[:bdims], bool)
     tokens = self.enc({}, obs, reset, training=False, single=bdims == 1)[2]
     return self.pol(tokens, bdims)
 
   def loss(self, obs, acts):
     """Return -ln p (B, T) of actions at observations (B, T, ...)."""
-    return sum(v.loss(acts[k]) for k, v in self(obs, 2).items())
+    dists = self(obs, 2, training=True)
+    return sum(v.loss(acts[k]) for k, v in dists.items())
 
 
 class Anchored:
@@ -114,6 +125,24 @@ class Anchored:
     elif self.dec.symlog and not space.discrete:
       value = nets.symexp(value)
     return sg(value).astype(space.dtype)
+
+
+def within_margin(image, margin, seed=None):
+  """Return images (..., H + 2 margin, W + 2 margin, C) around `image`.
+
+  It is in the middle of each, or, with a `seed`, anywhere. The margin is
+  gray, of which upstream's encoder makes zero, as it is beyond all edges.
+  """
+  *batch, H, W, C = image.shape
+  flat = image.reshape((-1, H, W, C))
+  if seed is None:
+    corner = jnp.full((len(flat), 2), margin)
+  else:
+    corner = jax.random.randint(seed, (len(flat), 2), 0, 2 * margin + 1)
+  size = (H + 2 * margin, W + 2 * margin, C)
+  place = lambda image, corner: jax.lax.dynamic_update_slice(
+      jnp.full(size, GRAY, image.dtype), image, (*corner, 0))
+  return jax.vmap(place)(flat, corner).reshape((*batch, *size))
 
 
 def numbers(dist):

@@ -53,6 +53,37 @@ class TestProduct:
     assert found.logp(act) == dist.logp(act)
 
 
+class TestMargin:
+
+  def images(self):
+    values = np.arange(1, 1 + 200 * 3 * 4 * 2) % 100
+    return np.uint8(values.reshape((2, 100, 3, 4, 2)))
+
+  def test_in_the_middle(self):
+    images = self.images()
+    found = np.asarray(anchor.within_margin(images, 2))
+    assert found.dtype == np.uint8
+    widths = [(0, 0), (0, 0), (2, 2), (2, 2), (0, 0)]
+    np.testing.assert_array_equal(
+        found, np.pad(images, widths, constant_values=128))
+
+  def test_anywhere_and_whole(self):
+    images = self.images()
+    found = np.array(anchor.within_margin(images, 1, jax.random.key(0)))
+    assert found.shape == (2, 100, 5, 6, 2)
+    corners = {(i, j): 0 for i in range(3) for j in range(3)}
+    for image, within in zip(
+        images.reshape((-1, 3, 4, 2)), found.reshape((-1, 5, 6, 2))):
+      where = [
+          (i, j) for i, j in corners
+          if (within[i: i + 3, j: j + 4] == image).all()]
+      (i, j), = where
+      corners[i, j] += 1
+      within[i: i + 3, j: j + 4] = 128
+      assert (within == 128).all()
+    assert min(corners.values()) >= 10  # 200 of them, in nine places.
+
+
 class Dec:
   """A decoder whose image is the stoch and whose vector is the deter."""
 
@@ -161,6 +192,18 @@ class TestAgent:
     _, metrics = agents.train(agent, batches)
     losses = [float(x['loss/anchor']) for x in metrics]
     assert losses[0] > 1 and losses[-1] < 0.2
+
+  def test_shifts_in_training_alone(self):
+    agent = agents.build(**FLAGS, agent__gail__anchor_shift=1)
+    obs = {'image': agents.batch(agent)['single/image']}
+    def twice(obs):
+      return [
+          [agent.model.anchor(obs, 2, training)['action'].logits
+           for _ in range(2)] for training in (False, True)]
+    (one, two), (three, four) = agents.call(agent, twice, obs)
+    np.testing.assert_array_equal(one, two)
+    assert np.abs(three - four).max() > 1e-4
+    assert np.abs(three - one).max() > 1e-4
 
   def test_no_steps_after_the_end(self):
     agent = agents.build(**FLAGS)

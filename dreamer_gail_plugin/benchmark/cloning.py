@@ -81,15 +81,15 @@ def train(argv):
   print(f'Demonstrations: {size:,} steps, {len(parts)} trajectories')
   model = Model(obs_space, act_space, config.agent, name='cloning')
   rng = np.random.default_rng(config.seed)
-  key = rng.integers(0, 2 ** 32, 2, np.uint32)
+  seed = lambda: rng.integers(0, 2 ** 32, 2, np.uint32)
   def draw():
     index = rng.integers(0, size, BATCH)
     return jax.tree.map(lambda x: x[index], fit)
-  params = nj.init(model.train)({}, *draw(), seed=key)
+  params = nj.init(model.train)({}, *draw(), seed=seed())
   update = jax.jit(nj.pure(model.train), donate_argnums=0)
   rows = []
   for count in range(1, UPDATES + 1):
-    params, loss = update(params, *draw(), seed=key)
+    params, loss = update(params, *draw(), seed=seed())
     if count % EVERY == 0:
       rows.append({'updates': count, 'loss': float(loss)})
       print(json.dumps(rows[-1]), flush=True)
