@@ -19,6 +19,8 @@ import jax
 import jax.numpy as jnp
 import ninjax as nj
 
+from .errors import UserError
+
 sg = jax.lax.stop_gradient
 GRAY = 128
 
@@ -34,6 +36,9 @@ class Anchor(nj.Module):
     obs_space: of one step, without what an encoder does not see.
     act_space: of one step.
     config: `config.agent`, whose sizes of encoder and policy it has.
+
+  Raises:
+    UserError: the encoder cannot halve images with that margin.
   """
 
   def __init__(self, obs_space, act_space, config):
@@ -41,11 +46,24 @@ class Anchor(nj.Module):
     kind = config.enc.typ
     self.enc = {'simple': dreamerv3.rssm.Encoder}[kind](
         obs_space, **config.enc[kind], name='enc')
+    if self.shift:
+      self._check_sizes()
     dists = {
         k: config.policy_dist_disc if v.discrete else config.policy_dist_cont
         for k, v in act_space.items()}
     self.pol = embodied.jax.MLPHead(
         act_space, dists, **config.policy, name='pol')
+
+  def _check_sizes(self):
+    # Upstream's encoder would fail at a reshape that names none of this.
+    unit = 2 ** (len(self.enc.depths) - self.enc.outer)
+    for key in self.enc.imgkeys:
+      size = self.enc.obs_space[key].shape[:2]
+      if self.shift < 0 or any((x + 2 * self.shift) % unit for x in size):
+        raise UserError(
+            f'--agent.gail.anchor_shift {self.shift}: {key} has '
+            f'{size[0]} x {size[1]} pixels, and with twice as many as that '
+            f'more the encoder must divide both by {unit}; use 0 for no shift')
 
   def __call__(self, obs, bdims, training=False):
     """Return the distributions of actions.

@@ -10,7 +10,9 @@ import pytest
 from test_invariants import TestGradientsStayHome as Gradients
 
 from dreamer_gail_plugin import anchor
+from dreamer_gail_plugin import main
 from dreamer_gail_plugin import policy
+from dreamer_gail_plugin.errors import UserError
 
 FLAGS = dict(agent__gail__anchor=0.5)
 
@@ -82,6 +84,18 @@ class TestMargin:
       within[i: i + 3, j: j + 4] = 128
       assert (within == 128).all()
     assert min(corners.values()) >= 10  # 200 of them, in nine places.
+
+  @pytest.mark.parametrize('shift', [-1, 2, 4])
+  def test_sizes_that_cannot_be_halved(self, shift):
+    flags = ['--configs', 'minatar', 'tiny', 'gail']
+    flags += ['--agent.enc.simple.mults', '2,2,2']
+    config = main.load_config([*flags, '--agent.gail.anchor_shift', '1']).agent
+    make = lambda config: anchor.Anchor(
+        {'image': elements.Space(np.uint8, (10, 10, 4))},
+        {'action': elements.Space(np.int32, (), 0, 4)}, config, name='anchor')
+    make(config)  # 12 is 4 times 3.
+    with pytest.raises(UserError, match=f'anchor_shift {shift}: image has 10'):
+      make(config.update({'gail.anchor_shift': shift}))
 
 
 class Dec:
