@@ -88,7 +88,7 @@ class TestScores:
 
   def test_missing(self):
     runs, methods, tasks = scores().missing()
-    assert methods == ['constant', 'null', 'cloning']
+    assert methods == ['constant', 'null', 'cloning', 'plain_cloning']
     assert tasks == [
         'minatar_asterix', 'minatar_freeway', 'minatar_space_invaders']
     assert ('env', SEAQUEST, 1) in runs and ('env', SEAQUEST, 0) not in runs

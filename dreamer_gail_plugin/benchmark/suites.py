@@ -87,6 +87,11 @@ METHODS = {
     'cloning': Method(
         'Behaviour cloning', (), (CLONING, 'train'), (CLONING, 'evaluate'),
         plays=False),
+    # What `cloning` was before its images were shifted, upstream's parts and
+    # nothing else: shows what of a score is the shift's.
+    'plain_cloning': Method(
+        'Plain cloning', ('--agent.gail.anchor_shift', '0'),
+        (CLONING, 'train'), (CLONING, 'evaluate'), plays=False),
     # A few steps, as the evaluation wants a run.
     'random': Method(
         'Random play', ('--random_agent', 'True', '--run.steps', '100'),
@@ -95,4 +100,5 @@ METHODS = {
     **{x: baseline(x) for x in baselines.NAMES},
 }
 # Those that run if none are named.
-DEFAULT = ('gail', 'env', 'constant', 'null', 'cloning', 'random')
+DEFAULT = (
+    'gail', 'env', 'constant', 'null', 'cloning', 'plain_cloning', 'random')
