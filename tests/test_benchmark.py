@@ -154,6 +154,19 @@ class TestKill:
     # Steps that were done twice count once.
     assert found['training']['episodes'] == [2, 1]
 
+  def test_goes_on_to_more_steps(self, start, tmp_path):
+    more = ('--methods', 'gail', '--steps', '30000')
+    start('--methods', 'gail')
+    before = result(tmp_path, GAIL)
+    used = state(tmp_path / 'logs' / GAIL)['wall']['train']
+    assert start(*more, '--results', str(tmp_path / 'later')) == 0
+    assert result(tmp_path, GAIL) == before and before['steps'] == 20_000
+    found = json.loads((tmp_path / 'later' / f'{GAIL}.json').read_text())
+    assert found['steps'] == found['config']['run.steps'] == 30_000
+    assert found['flags'][found['flags'].index('--run.steps') + 1] == '30000'
+    assert found['wall_seconds']['train'] > used
+    assert started(tmp_path, GAIL) == 2 * ['train', 'evaluate']
+
   def test_not_twice_at_once(self, start, tmp_path, capsys):
     logdir = tmp_path / 'logs' / GAIL
     logdir.mkdir(parents=True)
@@ -189,11 +202,11 @@ class TestMistakes:
     start()
     (tmp_path / 'results' / f'{ENV}.json').unlink()
     for steps, method, place in (
-        ('30000', 'gail', 'results'), ('30000', 'env', 'logs')):
+        ('30000', 'gail', 'results'), ('10000', 'env', 'logs')):
       with pytest.raises(UserError) as error:
         start('--methods', method, '--steps', steps)
       text = str(error.value)
-      assert 'run.steps 20000.0 there, 30000.0 now' in text
+      assert f'run.steps 20000.0 there, {steps}.0 now' in text
       assert str(tmp_path / place) in text and '--results' in text
     monkeypatch.setattr(sys, 'argv', ['x', *flags(
         tmp_path, '--agent.imag_last', '3')])

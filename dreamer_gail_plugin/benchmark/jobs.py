@@ -114,7 +114,11 @@ class Job:
   def _load(self):
     path = self.plan.logdir / plans.STATE
     if path.exists():
-      return json.loads(path.read_text())
+      state = json.loads(path.read_text())
+      if plans.extends(state['config'], self.plan):
+        state.update(config=self.plan.config, done=[])
+        state['wall']['evaluate'] = 0
+      return state
     return {
         'name': self.plan.name, 'config': self.plan.config, 'commits': [],
         'done': [], 'wall': {'train': 0, 'evaluate': 0}}

@@ -192,12 +192,16 @@ def check(plan):
   """Return whether a run is done; raise UserError where it was another.
 
   Raises it if a result or a logdir of the same name has another config, and
-  if the logdir is not of a benchmark.
+  if the logdir is not of a benchmark. A logdir may have fewer steps: the run
+  goes on from there.
   """
   state = plan.logdir / STATE
   for path in (plan.result, state):
     if path.exists():
-      changed = _changes(_config(path), plan.config)
+      old = _config(path)
+      if path == state and extends(old, plan):
+        old.pop('run.steps')
+      changed = _changes(old, plan.config)
       if changed:
         raise UserError(
             f'{plan.name}: {path} is of another configuration: {changed}. '
@@ -212,6 +216,11 @@ def check(plan):
         f'{plan.logdir}: is there and not of this benchmark, as it has no '
         f'{STATE}. Move it away or name another folder by --logdirs.')
   return False
+
+
+def extends(config, plan):
+  """Return whether a plan is a run of this config with more steps."""
+  return plan.resumes and config.get('run.steps', plan.total) < plan.total
 
 
 def _config(path):
