@@ -121,7 +121,7 @@ class TestTable:
     assert [BREAKOUT, 'random', '2', '0', '1.50', '2.00', '0.00', '-', '-',
             '0.00'] in cells
     assert [BREAKOUT, 'expert', '12.00', '1.00'] in cells
-    assert 'No runs of: constant, null, cloning.' in lines
+    assert 'No runs of: constant, null, cloning, plain_cloning.' in lines
     assert any('minatar_seaquest-env-1' in x for x in lines)
     low, high = scores().iqm('gail')[1:]
     assert lines[-1] == (
