@@ -34,18 +34,18 @@ class TestDemonstrations:
 class TestLearning:
 
   def test_train_and_evaluate(self, tmp_path, monkeypatch):
-    monkeypatch.setattr(cloning, 'UPDATES', 300)
+    monkeypatch.setattr(cloning, 'UPDATES', 400)
     monkeypatch.setattr(cloning, 'EVERY', 100)
     cloning.train([*FLAGS, '--logdir', str(tmp_path)])
     log = json.loads((tmp_path / cloning.LOG).read_text())
-    assert [x['updates'] for x in log['rows']] == [100, 200, 300]
+    assert [x['updates'] for x in log['rows']] == [100, 200, 300, 400]
     # Uniform is ln 3; the share of actions in the demonstrations, 0.73.
     assert log['rows'][-1]['loss'] < 0.5 < np.log(3)
     files = cloning.evaluate([
         '--logdir', str(tmp_path), '--chunks', '1', '--episodes', '4',
         '--envs', '3', '--no-films'])
     assert [x.name for x in files] == [
-        f'300_{x}.json' for x in ('sampled', 'greedy')]
+        f'400_{x}.json' for x in ('sampled', 'greedy')]
     result = json.loads(pathlib.Path(files[0]).read_text())
     assert result['summary']['expert_mean'] == pytest.approx(30.27, abs=0.01)
     assert len(result['episodes']) == 4
