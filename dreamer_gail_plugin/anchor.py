@@ -55,8 +55,10 @@ class Anchor(nj.Module):
         act_space, dists, **config.policy, name='pol')
 
   def _check_sizes(self):
-    # Upstream's encoder would fail at a reshape that names none of this.
-    unit = 2 ** (len(self.enc.depths) - self.enc.outer)
+    # Upstream's encoder would fail at a reshape that names none of this. One
+    # that is strided rounds up.
+    halvings = len(self.enc.depths) - self.enc.outer
+    unit = 1 if self.enc.strided else 2 ** halvings
     for key in self.enc.imgkeys:
       size = self.enc.obs_space[key].shape[:2]
       if self.shift < 0 or any((x + 2 * self.shift) % unit for x in size):

@@ -94,6 +94,8 @@ class TestMargin:
         {'image': elements.Space(np.uint8, (10, 10, 4))},
         {'action': elements.Space(np.int32, (), 0, 4)}, config, name='anchor')
     make(config)  # 12 is 4 times 3.
+    make(config.update({
+        'gail.anchor_shift': 2, 'enc.simple.strided': True}))
     with pytest.raises(UserError, match=f'anchor_shift {shift}: image has 10'):
       make(config.update({'gail.anchor_shift': shift}))
 
