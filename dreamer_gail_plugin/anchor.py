@@ -154,12 +154,12 @@ def within_margin(image, margin, seed=None):
   gray, of which upstream's encoder makes zero, as it is beyond all edges.
   """
   *batch, H, W, C = image.shape
-  flat = image.reshape((-1, H, W, C))
   if seed is None:
-    corner = jnp.full((len(flat), 2), margin)
-  else:
-    corner = jax.random.randint(seed, (len(flat), 2), 0, 2 * margin + 1)
+    around = [(0, 0)] * len(batch) + [(margin, margin)] * 2 + [(0, 0)]
+    return jnp.pad(image, around, constant_values=GRAY)
+  flat = image.reshape((-1, H, W, C))
   size = (H + 2 * margin, W + 2 * margin, C)
+  corner = jax.random.randint(seed, (len(flat), 2), 0, 2 * margin + 1)
   place = lambda image, corner: jax.lax.dynamic_update_slice(
       jnp.full(size, GRAY, image.dtype), image, (*corner, 0))
   return jax.vmap(place)(flat, corner).reshape((*batch, *size))
