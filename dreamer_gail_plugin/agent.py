@@ -60,7 +60,10 @@ class Agent(dreamerv3.agent.Agent):
     if self.gail.anchor:
       self.anchor = anchor.Anchor(
           self.enc.obs_space, act_space, config, name='anchor')
-      self.pol = anchor.Anchored(self.pol, self.anchor, self.dyn, self.dec)
+      self.slowanchor = anchor.SlowAnchor(
+          self.enc.obs_space, act_space, config, name='slowanchor')
+      self.pol = anchor.Anchored(
+          self.pol, self.slowanchor, self.dyn, self.dec)
       self.modules.append(self.anchor)
       self.scales.update(anchor=1.0, anchor_kl=self.gail.anchor)
 
@@ -91,12 +94,19 @@ class Agent(dreamerv3.agent.Agent):
   @property
   def policy_keys(self):
     """The parameters that acting needs, a regular expression."""
-    return f'{super().policy_keys}|^anchor/'
+    return f'{super().policy_keys}|^slowanchor/'
 
   def policy(self, carry, obs, mode='train'):
     """Return the new carry, the actions and outs, as upstream does."""
     with self.seeing(obs):
       return super().policy(carry, obs, mode)
+
+  def train(self, carry, data):
+    """Return the new carry, outs and metrics, as upstream does."""
+    result = super().train(carry, data)
+    if self.imitates and self.gail.anchor:
+      self.slowanchor.follow(self.anchor)
+    return result
 
   def seeing(self, obs):
     """Return a context in which the policy knows the observation, too."""

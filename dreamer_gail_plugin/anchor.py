@@ -35,7 +35,7 @@ class Anchor(nj.Module):
   Args:
     obs_space: of one step, without what an encoder does not see.
     act_space: of one step.
-    config: `config.agent`, whose sizes of encoder and policy it has.
+    config: `config.agent`.
 
   Raises:
     UserError: the encoder cannot halve images with that margin.
@@ -43,16 +43,15 @@ class Anchor(nj.Module):
 
   def __init__(self, obs_space, act_space, config):
     self.shift = config.gail.anchor_shift
-    kind = config.enc.typ
-    self.enc = {'simple': dreamerv3.rssm.Encoder}[kind](
-        obs_space, **config.enc[kind], name='enc')
+    self.enc = dreamerv3.rssm.Encoder(
+        obs_space, **config.gail.anchor_enc, name='enc')
     if self.shift:
       self._check_sizes()
     dists = {
         k: config.policy_dist_disc if v.discrete else config.policy_dist_cont
         for k, v in act_space.items()}
     self.pol = embodied.jax.MLPHead(
-        act_space, dists, **config.policy, name='pol')
+        act_space, dists, **config.gail.anchor_pol, name='pol')
 
   def _check_sizes(self):
     # Upstream's encoder would fail at a reshape that names none of this. One
@@ -86,6 +85,27 @@ class Anchor(nj.Module):
     """Return -ln p (B, T) of actions at observations (B, T, ...)."""
     dists = self(obs, 2, training=True)
     return sum(v.loss(acts[k]) for k, v in dists.items())
+
+
+class SlowAnchor(Anchor):
+  """An anchor whose parameters are the moving average of another's.
+
+  It plays better than what it follows, whose last updates are noise
+  (docs/results.md). Upstream's SlowModel would have to be called after what it
+  follows, which acting never calls.
+  """
+
+  def __init__(self, obs_space, act_space, config):
+    super().__init__(obs_space, act_space, config)
+    self.rate = config.gail.anchor_rate
+
+  def follow(self, anchor):
+    """Update all parameters, the first of them to a mean of what there was."""
+    count = self.value('count', jnp.zeros, (), jnp.int32) + 1
+    self.write('count', count)
+    rate = jnp.maximum(self.rate, 1 / count)
+    for key, new in anchor.values.items():
+      self.write(key, rate * new + (1 - rate) * self.value(key, new))
 
 
 class Anchored:

@@ -88,14 +88,14 @@ class TestMargin:
   @pytest.mark.parametrize('shift', [-1, 2, 4])
   def test_sizes_that_cannot_be_halved(self, shift):
     flags = ['--configs', 'minatar', 'tiny', 'gail']
-    flags += ['--agent.enc.simple.mults', '2,2,2']
+    flags += ['--agent.gail.anchor_enc.mults', '2,2,2']
     config = main.load_config([*flags, '--agent.gail.anchor_shift', '1']).agent
     make = lambda config: anchor.Anchor(
         {'image': elements.Space(np.uint8, (10, 10, 4))},
         {'action': elements.Space(np.int32, (), 0, 4)}, config, name='anchor')
     make(config)  # 12 is 4 times 3.
     make(config.update({
-        'gail.anchor_shift': 2, 'enc.simple.strided': True}))
+        'gail.anchor_shift': 2, 'gail.anchor_enc.strided': True}))
     with pytest.raises(UserError, match=f'anchor_shift {shift}: image has 10'):
       make(config.update({'gail.anchor_shift': shift}))
 
@@ -236,7 +236,7 @@ class TestAgent:
     rng = np.random.default_rng(0)
     params = {
         k: rng.normal(size=v.shape).astype(v.dtype)
-        if k.startswith('anchor/pol/head') else v
+        if k.startswith('slowanchor/pol/head') else v
         for k, v in agents.params(agent).items()}
     actor = policy.Actor(config, params, greedy)
     obs = {k: np.zeros((64, *v.shape), v.dtype)
@@ -246,7 +246,7 @@ class TestAgent:
     keys = np.arange(128, dtype=np.uint32).reshape((64, 2))
     _, acts = actor(actor.start(64), obs, keys, np.zeros(64, np.uint32))
     dist = agents.call(
-        agent, lambda x: agent.model.anchor(x, 1)['action'].logits,
+        agent, lambda x: agent.model.slowanchor(x, 1)['action'].logits,
         {'image': obs['image']}, params=params)
     likeliest = np.argmax(np.asarray(dist), -1)
     assert len(set(likeliest)) > 1

@@ -42,7 +42,7 @@ SAVED, LOG = 'cloning.npz', 'cloning.json'
 
 
 class Model(nj.Module):
-  """An anchor policy and its optimizer.
+  """An anchor policy, its moving average and its optimizer.
 
   `obs_space` is that of one step, `config` is `config.agent`.
   """
@@ -51,6 +51,7 @@ class Model(nj.Module):
     seen = {
         k: v for k, v in obs_space.items() if k not in policylib.STANDARD}
     self.policy = anchor.Anchor(seen, act_space, config, name='policy')
+    self.slow = anchor.SlowAnchor(seen, act_space, config, name='slow')
     # Upstream makes its optimizer in a method that reads nothing of the agent.
     make = dreamerv3.agent.Agent._make_opt
     self.opt = embodied.jax.Optimizer(
@@ -60,7 +61,9 @@ class Model(nj.Module):
     """Do one update on arrays (N, ...); return its loss."""
     obs, acts = jax.tree.map(lambda x: x[:, None], (obs, acts))
     lossfn = lambda: self.policy.loss(obs, acts).mean()
-    return self.opt(lossfn)['opt/loss']
+    loss = self.opt(lossfn)['opt/loss']
+    self.slow.follow(self.policy)
+    return loss
 
 
 def train(argv):
@@ -103,7 +106,7 @@ def _save(config, params, rows):
   logdir = elements.Path(config.logdir)
   text = json.dumps({'batch': BATCH, 'rows': rows}, indent=1)
   _replace(logdir / LOG, lambda file: file.write(text.encode()))
-  params = {k: v for k, v in params.items() if '/opt/' not in k}
+  params = {k: v for k, v in params.items() if '/slow/' in k}
   _replace(logdir / SAVED, lambda file: np.savez(
       file, updates=rows[-1]['updates'], **params))
 
@@ -161,7 +164,7 @@ class Actor:
     model = Model(self.obs_space, self.act_space, config.agent, name='cloning')
     self.seen = list(model.policy.enc.obs_space)
     def act(obs):
-      dists = model.policy(jax.tree.map(lambda x: x[None], obs), 1)
+      dists = model.slow(jax.tree.map(lambda x: x[None], obs), 1)
       choose = lambda x: x.pred() if greedy else x.sample(nj.seed())
       return {k: choose(v)[0] for k, v in dists.items()}
     row = lambda params, obs, key, time: nj.pure(act)(
