@@ -209,6 +209,21 @@ class TestAgent:
     losses = [float(x['loss/anchor']) for x in metrics]
     assert losses[0] > 1 and losses[-1] < 0.2
 
+  @pytest.mark.parametrize('rate,weights', [
+      (1.0, [0, 0, 0, 1]), (0.4, [0.18, 0.18, 0.24, 0.4])])
+  def test_acts_by_the_moving_average(self, rate, weights):
+    # 1 / 2 is more than 0.4: up to the second update a mean of all.
+    agent = agents.build(**FLAGS, agent__gail__anchor_rate=rate)
+    batches = [agents.batch(agent, seed) for seed in range(4)]
+    after = [agents.train(agent, batches[:n])[0] for n in (1, 2, 3, 4)]
+    keys = [k for k in after[0] if k.startswith('anchor/')]
+    assert len(keys) > 5
+    for key in keys:
+      want = sum(w * x[key] for w, x in zip(weights, after))
+      np.testing.assert_allclose(
+          after[-1][f'slow{key}'], want, rtol=1e-3, atol=1e-5)
+    assert not np.allclose(after[0][keys[0]], after[-1][keys[0]], rtol=1e-2)
+
   def test_shifts_in_training_alone(self):
     agent = agents.build(**FLAGS, agent__gail__anchor_shift=1)
     obs = {'image': agents.batch(agent)['single/image']}

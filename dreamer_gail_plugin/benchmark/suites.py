@@ -87,10 +87,11 @@ METHODS = {
     'cloning': Method(
         'Behaviour cloning', (), (CLONING, 'train'), (CLONING, 'evaluate'),
         plays=False),
-    # What `cloning` was before its images were shifted, upstream's parts and
-    # nothing else: shows what of a score is the shift's.
+    # Images that are not shifted and the last parameters: shows what of a
+    # score is due to how the anchor learns.
     'plain_cloning': Method(
-        'Plain cloning', ('--agent.gail.anchor_shift', '0'),
+        'Plain cloning',
+        ('--agent.gail.anchor_shift', '0', '--agent.gail.anchor_rate', '1'),
         (CLONING, 'train'), (CLONING, 'evaluate'), plays=False),
     # A few steps, as the evaluation wants a run.
     'random': Method(
