@@ -21,6 +21,7 @@ from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import error_terms
 from dreamer_gail_plugin import policy as policylib
 from dreamer_gail_plugin import provenance
+from dreamer_gail_plugin import world
 from dreamer_gail_plugin.benchmark import results
 
 SKIP = 8  # Steps of a sequence in which the model has seen too little.
@@ -46,8 +47,8 @@ def main(logdir, path, out):
 def wrong(model, data):
   """Return numbers of wrong pixels (N, T) by name for sequences (N, T, ...).
   """
-  _, _, feat = model._observe_expert(
-      model._expert_inputs(data, False), False)
+  inputs = world.expert_inputs(model, data, False)
+  _, _, feat = world.observe_expert(model, inputs, False)
   on, found = boards(model, feat, data)
   found['on'] = jnp.zeros_like(on)
   return {k: (x != on).sum((-3, -2, -1)) for k, x in found.items()}

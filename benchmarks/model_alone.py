@@ -25,6 +25,7 @@ from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import policy as policylib
 from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin import sizes
+from dreamer_gail_plugin import world
 from dreamer_gail_plugin.benchmark import results
 
 BATCH, LENGTH = 32, 16
@@ -97,8 +98,8 @@ def losses(model, data):
   """Return the scaled sum of the model's losses and that of images, means."""
   initial = [
       x.initial(len(data['prev'])) for x in (model.enc, model.dyn, model.dec)]
-  *_, found, _ = model._world_loss(
-      initial, data, {'action': data['prev']}, model.dyn, True)
+  *_, found, _ = world.losses(
+      model, initial, data, {'action': data['prev']}, model.dyn, True)
   total = sum(v.mean() * model.scales[k] for k, v in found.items())
   return total, found['image'].mean()
 

@@ -8,7 +8,6 @@ the RSSM, and D(s, a) is updated and then rewards imagined and replayed steps.
 """
 
 import contextlib
-import copy
 
 import dreamerv3.agent
 import embodied.jax
@@ -26,11 +25,12 @@ from . import openloop
 from . import rewards
 from . import rows
 from . import vmail
+from . import world
 
 f32 = jnp.float32
 sg = dreamerv3.agent.sg
 sample, prefix = dreamerv3.agent.sample, dreamerv3.agent.prefix
-concat, isimage = dreamerv3.agent.concat, dreamerv3.agent.isimage
+concat = dreamerv3.agent.concat
 
 
 class Agent(dreamerv3.agent.Agent):
@@ -134,9 +134,9 @@ class Agent(dreamerv3.agent.Agent):
     B, T = obs['is_first'].shape
     K = min(self.config.imag_last or T, T)
 
-    world = {'replay': self._world_replay, 'both': self._world_both}
     (carry, entries, tokens, repfeat, losses, metrics), expfeat = (
-        world[self.gail.world](carry, obs, prevact, expert, training))
+        world.WAYS[self.gail.world](
+            self, carry, obs, prevact, expert, training))
     path = self._imagine(carry[1], entries[1], repfeat, K, training)
     dynamics = self.gail.actor == 'dynamics'
     imgfeat, imgact = vmail.constants(self, path) if dynamics else path
@@ -194,86 +194,6 @@ class Agent(dreamerv3.agent.Agent):
     expert = {
         k: v for k, v in data.items() if k.startswith(('expert/', 'single/'))}
     return carry, {**obs, **expert}, prevact, stepid
-
-  def _world_replay(self, carry, obs, prevact, expert, training):
-    # What _world_loss returns, and the features of the expert's steps, which
-    # do not move the model.
-    inputs = self._expert_inputs(expert, training)
-    if self.gail.joint_scan:
-      dyn, expfeat = self._joint_dyn(inputs)
-      out = self._world_loss(carry, obs, prevact, dyn, training)
-      return out, expfeat[0]
-    out = self._world_loss(carry, obs, prevact, self.dyn, training)
-    return out, self._observe_expert(inputs, training)[-1]
-
-  def _world_both(self, carry, obs, prevact, expert, training):
-    # The same, and the model learns from the expert's rows, too, from all but
-    # those first steps that follow others which the row does not have.
-    obs = {k: obs[k] for k in obs if k in expert}  # Without the reward.
-    act = {k: expert[k] for k in self.act_space}
-    parts = (self.enc, self.dyn, self.dec)
-    initial = tuple(x.initial(len(obs['is_first'])) for x in parts)
-    *out, losses, metrics = self._world_loss(*rows.joint(
-        (carry, obs, prevact),
-        (initial, {k: expert[k] for k in obs}, rows.previous(act)),
-    ), self.dyn, training)
-    (*out, replay), (_, _, _, expfeat, demos) = rows.disjoint((*out, losses))
-    losses = jax.tree.map(
-        lambda x, y: (x + y * ~expert['is_cut']) / 2, replay, demos)
-    return (*out, losses, metrics), expfeat
-
-  def _world_loss(self, carry, obs, prevact, dyn, training):
-    # Upstream's world model losses without the reward head.
-    enc_carry, dyn_carry, dec_carry = carry
-    reset = obs['is_first']
-    enc_carry, enc_entries, tokens = self.enc(
-        enc_carry, obs, reset, training)
-    dyn_carry, dyn_entries, losses, feat, metrics = dyn.loss(
-        dyn_carry, tokens, prevact, reset, training)
-    dec_carry, dec_entries, recons = self.dec(
-        dec_carry, feat, reset, training)
-    con = f32(~obs['is_terminal'])
-    if self.config.contdisc:
-      con *= 1 - 1 / self.config.horizon
-    losses['con'] = self.con(self.feat2tensor(feat), 2).loss(con)
-    for key, recon in recons.items():
-      space, value = self.obs_space[key], obs[key]
-      assert value.dtype == space.dtype, (key, space, value.dtype)
-      target = f32(value) / 255 if isimage(space) else value
-      losses[key] = recon.loss(sg(target))
-    assert all(x.shape == reset.shape for x in losses.values())
-    carry = (enc_carry, dyn_carry, dec_carry)
-    entries = (enc_entries, dyn_entries, dec_entries)
-    return carry, entries, tokens, feat, losses, metrics
-
-  def _joint_dyn(self, inputs):
-    # The RSSM, but what it observes passes one scan with the expert's inputs,
-    # whose features it then puts into the list.
-    feats = []
-    def observe(carry, tokens, action, reset, training):
-      replay = (carry, tokens, action, reset)
-      initial = self.dyn.initial(len(reset))
-      outs, (_, _, feat) = rows.disjoint(self.dyn.observe(
-          *rows.joint(replay, (initial, *inputs)), training))
-      feats.append(sg(feat))
-      return outs
-    dyn = copy.copy(self.dyn)  # Of the same name, so of the same parameters.
-    dyn.observe = observe
-    return dyn, feats
-
-  @jax.named_scope('expert')
-  def _expert_inputs(self, expert, training):
-    # What the RSSM takes to observe the expert's steps.
-    reset = expert['is_first']
-    prevact = rows.previous({k: expert[k] for k in self.act_space})
-    _, _, tokens = self.enc(
-        self.enc.initial(len(reset)), expert, reset, training)
-    return sg(tokens), prevact, reset
-
-  @jax.named_scope('expert')
-  def _observe_expert(self, inputs, training):
-    initial = self.dyn.initial(len(inputs[-1]))
-    return sg(self.dyn.observe(initial, *inputs, training))
 
   def _imagine(self, dyn_carry, dyn_entries, repfeat, K, training):
     # Roll the policy out for H steps from the last K replayed states.

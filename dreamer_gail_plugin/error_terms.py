@@ -29,6 +29,7 @@ from . import main as mainlib
 from . import policy as policylib
 from . import provenance
 from . import store
+from . import world
 from .errors import UserError
 
 PROGRAM = ('dreamer_gail_plugin.error_terms',)
@@ -137,8 +138,8 @@ def encode(actor, data):
   """
   model, keys = actor.model, actor.model.dec.imgkeys
   def fn(data):
-    _, _, feat = model._observe_expert(
-        model._expert_inputs(data, False), False)
+    inputs = world.expert_inputs(model, data, False)
+    _, _, feat = world.observe_expert(model, inputs, False)
     act = {k: data[k] for k in actor.act_space}
     recons = model.dec({}, feat, data['is_first'], False)[2]
     nothing = {'deter': jnp.zeros((*data['is_first'].shape, 0))}
@@ -266,8 +267,8 @@ def drift(actor, parts):
 
 def _drift(model, data):
   tail = lambda xs: jax.tree.map(lambda x: x[:, CONTEXT:], xs)
-  inputs = model._expert_inputs(data, False)
-  _, entries, feat = model._observe_expert(inputs, False)
+  inputs = world.expert_inputs(model, data, False)
+  _, entries, feat = world.observe_expert(model, inputs, False)
   start = jax.tree.map(lambda x: x[:, CONTEXT - 1], entries)
   length = LENGTH - CONTEXT
   _, imagined, _ = model.dyn.imagine(

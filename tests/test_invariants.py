@@ -12,6 +12,7 @@ import pytest
 from dreamer_gail_plugin import agent as agentlib
 from dreamer_gail_plugin import main
 from dreamer_gail_plugin import rows
+from dreamer_gail_plugin import world
 
 
 def same(xs, ys):
@@ -246,8 +247,8 @@ class TestExpertSequences:
         k[7:]: v for k, v in data.items() if 'expert/' in k}
     model = agent.model
     def fn(rows):
-      inputs = model._expert_inputs(rows, False)
-      _, _, feat = model._observe_expert(inputs, False)
+      inputs = world.expert_inputs(model, rows, False)
+      _, _, feat = world.observe_expert(model, inputs, False)
       return model._expert_pairs(rows, feat)
     return jax.tree.map(np.asarray, agents.call(agent, fn, rows))
 
@@ -309,9 +310,8 @@ class TestJointScan:
       carry, obs, prevact = agents.context(agent, data)
       expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
       expert = rows.skip(expert, agent.config.replay_context)
-      world = {'replay': model._world_replay, 'both': model._world_both}
-      (_, _, _, feat, _, _), expfeat = world[model.gail.world](
-          carry, obs, prevact, expert, False)
+      (_, _, _, feat, _, _), expfeat = world.WAYS[model.gail.world](
+          model, carry, obs, prevact, expert, False)
       return feat, expfeat
     return jax.tree.map(np.asarray, agents.call(agent, fn, data))
 

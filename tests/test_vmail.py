@@ -15,6 +15,7 @@ import test_invariants
 from dreamer_gail_plugin import discriminator
 from dreamer_gail_plugin import main
 from dreamer_gail_plugin import vmail
+from dreamer_gail_plugin import world
 
 SEED = np.array([1, 2], np.uint32)
 SPACE = {'action': elements.Space(np.int32, (), 0, 2)}
@@ -192,8 +193,8 @@ class TestAgent:
     def fn(data):
       carry, obs, prevact = agents.context(agent, data)
       expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
-      (carry, entries, _, feat, _, _), _ = model._world_replay(
-          carry, obs, prevact,
+      (carry, entries, _, feat, _, _), _ = world.replay(
+          model, carry, obs, prevact,
           {k: v[:, 1:] for k, v in expert.items()}, False)
       path = model._imagine(carry[1], entries[1], feat, 6, False)
       hard = vmail.constants(model, path)

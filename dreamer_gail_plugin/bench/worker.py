@@ -167,7 +167,8 @@ class Bench:
     import jax.numpy as jnp
     import ninjax as nj
 
-    from ..rows import skip
+    from .. import rows
+    from .. import world
     model, config = self.agent.model, self.config
     B, T = config.batch_size, config.batch_length
     K, H = min(config.agent.imag_last or T, T), config.agent.imag_length
@@ -175,9 +176,9 @@ class Bench:
     def extra(expert):
       pairs = {}
       if model.gail.world == 'replay':
-        expert = skip(expert, config.replay_context)
-        inputs = model._expert_inputs(expert, True)
-        _, _, feat = model._observe_expert(inputs, True)
+        expert = rows.skip(expert, config.replay_context)
+        inputs = world.expert_inputs(model, expert, True)
+        _, _, feat = world.observe_expert(model, inputs, True)
         pairs['expert'] = model._expert_pairs(expert, feat)
       for key, shape in {
           'expert': (B, T), 'imag': (B * K, H), 'replay': (B, K - 1),
