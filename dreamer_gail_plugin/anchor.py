@@ -90,8 +90,7 @@ class Anchor(nj.Module):
 class SlowAnchor(Anchor):
   """An anchor whose parameters are the moving average of another's.
 
-  It plays better than what it follows, whose last updates are noise
-  (docs/results.md). Upstream's SlowModel would have to be called after what it
+  A narrow one plays better than what it follows (docs/results.md). Upstream's SlowModel would have to be called after what it
   follows, which acting never calls.
   """
 
@@ -100,7 +99,7 @@ class SlowAnchor(Anchor):
     self.rate = config.gail.anchor_rate
 
   def follow(self, anchor):
-    """Update all parameters, the first of them to a mean of what there was."""
+    """Move all parameters; the first 1 / rate times to the mean so far."""
     count = self.value('count', jnp.zeros, (), jnp.int32) + 1
     self.write('count', count)
     rate = jnp.maximum(self.rate, 1 / count)
