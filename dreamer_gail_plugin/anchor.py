@@ -90,8 +90,9 @@ class Anchor(nj.Module):
 class SlowAnchor(Anchor):
   """An anchor whose parameters are the moving average of another's.
 
-  A narrow one plays better than what it follows (docs/results.md). Upstream's SlowModel would have to be called after what it
-  follows, which acting never calls.
+  A narrow one plays better than what it follows (docs/results.md). Upstream's
+  SlowModel would have to be called after what it follows, which acting never
+  calls.
   """
 
   def __init__(self, obs_space, act_space, config):
