@@ -39,9 +39,9 @@ class ExpertReplay:
   that are not the start of an episode: the first step of a sequence that
   begins in mid-episode, and a join to a trajectory that does. The reward is
   never read. With `singles` there are as many steps again under `single/`,
-  each drawn by itself from all (from disk: those of the sequences). `space`
-  has the spaces of one step. Batch k depends on the seed (one integer or
-  several) and k alone.
+  each drawn by itself from all (from disk: those of the sequences), and
+  changed by `mirror`, a Mirror, if there is one. `space` has the spaces of one
+  step. Batch k depends on the seed (one integer or several) and k alone.
 
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds
@@ -50,7 +50,7 @@ class ExpertReplay:
 
   def __init__(
       self, path, batch_size, length, obs_space, act_space, seed=0, task=None,
-      memory='auto', singles=False):
+      memory='auto', singles=False, mirror=None):
     assert batch_size > 0 and length > 0, (batch_size, length)
     assert memory in ('auto', 'ram', 'disk'), memory
     self.space = space(obs_space, act_space, singles)
@@ -60,6 +60,7 @@ class ExpertReplay:
           f'{path}: holds {self.steps.total} steps, fewer than a sequence of '
           f'{length}; record more or choose a smaller batch_length')
     self.shape = (batch_size, length)
+    self.mirror = mirror
     # Flat, as newer numpy takes no nested seeds.
     self.seed = [int(x) for x in np.atleast_1d(seed)]
     self.count = 0
@@ -92,7 +93,10 @@ class ExpertReplay:
         batch[key] = np.empty((*self.shape, *space.shape), space.dtype)
         for row, start in zip(batch[key], starts):
           self.steps.fill(key.removeprefix(PREFIX), row, start)
-    batch.update(self._singles(rng, batch))
+    singles = self._singles(rng, batch)
+    if self.mirror and singles:
+      self.mirror(rng, singles)
+    batch.update({SINGLE + k: v for k, v in singles.items()})
     # The model starts from a reset here, wherever in the game this is.
     first, cut = batch[PREFIX + 'is_first'], batch[PREFIX + 'is_cut']
     cut[:, 0] |= ~first[:, 0]
@@ -102,14 +106,12 @@ class ExpertReplay:
   def _singles(self, rng, batch):
     keys = [
         k.removeprefix(SINGLE) for k in self.space if k.startswith(SINGLE)]
-    if not keys:
-      return {}
     if self.stats['memory'] == 'disk':
       # Each step would be unpacked with the 15 around it, which takes far
       # longer than to take these, the steps of the sequences again.
-      return {SINGLE + k: batch[PREFIX + k].copy() for k in keys}
+      return {k: batch[PREFIX + k].copy() for k in keys}
     index = rng.integers(0, self.steps.total, self.shape)
-    return {SINGLE + k: self.steps.data[k][index] for k in keys}
+    return {k: self.steps.data[k][index] for k in keys}
 
   def save(self):
     """Return the state: how many batches were drawn."""

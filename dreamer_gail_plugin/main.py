@@ -21,6 +21,7 @@ import ruamel.yaml as yaml
 
 from . import checks
 from . import envs
+from . import mirror
 from . import openloop
 from . import progress
 from . import provenance
@@ -236,7 +237,13 @@ def make_expert(config, env, length, seed=0):
   return ExpertReplay(
       expert_path(config), config.batch_size, length,
       embodied.wrappers.UnifyDtypes(env).obs_space, env.act_space,
-      seed=seed, task=config.task, singles=bool(config.agent.gail.anchor))
+      seed=seed, task=config.task, singles=bool(config.agent.gail.anchor),
+      mirror=make_mirror(config, env))
+
+
+def make_mirror(config, env):
+  """Return the Mirror of what the anchor learns from, None for none."""
+  return mirror.Mirror(env) if config.agent.gail.anchor_mirror else None
 
 
 def normalize_actions(batch, act_space):

@@ -82,12 +82,11 @@ def train(argv):
   fit = _join(parts)
   size = len(jax.tree.leaves(fit)[0])
   print(f'Demonstrations: {size:,} steps, {len(parts)} trajectories')
+  mirror = mainlib.make_mirror(config, mainlib.make_raw_env(config, 0))
   model = Model(obs_space, act_space, config.agent, name='cloning')
   rng = np.random.default_rng(config.seed)
   seed = lambda: rng.integers(0, 2 ** 32, 2, np.uint32)
-  def draw():
-    index = rng.integers(0, size, BATCH)
-    return jax.tree.map(lambda x: x[index], fit)
+  draw = lambda: sample(rng, fit, mirror)
   params = nj.init(model.train)({}, *draw(), seed=seed())
   update = jax.jit(nj.pure(model.train), donate_argnums=0)
   rows = []
@@ -97,6 +96,19 @@ def train(argv):
       rows.append({'updates': count, 'loss': float(loss)})
       print(json.dumps(rows[-1]), flush=True)
   _save(config, jax.device_get(params), rows)
+
+
+def sample(rng, fit, mirror=None):
+  """Return (obs, acts) of BATCH steps of `fit`, such a pair, by `rng`.
+
+  `mirror`, if there is one, mirrors half of them.
+  """
+  size = len(jax.tree.leaves(fit)[0])
+  index = rng.integers(0, size, BATCH)
+  obs, acts = jax.tree.map(lambda x: x[index], fit)
+  if mirror:
+    mirror(rng, {**obs, **acts})
+  return obs, acts
 
 
 def _save(config, params, rows):
