@@ -20,9 +20,11 @@ import optax
 from . import anchor
 from . import decoder
 from . import discriminator
+from . import ends
 from . import expert as expertlib
 from . import openloop
 from . import rewards
+from . import risk
 from . import rows
 from . import vmail
 from . import world
@@ -60,12 +62,20 @@ class Agent(dreamerv3.agent.Agent):
     if self.gail.anchor:
       self.anchor = anchor.Anchor(
           self.enc.obs_space, act_space, config, name='anchor')
-      self.slowanchor = anchor.SlowAnchor(
+      self.slowanchor = anchor.Anchor(
           self.enc.obs_space, act_space, config, name='slowanchor')
-      self.pol = anchor.Anchored(
-          self.pol, self.slowanchor, self.dyn, self.dec)
       self.modules.append(self.anchor)
       self.scales.update(anchor=1.0, anchor_kl=self.gail.anchor)
+      if self.gail.risk:
+        self.risk = risk.Risk(
+            self.enc.obs_space, act_space, config, name='risk')
+        self.slowrisk = risk.Risk(
+            self.enc.obs_space, act_space, config, name='slowrisk')
+        self.modules.append(self.risk)
+        self.scales.update(risk=1.0)
+      self.pol = anchor.Anchored(
+          self.pol, self.slowanchor, self.dyn, self.dec,
+          self.slowrisk if self.gail.risk else None)
 
   def _make_opt(self, **kwargs):
     # Upstream's has one rate for all networks.
@@ -86,15 +96,16 @@ class Agent(dreamerv3.agent.Agent):
     """Upstream's extra inputs, and those of the expert stream."""
     if not self.imitates:
       return super().ext_space
+    spaces = self.obs_space, self.act_space
     return {
         **super().ext_space,
-        **expertlib.space(
-            self.obs_space, self.act_space, bool(self.gail.anchor))}
+        **expertlib.space(*spaces, bool(self.gail.anchor)),
+        **(ends.space(*spaces) if ends.needed(self.gail) else {})}
 
   @property
   def policy_keys(self):
     """The parameters that acting needs, a regular expression."""
-    return f'{super().policy_keys}|^slowanchor/'
+    return f'{super().policy_keys}|^slowanchor/|^slowrisk/'
 
   def policy(self, carry, obs, mode='train'):
     """Return the new carry, the actions and outs, as upstream does."""
@@ -105,7 +116,9 @@ class Agent(dreamerv3.agent.Agent):
     """Return the new carry, outs and metrics, as upstream does."""
     result = super().train(carry, data)
     if self.imitates and self.gail.anchor:
-      self.slowanchor.follow(self.anchor)
+      self.slowanchor.follow(self.anchor, self.gail.anchor_rate)
+      if self.gail.risk:
+        self.slowrisk.follow(self.risk, self.gail.anchor_rate)
     return result
 
   def seeing(self, obs):
@@ -123,9 +136,9 @@ class Agent(dreamerv3.agent.Agent):
     """
     if not self.imitates:
       return super().loss(carry, obs, prevact, training)
-    single, expert = (
+    single, before, expert = (
         {k[len(x):]: v for k, v in obs.items() if k.startswith(x)}
-        for x in ('single/', 'expert/'))
+        for x in ('single/', 'ends/', 'expert/'))
     expert = rows.skip(expert, self.config.replay_context)
     if not self.gail.terminals:
       obs, expert = [
@@ -161,6 +174,8 @@ class Agent(dreamerv3.agent.Agent):
     if self.gail.anchor:
       losses['anchor'] = discriminator.wmean(
           self.anchor.loss(single, single), f32(~single['is_last']))
+      if self.gail.risk:
+        losses['risk'] = self.risk.loss(before, before, before['target'])
 
     assert set(losses.keys()) == set(self.scales.keys()), (
         sorted(losses.keys()), sorted(self.scales.keys()))
@@ -192,7 +207,8 @@ class Agent(dreamerv3.agent.Agent):
     # inside obs lets upstream's train() serve unchanged.
     carry, obs, prevact, stepid = super()._apply_replay_context(carry, data)
     expert = {
-        k: v for k, v in data.items() if k.startswith(('expert/', 'single/'))}
+        k: v for k, v in data.items()
+        if k.startswith(('expert/', 'single/', 'ends/'))}
     return carry, {**obs, **expert}, prevact, stepid
 
   def _imagine(self, dyn_carry, dyn_entries, repfeat, K, training):

@@ -25,8 +25,8 @@ sg = jax.lax.stop_gradient
 GRAY = 128
 
 
-class Anchor(nj.Module):
-  """Upstream's encoder and policy head, apart from the agent's.
+class Onlooker(nj.Module):
+  """Upstream's encoder, of single observations and apart from the agent's.
 
   Images have a margin of `gail.anchor_shift` pixels in which they are shifted
   at random when it learns, as in DrQ (Kostrikov et al., 2021), but nothing is
@@ -34,24 +34,18 @@ class Anchor(nj.Module):
 
   Args:
     obs_space: of one step, without what an encoder does not see.
-    act_space: of one step.
     config: `config.agent`.
 
   Raises:
     UserError: the encoder cannot halve images with that margin.
   """
 
-  def __init__(self, obs_space, act_space, config):
+  def __init__(self, obs_space, config):
     self.shift = config.gail.anchor_shift
     self.enc = dreamerv3.rssm.Encoder(
         obs_space, **config.gail.anchor_enc, name='enc')
     if self.shift:
       self._check_sizes()
-    dists = {
-        k: config.policy_dist_disc if v.discrete else config.policy_dist_cont
-        for k, v in act_space.items()}
-    self.pol = embodied.jax.MLPHead(
-        act_space, dists, **config.gail.anchor_pol, name='pol')
 
   def _check_sizes(self):
     # Upstream's encoder would fail at a reshape that names none of this. One
@@ -66,8 +60,8 @@ class Anchor(nj.Module):
             f'{size[0]} x {size[1]} pixels, and with twice as many as that '
             f'more the encoder must divide both by {unit}; use 0 for no shift')
 
-  def __call__(self, obs, bdims, training=False):
-    """Return the distributions of actions.
+  def tokens(self, obs, bdims, training=False):
+    """Return what the encoder makes of observations.
 
     `obs` has the encoder's keys, with one (N, ...) or two (B, T, ...)
     dimensions of batches. In training images are shifted.
@@ -78,8 +72,40 @@ class Anchor(nj.Module):
         obs[k] = within_margin(
             obs[k], self.shift, nj.seed() if training else None)
     reset = jnp.zeros(jax.tree.leaves(obs)[0].shape[:bdims], bool)
-    tokens = self.enc({}, obs, reset, training=False, single=bdims == 1)[2]
-    return self.pol(tokens, bdims)
+    return self.enc({}, obs, reset, training=False, single=bdims == 1)[2]
+
+  def follow(self, other, rate):
+    """Move all parameters to those of `other` by a moving average.
+
+    The first 1 / rate times to the mean so far. Upstream's SlowModel would
+    have to be called after what it follows, which acting never calls.
+    """
+    count = self.value('count', jnp.zeros, (), jnp.int32) + 1
+    self.write('count', count)
+    rate = jnp.maximum(rate, 1 / count)
+    for key, new in other.values.items():
+      self.write(key, rate * new + (1 - rate) * self.value(key, new))
+
+
+class Anchor(Onlooker):
+  """A policy of single observations, cloned from the demonstrations.
+
+  Args:
+    obs_space, config: see Onlooker.
+    act_space: of one step.
+  """
+
+  def __init__(self, obs_space, act_space, config):
+    super().__init__(obs_space, config)
+    dists = {
+        k: config.policy_dist_disc if v.discrete else config.policy_dist_cont
+        for k, v in act_space.items()}
+    self.pol = embodied.jax.MLPHead(
+        act_space, dists, **config.gail.anchor_pol, name='pol')
+
+  def __call__(self, obs, bdims, training=False):
+    """Return the distributions of actions; see `tokens`."""
+    return self.pol(self.tokens(obs, bdims, training), bdims)
 
   def loss(self, obs, acts):
     """Return -ln p (B, T) of actions at observations (B, T, ...)."""
@@ -87,37 +113,18 @@ class Anchor(nj.Module):
     return sum(v.loss(acts[k]) for k, v in dists.items())
 
 
-class SlowAnchor(Anchor):
-  """An anchor whose parameters are the moving average of another's.
-
-  A narrow one plays better than what it follows (docs/results.md). Upstream's
-  SlowModel would have to be called after what it follows, which acting never
-  calls.
-  """
-
-  def __init__(self, obs_space, act_space, config):
-    super().__init__(obs_space, act_space, config)
-    self.rate = config.gail.anchor_rate
-
-  def follow(self, anchor):
-    """Move all parameters; the first 1 / rate times to the mean so far."""
-    count = self.value('count', jnp.zeros, (), jnp.int32) + 1
-    self.write('count', count)
-    rate = jnp.maximum(self.rate, 1 / count)
-    for key, new in anchor.values.items():
-      self.write(key, rate * new + (1 - rate) * self.value(key, new))
-
-
 class Anchored:
   """The agent's policy: its own head times the anchor policy.
 
   It takes the latents that upstream's policy head takes. The anchor policy
-  sees what is decoded from them, and inside `seeing(obs)` the observation.
-  Gradients of the result move the head `pol` alone.
+  sees what is decoded from them, and inside `seeing(obs)` the observation;
+  there `risk`, a Risk or None, has a say, too. Gradients of the result move
+  the head `pol` alone.
   """
 
-  def __init__(self, pol, anchor, dyn, dec):
+  def __init__(self, pol, anchor, dyn, dec, risk=None):
     self.pol, self.anchor, self.dyn, self.dec = pol, anchor, dyn, dec
+    self.risk = risk
     self.obs = None
 
   def __getattr__(self, name):
@@ -136,6 +143,8 @@ class Anchored:
     if given is None:
       obs = self.obs or self._decode(inp, bdims)
       given = {k: numbers(v) for k, v in self.anchor(obs, bdims).items()}
+      if self.risk and self.obs:
+        given = self.risk.avoid(given, obs, bdims)
     anchor = {k: like(own[k], sg(given[k])) for k in own}
     return {k: product(own[k], anchor[k]) for k in own}, anchor
 

@@ -20,6 +20,7 @@ import portal
 import ruamel.yaml as yaml
 
 from . import checks
+from . import ends
 from . import envs
 from . import mirror
 from . import openloop
@@ -226,9 +227,13 @@ def make_stream(config, replay, mode):
   length = config.batch_length if mode == 'train' else config.report_length
   env = make_raw_env(config, 0)
   env.close()
+  seed = (config.seed, ('train', 'report', 'eval').index(mode))
   stream = ExpertStream(stream, make_expert(
-      config, env, length + config.replay_context,
-      seed=(config.seed, ('train', 'report', 'eval').index(mode))))
+      config, env, length + config.replay_context, seed=seed))
+  if ends.needed(config.agent.gail):
+    stream = ends.EndStream(
+        stream, *spaces(config), config.agent.gail.risk_discount,
+        make_mirror(config, env), seed=seed)
   return embodied.streams.Map(stream, normalize_actions, env.act_space)
 
 

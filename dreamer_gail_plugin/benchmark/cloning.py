@@ -51,7 +51,8 @@ class Model(nj.Module):
     seen = {
         k: v for k, v in obs_space.items() if k not in policylib.STANDARD}
     self.policy = anchor.Anchor(seen, act_space, config, name='policy')
-    self.slow = anchor.SlowAnchor(seen, act_space, config, name='slow')
+    self.slow = anchor.Anchor(seen, act_space, config, name='slow')
+    self.rate = config.gail.anchor_rate
     # Upstream makes its optimizer in a method that reads nothing of the agent.
     make = dreamerv3.agent.Agent._make_opt
     self.opt = embodied.jax.Optimizer(
@@ -62,7 +63,7 @@ class Model(nj.Module):
     obs, acts = jax.tree.map(lambda x: x[:, None], (obs, acts))
     lossfn = lambda: self.policy.loss(obs, acts).mean()
     loss = self.opt(lossfn)['opt/loss']
-    self.slow.follow(self.policy)
+    self.slow.follow(self.policy, self.rate)
     return loss
 
 

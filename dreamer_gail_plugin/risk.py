@@ -1,0 +1,60 @@
+"""The risk critic: which actions lead to an end that the expert avoids.
+
+Where every observation counts as far from an end in the latents of the world
+model, the actor cannot learn in imagination what ends a game
+(docs/results.md). This critic learns it from real steps and observations, as
+the risk Q-function of Recovery RL (Thananjeyan et al., 2021) and the safety
+critic of Srinivasan et al. (2020) do, and as in Srinivasan et al. an action
+counts less where it is high. Nobody says here which ends are failures: those
+of the agent count as such, less those of the expert.
+"""
+
+import elements
+import embodied.jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import anchor
+
+
+class Risk(anchor.Onlooker):
+  """Values of the choices that an observation offers.
+
+  It sees and is made as the anchor policy. Continuous actions and those of
+  several numbers have none.
+
+  Args:
+    obs_space, act_space, config: see anchor.Anchor.
+  """
+
+  def __init__(self, obs_space, act_space, config):
+    super().__init__(obs_space, config)
+    self.scale = config.gail.risk
+    choices = {
+        k: elements.Space(np.float32, (int(v.classes),))
+        for k, v in act_space.items() if v.discrete and not v.shape}
+    dists = {k: 'mse' for k in choices}
+    kw = {
+        k: v for k, v in config.gail.anchor_pol.items()
+        if k in ('layers', 'units', 'act', 'norm', 'outscale', 'winit')}
+    self.head = embodied.jax.MLPHead(choices, dists, **kw, name='head')
+
+  def __call__(self, obs, bdims, training=False):
+    """Return values (..., A) of each choice; see Onlooker.tokens."""
+    dists = self.head(self.tokens(obs, bdims, training), bdims)
+    return {k: v.pred() for k, v in dists.items()}
+
+  def loss(self, obs, acts, target):
+    """Return squared errors (B, T) of the values of `acts` (B, T)."""
+    values = self(obs, 2, training=True)
+    taken = {
+        k: jnp.take_along_axis(v, acts[k][..., None], -1).squeeze(-1)
+        for k, v in values.items()}
+    return sum(jnp.square(v - target) for v in taken.values())
+
+  def avoid(self, given, obs, bdims):
+    """Return the `numbers` of policies, risk taken off their logits."""
+    values = self(obs, bdims)
+    return {
+        k: (v[0] - self.scale * values[k],) if k in values else v
+        for k, v in given.items()}
