@@ -144,7 +144,8 @@ class Anchored:
       obs = self.obs or self._decode(inp, bdims)
       given = {k: numbers(v) for k, v in self.anchor(obs, bdims).items()}
       if self.risk and self.obs:
-        given = self.risk.avoid(given, obs, bdims)
+        values = self.risk(obs, bdims)
+        given = less(given, values, self.risk.scale)
     anchor = {k: like(own[k], sg(given[k])) for k in own}
     return {k: product(own[k], anchor[k]) for k in own}, anchor
 
@@ -201,6 +202,16 @@ def numbers(dist):
   if isinstance(dist, outs.Categorical):
     return (dist.logits,)
   return (dist.mean, dist.stddev)
+
+
+def less(given, values, scale):
+  """Return the `numbers` of policies by key, `values` taken off their logits.
+
+  Those of keys that have no values stay as they are.
+  """
+  return {
+      k: (v[0] - scale * values[k],) if k in values else v
+      for k, v in given.items()}
 
 
 def like(dist, given):

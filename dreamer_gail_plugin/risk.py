@@ -51,10 +51,3 @@ class Risk(anchor.Onlooker):
         k: jnp.take_along_axis(v, acts[k][..., None], -1).squeeze(-1)
         for k, v in values.items()}
     return sum(jnp.square(v - target) for v in taken.values())
-
-  def avoid(self, given, obs, bdims):
-    """Return the `numbers` of policies, risk taken off their logits."""
-    values = self(obs, bdims)
-    return {
-        k: (v[0] - self.scale * values[k],) if k in values else v
-        for k, v in given.items()}
