@@ -66,16 +66,15 @@ class Agent(dreamerv3.agent.Agent):
           self.enc.obs_space, act_space, config, name='slowanchor')
       self.modules.append(self.anchor)
       self.scales.update(anchor=1.0, anchor_kl=self.gail.anchor)
-      if self.gail.risk:
-        self.risk = risk.Risk(
-            self.enc.obs_space, act_space, config, name='risk')
-        self.slowrisk = risk.Risk(
-            self.enc.obs_space, act_space, config, name='slowrisk')
+      self.risk, self.slowrisk = None, None
+      if ends.needed(self.gail, act_space):
+        self.risk, self.slowrisk = [
+            risk.Risk(self.enc.obs_space, act_space, config, name=x)
+            for x in ('risk', 'slowrisk')]
         self.modules.append(self.risk)
         self.scales.update(risk=1.0)
       self.pol = anchor.Anchored(
-          self.pol, self.slowanchor, self.dyn, self.dec,
-          self.slowrisk if self.gail.risk else None)
+          self.pol, self.slowanchor, self.dyn, self.dec, self.slowrisk)
 
   def _make_opt(self, **kwargs):
     # Upstream's has one rate for all networks.
@@ -100,7 +99,8 @@ class Agent(dreamerv3.agent.Agent):
     return {
         **super().ext_space,
         **expertlib.space(*spaces, bool(self.gail.anchor)),
-        **(ends.space(*spaces) if ends.needed(self.gail) else {})}
+        **(ends.space(*spaces)
+           if ends.needed(self.gail, self.act_space) else {})}
 
   @property
   def policy_keys(self):
@@ -117,7 +117,7 @@ class Agent(dreamerv3.agent.Agent):
     result = super().train(carry, data)
     if self.imitates and self.gail.anchor:
       self.slowanchor.follow(self.anchor, self.gail.anchor_rate)
-      if self.gail.risk:
+      if self.risk:
         self.slowrisk.follow(self.risk, self.gail.anchor_rate)
     return result
 
@@ -174,7 +174,7 @@ class Agent(dreamerv3.agent.Agent):
     if self.gail.anchor:
       losses['anchor'] = discriminator.wmean(
           self.anchor.loss(single, single), f32(~single['is_last']))
-      if self.gail.risk:
+      if self.risk:
         losses['risk'] = self.risk.loss(before, before, before['target'])
 
     assert set(losses.keys()) == set(self.scales.keys()), (

@@ -15,9 +15,14 @@ AHEAD = 10  # Steps before an end that are told from others.
 KEPT = 4096  # Latest steps before ends, of each side.
 
 
-def needed(gail):
-  """Return whether `config.agent.gail` has a risk critic."""
-  return bool(gail.anchor and gail.risk)
+def needed(gail, act_space):
+  """Return whether there is a risk critic by `config.agent.gail`."""
+  return bool(gail.anchor and gail.risk and choices(act_space))
+
+
+def choices(act_space):
+  """Return the keys of actions that are one choice, which have a risk."""
+  return [k for k, v in act_space.items() if v.discrete and not v.shape]
 
 
 def space(obs_space, act_space):
@@ -29,8 +34,8 @@ def space(obs_space, act_space):
 
 
 def _keys(obs_space, act_space):
-  keys = [k for k in {**obs_space, **act_space} if store.needed(k)]
-  return [k for k in keys if k not in (*store.FLAGS, 'reset')]
+  seen = [k for k in obs_space if store.needed(k) and k not in store.FLAGS]
+  return seen + choices(act_space)
 
 
 class EndStream:

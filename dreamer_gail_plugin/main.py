@@ -230,9 +230,10 @@ def make_stream(config, replay, mode):
   seed = (config.seed, ('train', 'report', 'eval').index(mode))
   stream = ExpertStream(stream, make_expert(
       config, env, length + config.replay_context, seed=seed))
-  if ends.needed(config.agent.gail):
+  obs_space, act_space = spaces(config)
+  if ends.needed(config.agent.gail, act_space):
     stream = ends.EndStream(
-        stream, *spaces(config), config.agent.gail.risk_discount,
+        stream, obs_space, act_space, config.agent.gail.risk_discount,
         make_mirror(config, env), seed=seed)
   return embodied.streams.Map(stream, normalize_actions, env.act_space)
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import anchor
+from . import ends
 
 
 class Risk(anchor.Onlooker):
@@ -30,14 +31,14 @@ class Risk(anchor.Onlooker):
   def __init__(self, obs_space, act_space, config):
     super().__init__(obs_space, config)
     self.scale = config.gail.risk
-    choices = {
-        k: elements.Space(np.float32, (int(v.classes),))
-        for k, v in act_space.items() if v.discrete and not v.shape}
-    dists = {k: 'mse' for k in choices}
+    values = {
+        k: elements.Space(np.float32, (int(act_space[k].classes),))
+        for k in ends.choices(act_space)}
+    dists = {k: 'mse' for k in values}
     kw = {
         k: v for k, v in config.gail.anchor_pol.items()
         if k in ('layers', 'units', 'act', 'norm', 'outscale', 'winit')}
-    self.head = embodied.jax.MLPHead(choices, dists, **kw, name='head')
+    self.head = embodied.jax.MLPHead(values, dists, **kw, name='head')
 
   def __call__(self, obs, bdims, training=False):
     """Return values (..., A) of each choice; see Onlooker.tokens."""

@@ -177,7 +177,16 @@ def test_mirrors_what_it_draws():
 
 
 def test_spaces():
-  act = {**ACT, 'reset': BOOL}
+  act = {**ACT, 'number': elements.Space(np.float32, (), -1, 1)}
   spaces = ends.space({**OBS, 'log/x': BOOL}, act)
   assert set(spaces) == KEYS
   assert spaces['ends/image'] == OBS['image']
+
+
+@pytest.mark.parametrize('anchor, scale, act, want', [
+    (0.1, 20, ACT, True), (0.0, 20, ACT, False), (0.1, 0, ACT, False),
+    (0.1, 20, {'action': elements.Space(np.float32, (), -1, 1)}, False),
+    (0.1, 20, {'action': elements.Space(np.int32, (2,), 0, 3)}, False)])
+def test_needed(anchor, scale, act, want):
+  gail = elements.Config(anchor=anchor, risk=scale)
+  assert ends.needed(gail, act) is want
