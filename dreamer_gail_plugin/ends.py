@@ -76,37 +76,38 @@ class EndStream:
     self.count += 1
     others = self._keep(batch, '', 1)
     self._keep(batch, 'expert/', -1)
-    steps = self._draw(rng, others, batch['is_first'].shape)
+    steps = self._draw(rng, batch, others)
     if self.mirror:
       self.mirror(rng, steps)
     return {**batch, **{PREFIX + k: v for k, v in steps.items()}}
 
   def _keep(self, batch, prefix, sign):
-    # Keep the steps before ends and return the others.
+    # Keep the steps before ends and return where the others are, (B, T).
     flags = [batch[prefix + k] for k in store.FLAGS]
     ahead, ends = until(*flags)
     most = min(AHEAD, (ahead.shape[1] - 1) // 2)
     near = ends & (ahead > 0) & (ahead <= most)
-    pick = lambda which: {k: batch[prefix + k][which] for k in self.keys}
     worth = sign * self.discount ** (ahead[near] - 1.0)
-    self.kept[sign].add({**pick(near), 'target': np.float32(worth)})
+    self.kept[sign].add({
+        'target': np.float32(worth),
+        **{k: batch[prefix + k][near] for k in self.keys}})
     others = ~flags[1] & (ahead >= most) & ~near
-    if not others.any():  # A batch of a few steps.
-      others = ~flags[1]
-    return {**pick(others), 'target': np.zeros(others.sum(), np.float32)}
+    # In a batch of few steps there may be none.
+    return others if others.any() else ~flags[1]
 
-  def _draw(self, rng, others, shape):
+  def _draw(self, rng, batch, others):
     # Half of (B, T) steps from those kept, evenly, and half from the others.
     kept = [x.steps for x in self.kept.values() if x.count]
-    total = shape[0] * shape[1]
-    sizes = [total // 2 // len(kept)] * len(kept) if kept else []
-    sizes.append(total - sum(sizes))
-    parts = []
-    for steps, size in zip([*kept, others], sizes):
-      index = rng.integers(0, len(steps['target']), size)
-      parts.append({k: v[index] for k, v in steps.items()})
-    join = lambda *xs: np.concatenate(xs).reshape((*shape, *xs[0].shape[1:]))
-    return {k: join(*[x[k] for x in parts]) for k in others}
+    share = others.size // 2 // max(len(kept), 1)
+    parts = [_some(rng, x, share) for x in kept]
+    index = np.argwhere(others)
+    index = index[rng.integers(0, len(index), others.size - share * len(kept))]
+    parts.append({
+        'target': np.zeros(len(index), np.float32),
+        **{k: batch[k][tuple(index.T)] for k in self.keys}})
+    join = lambda *xs: np.concatenate(xs).reshape(
+        (*others.shape, *xs[0].shape[1:]))
+    return {k: join(*[x[k] for x in parts]) for k in parts[0]}
 
   def save(self):
     return {'source': self.source.save(), 'count': self.count}
@@ -137,6 +138,11 @@ class Kept:
         self.data[key] = np.empty((self.size, *value.shape[1:]), value.dtype)
       self.data[key][index] = value
     self.count += len(index)
+
+
+def _some(rng, steps, size):
+  index = rng.integers(0, len(steps['target']), size)
+  return {k: v[index] for k, v in steps.items()}
 
 
 def until(first, last, terminal):
