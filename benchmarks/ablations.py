@@ -50,6 +50,9 @@ IDEAS = {
     'anchor0': ('gail', {'anchor': 0}),
     'anchor0.01': ('gail', {'anchor': 0.01}),
     'anchor1': ('gail', {'anchor': 1}),
+    'risk0': ('gail', {'risk': 0}),
+    'risk40': ('gail', {'risk': 40}),
+    'unmirrored': ('gail', {'anchor_mirror': False}),
     'paper': ('gail', {
         'expert_latent': 'posterior', 'disc_loss.penalty': 0,
         'world': 'replay', 'anchor': 0, 'opt.learning_rate': 3e-9}),
