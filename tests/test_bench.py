@@ -167,7 +167,8 @@ class TestCommand:
         'replay'])
     parts = json.loads(path.read_text())['parts']
     assert set(parts['gail']) - set(parts['env']) == {
-        'expert pass: encoder and RSSM', 'D: update', 'D: reward'}
+        'expert pass: encoder and RSSM', 'D: update', 'D: reward',
+        'risk critic'}
     # All dense layers of a head: forward and both gradients.
     rows, width, units = 8 * 10 * 15, 16, 8
     forward = 2 * rows * (width * units + units)

@@ -20,6 +20,7 @@ PARTS = {
     'expert': 'expert pass: encoder and RSSM',
     'discopt': 'D: update',
     'disc': 'D: reward',
+    'risk': 'risk critic',
     'imagine': 'imagination',
     'enc': 'encoder',
     'dyn': 'RSSM',
