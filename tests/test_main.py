@@ -233,7 +233,11 @@ class Replay:
 
   def sample(self, batch, mode):
     length = {'train': 10, 'report': 5, 'eval': 5}[mode] + 1
-    return {'is_first': np.zeros((batch, length), bool)}
+    shape = (batch, length)
+    return {
+        'image': np.zeros((*shape, 10, 10, 4), np.uint8),
+        'action': np.zeros(shape, np.int32),
+        **{k: np.zeros(shape, bool) for k in store.FLAGS}}
 
 
 class TestStream:
@@ -270,7 +274,7 @@ class TestStream:
     for flags in (
         ['--agent.gail.reward', 'env'], ['--random_agent', 'True']):
       assert next(self.stream('train', *flags)).keys() == {
-          'is_first', 'consec'}
+          'image', 'action', *store.FLAGS, 'consec'}
 
 
 class TestActionUnits:
