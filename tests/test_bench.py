@@ -137,7 +137,8 @@ class TestCommand:
     expert = {'expert pass: encoder and RSSM'}
     assert names - set(gail) == {'reward head'} | (
         expert if world == 'both' else set())
-    assert names - set(env) == expert | {'D: update', 'D: reward'}
+    assert names - set(env) == expert | {
+        'D: update', 'D: reward', 'risk critic'}
 
   def test_stream(self, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(stream, 'COUNTS', (3,))
