@@ -18,6 +18,7 @@ import ninjax as nj
 import optax
 
 from . import anchor
+from . import black
 from . import decoder
 from . import discriminator
 from . import ends
@@ -46,6 +47,8 @@ class Agent(dreamerv3.agent.Agent):
     super().__init__(obs_space, act_space, config)
     if config.image_loss == 'binary':
       self.dec = decoder.BinaryImages(self.dec)
+    if config.image_zero == 'black':
+      self.enc = black.Around(self.enc)
     self.gail = config.gail
     self.rewfn = rewards.REWARDS.get(config.gail.reward)
     if not self.imitates:

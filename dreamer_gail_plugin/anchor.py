@@ -19,10 +19,12 @@ import jax
 import jax.numpy as jnp
 import ninjax as nj
 
+from . import black
 from .errors import UserError
 
 sg = jax.lax.stop_gradient
-GRAY = 128
+# The margin's shade by that which is zero: one that no pixel has, or gray.
+BEYOND = {'gray': 128, 'black': 0}
 
 
 class Onlooker(nj.Module):
@@ -42,6 +44,7 @@ class Onlooker(nj.Module):
 
   def __init__(self, obs_space, config):
     self.shift = config.gail.anchor_shift
+    self.zero = config.image_zero
     self.enc = dreamerv3.rssm.Encoder(
         obs_space, **config.gail.anchor_enc, name='enc')
     if self.shift:
@@ -67,10 +70,13 @@ class Onlooker(nj.Module):
     dimensions of batches. In training images are shifted.
     """
     obs = {k: obs[k] for k in self.enc.obs_space}
-    if self.shift:
-      for k in self.enc.imgkeys:
+    for k in self.enc.imgkeys:
+      if self.zero == 'black':
+        obs[k] = black.lifted(obs[k])
+      if self.shift:
         obs[k] = within_margin(
-            obs[k], self.shift, nj.seed() if training else None)
+            obs[k], self.shift, BEYOND[self.zero],
+            nj.seed() if training else None)
     reset = jnp.zeros(jax.tree.leaves(obs)[0].shape[:bdims], bool)
     return self.enc({}, obs, reset, training=False, single=bdims == 1)[2]
 
@@ -177,21 +183,21 @@ class Anchored:
     return sg(value).astype(space.dtype)
 
 
-def within_margin(image, margin, seed=None):
+def within_margin(image, margin, shade, seed=None):
   """Return images (..., H + 2 margin, W + 2 margin, C) around `image`.
 
-  It is in the middle of each, or, with a `seed`, anywhere. The margin is
-  gray, of which upstream's encoder makes zero, as it is beyond all edges.
+  It is in the middle of each, or, with a `seed`, anywhere. All channels of the
+  margin are `shade`.
   """
   *batch, H, W, C = image.shape
   if seed is None:
     around = [(0, 0)] * len(batch) + [(margin, margin)] * 2 + [(0, 0)]
-    return jnp.pad(image, around, constant_values=GRAY)
+    return jnp.pad(image, around, constant_values=shade)
   flat = image.reshape((-1, H, W, C))
   size = (H + 2 * margin, W + 2 * margin, C)
   corner = jax.random.randint(seed, (len(flat), 2), 0, 2 * margin + 1)
   place = lambda image, corner: jax.lax.dynamic_update_slice(
-      jnp.full(size, GRAY, image.dtype), image, (*corner, 0))
+      jnp.full(size, shade, image.dtype), image, (*corner, 0))
   return jax.vmap(place)(flat, corner).reshape((*batch, *size))
 
 

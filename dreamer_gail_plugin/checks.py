@@ -25,6 +25,7 @@ CHOICES = {
     'agent.gail.expert_latent': ('posterior', 'prior'),
     'agent.gail.world': ('replay', 'both'),
     'agent.image_loss': ('mse', 'binary'),
+    'agent.image_zero': ('gray', 'black'),
     'agent.gail.actor': ('reinforce', 'dynamics'),
     'agent.gail.disc.norm': ('none', 'rms', 'layer'),
 }

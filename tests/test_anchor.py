@@ -63,15 +63,16 @@ class TestMargin:
 
   def test_in_the_middle(self):
     images = self.images()
-    found = np.asarray(anchor.within_margin(images, 2))
+    found = np.asarray(anchor.within_margin(images, 2, 7))
     assert found.dtype == np.uint8
     widths = [(0, 0), (0, 0), (2, 2), (2, 2), (0, 0)]
     np.testing.assert_array_equal(
-        found, np.pad(images, widths, constant_values=128))
+        found, np.pad(images, widths, constant_values=7))
 
   def test_anywhere_and_whole(self):
     images = self.images()
-    found = np.array(anchor.within_margin(images, 1, jax.random.key(0)))
+    found = np.array(anchor.within_margin(
+        images, 1, 128, jax.random.key(0)))
     assert found.shape == (2, 100, 5, 6, 2)
     corners = {(i, j): 0 for i in range(3) for j in range(3)}
     for image, within in zip(

@@ -87,12 +87,13 @@ METHODS = {
     'cloning': Method(
         'Behaviour cloning', (), (CLONING, 'train'), (CLONING, 'evaluate'),
         plays=False),
-    # Images as they are and the last parameters: shows what of a score is due
-    # to how the anchor learns.
+    # Images as upstream takes them and the last parameters: shows what of a
+    # score is due to how the anchor learns.
     'plain_cloning': Method(
         'Plain cloning', (
             '--agent.gail.anchor_shift', '0', '--agent.gail.anchor_rate', '1',
-            '--agent.gail.anchor_mirror', 'False'),
+            '--agent.gail.anchor_mirror', 'False',
+            '--agent.image_zero', 'gray'),
         (CLONING, 'train'), (CLONING, 'evaluate'), plays=False),
     # A few steps, as the evaluation wants a run.
     'random': Method(
