@@ -33,7 +33,7 @@ def first_layer(agent, name, images):
     return seen.pop()
   enc.sub = sub
   try:
-    return np.asarray(agents.call(agent, fn, images), np.float32)
+    return np.array(agents.call(agent, fn, images), np.float32)
   finally:
     del enc.sub
 
