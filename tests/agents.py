@@ -19,7 +19,7 @@ FLAGS = {
     # Algorithm 1; tests of what goes beyond it say so.
     'agent.gail.world': 'replay', 'agent.gail.anchor': 0.0,
     'agent.gail.risk': 0.0,
-    'agent.image_loss': 'mse'}
+    'agent.image_loss': 'mse', 'agent.image_zero': 'gray'}
 
 
 def config(**flags):
