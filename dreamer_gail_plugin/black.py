@@ -5,8 +5,8 @@ class Around:
   """Upstream's encoder, but zero is black to it and not gray.
 
   Upstream makes x / 255 - 1/2 of images. Where these are black but for a few
-  objects, black pixels are most of what the first layer adds up, and it has to
-  learn first to leave them out.
+  objects, black pixels are most of what the first layer adds up. A world model
+  learns faster without (docs/results.md).
   """
 
   def __init__(self, enc):
