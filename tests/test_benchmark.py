@@ -216,6 +216,11 @@ class TestMistakes:
     assert 'agent.imag_last 4 there, 3 now' in capsys.readouterr().err
     assert started(tmp_path, ENV) == ['train', 'evaluate']
 
+  def test_computed_elsewhere(self, start, tmp_path):
+    start()
+    start('--jax.compute_dtype', 'bfloat16')
+    assert started(tmp_path, ENV) == ['train', 'evaluate']
+
   def test_logdir_of_another_run(self, start, tmp_path):
     logdir = tmp_path / 'logs' / GAIL
     logdir.mkdir(parents=True)

@@ -233,10 +233,12 @@ def _config(path):
 
 
 def _changes(old, new, most=5):
-  # A key that one version of the program lacks is not a difference, and the
-  # folder may be written in another way.
+  # A key that one version of the program lacks is not a difference. The folder
+  # may be written in another way, and some seeds may be computed elsewhere:
+  # each result tells its machine.
   keys = [
-      k for k in old if k in new and old[k] != new[k] and k != 'logdir']
+      k for k in old if k in new and old[k] != new[k]
+      and k != 'logdir' and not k.startswith('jax.')]
   texts = [f'{k} {old[k]} there, {new[k]} now' for k in keys[:most]]
   if len(keys) > most:
     texts.append(f'and {len(keys) - most} more')
