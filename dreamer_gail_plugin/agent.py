@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import ninjax as nj
 import optax
 
+from . import absorbing
 from . import anchor
 from . import black
 from . import decoder
@@ -58,6 +59,10 @@ class Agent(dreamerv3.agent.Agent):
     self.discopt = embodied.jax.Optimizer(
         [self.disc], optax.adam(**self.gail.opt), summary_depth=1,
         name='discopt')
+    # A constant is the control for what the absorbing state takes away.
+    self.absorbing = None
+    if self.gail.absorbing and self.gail.reward != 'constant':
+      self.absorbing = absorbing.Absorbing(self.rewfn)
     # Nothing calls the reward head, so it never gets any parameters.
     self.modules.remove(self.rew)
     self.opt.modules = self.modules
@@ -124,6 +129,11 @@ class Agent(dreamerv3.agent.Agent):
         self.slowrisk.follow(self.risk, self.gail.anchor_rate)
     return result
 
+  def reward(self, logit):
+    """Return the rewards of D's logits, less the absorbing state's if any."""
+    rew = self.rewfn(logit)
+    return rew - self.absorbing() if self.absorbing else rew
+
   def seeing(self, obs):
     """Return a context in which the policy knows the observation, too."""
     if self.imitates and self.gail.anchor:
@@ -147,6 +157,8 @@ class Agent(dreamerv3.agent.Agent):
       obs, expert = [
           {**x, 'is_terminal': jnp.zeros_like(x['is_terminal'])}
           for x in (obs, expert)]
+    if self.absorbing and training:
+      self.absorbing.update(expert['is_terminal'], obs['is_terminal'])
     B, T = obs['is_first'].shape
     K = min(self.config.imag_last or T, T)
 
@@ -321,7 +333,7 @@ class Agent(dreamerv3.agent.Agent):
     rews = {}
     for key in ('imag', 'replay'):
       logit, weight = self.disc(pairs[key][0]), pairs[key][1]
-      rews[key] = sg(self.rewfn(logit))
+      rews[key] = sg(self.reward(logit))
       metrics[f'acc_{key}'] = discriminator.wmean(f32(logit < 0), weight)
     # The same steps as posterior and as prior samples: what D makes of it is
     # no behaviour.
@@ -334,6 +346,8 @@ class Agent(dreamerv3.agent.Agent):
         rew_mean=rew.mean(), rew_std=rew.std(),
         rew_min=rew.min(), rew_max=rew.max(),
         rew_replay=rews['replay'].mean())
+    if self.absorbing:
+      metrics['rew_end'] = self.absorbing()
     arrived = lambda x: jnp.pad(x, [[0, 0], [1, 0]])
     return arrived(rews['imag']), arrived(rews['replay']), metrics
 

@@ -107,7 +107,7 @@ def returns(agent, path, inputs):
   """
   config = agent.config
   tensor = agent.feat2tensor(path[0])
-  rew = agent.rewfn(agent.disc(through(inputs, _inputs(agent, path))))
+  rew = agent.reward(agent.disc(through(inputs, _inputs(agent, path))))
   rew = jnp.pad(rew, [[0, 0], [1, 0]])
   con = agent.con(tensor, 2).prob(1)  # (N, H + 1)
   offset, scale = agent.valnorm.stats()

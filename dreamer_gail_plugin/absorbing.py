@@ -1,0 +1,47 @@
+"""The reward after an end, as that of an absorbing state.
+
+To DreamerV3 an end is worth 0. So a reward that is always positive pays for
+long episodes, and one that is always negative for short ones, whatever the
+expert did. In DAC (Kostrikov et al., 2019) an episode that ended goes on for
+ever in one state, absorbing, that D scores as any other. Its reward c has the
+value c / (1 - discount) then. An agent that gets r - c while it lives and 0
+after an end learns the same, as all values are less by that number, and this
+is what is done here.
+
+D of a state is the expert's share of the visits to it, if both live as many
+steps. For this one state that takes no network: the rates of ends say it.
+"""
+
+import embodied.jax
+import jax.numpy as jnp
+
+# How slowly the rates forget, by update: ends are few in a batch.
+RATE = 1e-3
+# Fewer ends a step are as good as none, and so many times fewer than the
+# other side's: about what demonstrations of 10,000 steps can tell.
+FEW = 1e-4
+
+
+class Absorbing:
+  """The absorbing state's reward by how often both sides get there.
+
+  Args:
+    rewfn: one of rewards.REWARDS.
+  """
+
+  def __init__(self, rewfn):
+    self.rewfn = rewfn
+    self.expert, self.agent = [
+        embodied.jax.Normalize('meanstd', rate=RATE, name=f'ends_{k}')
+        for k in ('expert', 'agent')]
+
+  def update(self, expert, agent):
+    """Take the terminal flags of a batch, of any shape, into account."""
+    self.expert.update(expert)
+    self.agent.update(agent)
+
+  def __call__(self):
+    """Return the reward c, a number."""
+    expert, agent = self.expert.stats()[0], self.agent.stats()[0]
+    odds = jnp.maximum(expert / (agent + FEW), FEW)
+    return self.rewfn(jnp.log(odds))
