@@ -45,6 +45,8 @@ IDEAS = {
     'reward_logd': ('gail', {'reward': 'logd'}),
     'reward_fairl': ('gail', {'reward': 'fairl'}),
     'reward_prob': ('gail', {'reward': 'prob'}),
+    'end0': ('gail', {'absorbing': False}),
+    'random_expert_end0': ('null', {'absorbing': False}),
     'terminals_hidden': ('gail', {'terminals': False}),
     'world_replay': ('gail', {'world': 'replay'}),
     'anchor0': ('gail', {'anchor': 0}),

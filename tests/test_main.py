@@ -29,8 +29,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']
 DISC = (
     'acc_expert', 'acc_imag', 'acc_replay', 'bce', 'entropy', 'grad_norm',
-    'gradnorm', 'latent_gap', 'logit_gap', 'loss', 'rew_max', 'rew_mean',
-    'rew_min', 'rew_replay', 'rew_std')
+    'gradnorm', 'latent_gap', 'logit_gap', 'loss', 'rew_end', 'rew_max',
+    'rew_mean', 'rew_min', 'rew_replay', 'rew_std')
 
 
 def demos(path, length=30, channels=4, actions=3, task='minatar_breakout'):
