@@ -21,7 +21,9 @@ def same(xs, ys):
 
 
 # Learning from the demonstrations beyond what the paper does.
-LEARN = dict(agent__gail__world='both', agent__gail__anchor=0.5)
+LEARN = dict(
+    agent__gail__world='both', agent__gail__anchor=0.5,
+    agent__gail__absorbing=True)
 
 
 class TestNoEnvironmentReward:
