@@ -68,7 +68,7 @@ def toy():
       pol=Policy(name='pol'), dyn=Dynamics(name='dyn'),
       con=Linear(name='con'), val=Linear(name='val'),
       disc=discriminator.Discriminator(SPACE, layers=0, name='disc'),
-      rewfn=lambda logit: logit,
+      reward=lambda logit: logit,
       retnorm=namespace(stats=lambda: (0.0, SCALE)),
       valnorm=namespace(stats=lambda: (0.0, 1.0)),
       config=namespace(
