@@ -55,7 +55,7 @@ def commands(module):
 def metrics():
   """Return the names of the metrics of one update, computed by shape only."""
   from dreamer_gail_plugin.agent import Agent
-  config = agents.config()
+  config = agents.config(agent__gail__absorbing=True)
   obs_space, act_space = main.spaces(config)
   model = object.__new__(Agent)  # Not upstream's outer one, which compiles.
   model.__init__(obs_space, act_space, elements.Config(
@@ -81,7 +81,7 @@ class TestMetrics:
   def test_of_the_discriminator(self):
     own = lambda keys: {x for x in keys if x.startswith('train/disc/')}
     assert own(metrics()) == own(self.documented())
-    assert len(own(metrics())) == 15
+    assert len(own(metrics())) == 16
 
   def test_of_upstream(self):
     # KEY stands for any name.
