@@ -7,7 +7,8 @@ steps and, for every 5,000, means of metrics: the model's losses in nats, of
 the image and of the dynamics (the KL divergence that its prior is trained by),
 the anchor policy's loss and the policy's divergence from it, the policy's
 entropy, D's accuracy on the expert's steps, and mean and deviation of its
-reward and that of the absorbing state; those that the run has.
+reward, its mean on replayed steps and that of the absorbing state; those that
+the run has.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from dreamer_gail_plugin.benchmark import results
 
 METRICS = (
     'loss/image', 'loss/dyn', 'loss/anchor', 'loss/anchor_kl', 'ent/action',
-    'disc/acc_expert', 'disc/rew_mean', 'disc/rew_std', 'disc/rew_end')
+    'disc/acc_expert', 'disc/rew_mean', 'disc/rew_std', 'disc/rew_replay',
+    'disc/rew_end')
 EVERY = 5_000
 
 
