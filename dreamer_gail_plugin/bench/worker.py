@@ -189,7 +189,7 @@ class Bench:
         k[7:]: v for k, v in self.batch.items() if k.startswith('expert/')}
     params = {
         k: v for k, v in self.agent.params.items()
-        if k.startswith(('enc/', 'dyn/', 'disc'))}
+        if k.startswith(('enc/', 'dyn/', 'disc', 'ends_'))}
     params, expert, seed = jax.device_put(
         (params, expert, np.array([0, 1], np.uint32)))
     run = jax.jit(lambda params, expert, seed: nj.pure(extra)(
