@@ -1,9 +1,9 @@
 """The anchor policy: cloned from single observations; ours is built on it.
 
 Cloned from one observation a policy plays better than from several or from
-latents in most games that were tried (docs/results.md), likely as these show
-what was done before: the expert mostly does it again, so a policy learns to
-repeat (the copycat problem, Wen et al., 2020). The agent's policy is the
+latents in most games that were tried (docs/results_anchor.md), likely as these
+show what was done before: the expert mostly does it again, so a policy learns
+to repeat (the copycat problem, Wen et al., 2020). The agent's policy is the
 anchor times what its own network adds on latents, and a KL divergence holds
 both together, as in piKL (Jacob et al., 2022): D's reward says where to leave
 the anchor.

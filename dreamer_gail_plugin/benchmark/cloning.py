@@ -4,7 +4,8 @@ The anchor policy of `gail` by itself: upstream's encoder and policy head, of
 the sizes in the config, learn by upstream's optimizer to predict the expert's
 action from one observation. No world model, no play. It learns the
 demonstrations by heart: parameters with the smallest loss on steps held out,
-and policies on several images, play worse in most games (docs/results.md).
+and policies on several images, play worse in most games
+(docs/results_before.md, docs/results_anchor.md).
 
   python -m dreamer_gail_plugin.benchmark.cloning train FLAGS
   python -m dreamer_gail_plugin.benchmark.cloning evaluate --logdir LOGDIR
