@@ -1,36 +1,20 @@
-"""The program from its command line: bad input, the expert's stream, runs."""
+"""The program from its command line: bad input and the expert's stream."""
 
-import datetime
 import importlib.util
-import json
-import os
 import pathlib
-import pickle
-import re
-import shlex
-import signal
 import subprocess
 import sys
-import time
 
 import elements
 import h5py
-import jax
 import numpy as np
 import pytest
-import scope
 
 from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import main
-from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin import store
 
-ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']
-DISC = (
-    'acc_expert', 'acc_imag', 'acc_replay', 'bce', 'entropy', 'grad_norm',
-    'gradnorm', 'latent_gap', 'logit_gap', 'loss', 'rew_end', 'rew_max',
-    'rew_mean', 'rew_min', 'rew_replay', 'rew_std')
 
 
 def demos(path, length=30, channels=4, actions=3, task='minatar_breakout'):
@@ -188,7 +172,10 @@ class TestBadInput:
 
   def test_process(self, tmp_path):
     path = tmp_path / 'nothing.h5'
-    done = command(tmp_path / 'logdir', '--agent.gail.expert', str(path))
+    done = subprocess.run(
+        [sys.executable, '-m', 'dreamer_gail_plugin.main', *FLAGS, '--logdir',
+         str(tmp_path / 'logdir'), '--agent.gail.expert', str(path)],
+        capture_output=True, text=True)
     assert done.returncode == 2
     assert str(path) in self.message(done.stderr)
     assert not list(tmp_path.iterdir())
@@ -327,218 +314,3 @@ class TestActionUnits:
       wrapped.step({'action': action, 'reset': np.bool_(False)})
     np.testing.assert_allclose(
         [x['action'] for x in seen], raw.reshape((-1, 1)), atol=1e-6)
-
-
-def command(logdir, *flags, code=None):
-  """Run the program to its end in a process of its own."""
-  args, env = arguments(logdir, *flags, code=code)
-  return subprocess.run(args, env=env, capture_output=True, text=True)
-
-
-def arguments(logdir, *flags, code=None):
-  """Return the command line and the environment variables for a process."""
-  start = ['-c', code] if code else ['-m', 'dreamer_gail_plugin.main']
-  args = [sys.executable, *start, *FLAGS, '--logdir', str(logdir), *flags]
-  path = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
-  return args, {**os.environ, 'PYTHONPATH': path}
-
-
-def metrics(logdir):
-  """Return the last value of every metric in a run's log."""
-  path = pathlib.Path(logdir) / 'metrics.jsonl'
-  text = path.read_text() if path.exists() else ''
-  whole = text[:text.rfind('\n') + 1]  # The run may be writing a line.
-  return {
-      k: v for line in whole.splitlines() for k, v in json.loads(line).items()}
-
-
-def check_disc(values, prefix):
-  """Check that all metrics of the discriminator are there and finite."""
-  values = {
-      k.removeprefix(f'{prefix}/disc/'): v for k, v in values.items()
-      if k.startswith(f'{prefix}/disc/')}
-  missing = set(DISC) - values.keys()
-  assert not missing - {'grad_norm'}, missing
-  assert prefix != 'train' or not missing, missing
-  assert np.isfinite(list(values.values())).all(), values
-
-
-def saved(logdir, name='agent', folder='checkpoint.pkl'):
-  """Return what the latest checkpoint of a run holds under a name."""
-  folder = pathlib.Path(logdir) / folder
-  path = folder / (folder / 'latest').read_text() / f'{name}.pkl'
-  return pickle.loads(path.read_bytes())
-
-
-@pytest.fixture(scope='module', autouse=True)
-def compiled(tmp_path_factory):
-  """Let the processes share what they compile, most of what they do."""
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv(
-        'JAX_COMPILATION_CACHE_DIR', str(tmp_path_factory.mktemp('compiled')))
-    patch.setenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
-    yield
-
-
-class TestKilledRun:
-
-  # The second start says what it has just loaded.
-  SPY = """
-import elements
-from dreamer_gail_plugin import main
-load = elements.Checkpoint.load_or_save
-def spy(self):
-  load(self)
-  self.save({path!r})
-  print('Items:', len(self.replay))
-elements.Checkpoint.load_or_save = spy
-main.cli()
-"""
-
-  @pytest.fixture(scope='class')
-  def logdir(self, tmp_path_factory):
-    return tmp_path_factory.mktemp('killed') / 'logdir'
-
-  @pytest.fixture(scope='class')
-  def killed(self, logdir):
-    """Kill a run that has trained and saved; return its saved agent, step."""
-    args, env = arguments(
-        logdir, '--agent.gail.expert', 'random', '--run.save_every', '1',
-        '--run.log_every', '1', '--run.report_every', '1')
-    output = logdir.parent / 'output'
-    with output.open('w') as file:
-      process = subprocess.Popen(
-          args, env=env, stdout=file, stderr=subprocess.STDOUT)
-      try:
-        self.wait(process, logdir)
-      finally:
-        process.kill()
-    assert process.wait() == -signal.SIGKILL, output.read_text()
-    return saved(logdir), saved(logdir, 'step')
-
-  def wait(self, process, logdir):
-    # Until a save that came well after the first updates and reports.
-    latest = logdir / 'checkpoint.pkl' / 'latest'
-    seen = []
-    while process.poll() is None and len(seen) < 4:
-      time.sleep(0.2)
-      known = metrics(logdir)
-      ready = 'train/disc/loss' in known and 'report/disc/loss' in known
-      name = latest.read_text() if ready else ''
-      if name and name not in seen:
-        seen.append(name)
-
-  @pytest.fixture(scope='class')
-  def resumed(self, logdir, killed):
-    """Start again for six updates; return the copy's path and the output."""
-    copy = logdir.parent / 'copy'
-    before = (logdir / 'expert_random.h5').stat().st_mtime_ns
-    done = command(
-        logdir, '--agent.gail.expert', 'random', '--run.steps',
-        str(killed[1] + 60), code=self.SPY.format(path=str(copy)))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (logdir / 'expert_random.h5').stat().st_mtime_ns == before
-    return copy, done.stdout
-
-  def test_both_starts_are_kept(self, logdir, resumed):
-    first, second = provenance.load(logdir / 'run.json')
-    for start in (first, second):
-      assert start['argv'][:6] == [*FLAGS, '--logdir', str(logdir)]
-      assert start['seed'] == 0
-      assert start['versions']['jax'] == jax.__version__
-      assert start['versions'].keys() >= {
-          'python', 'dreamer', 'numpy', 'gymnasium', 'ale-py'}
-      assert start['commit'] == provenance.commit()
-      assert start['machine']['device'] == 'cpu'
-    assert '--run.save_every' in first['argv']
-    assert '--run.steps' in second['argv']
-    assert first['command'] == shlex.join(
-        ['python', '-m', 'dreamer_gail_plugin.main', *first['argv']])
-    times = [
-        datetime.datetime.fromisoformat(x['time']) for x in (first, second)]
-    age = datetime.datetime.now(datetime.UTC) - times[0]
-    assert times[0] < times[1] and age.total_seconds() < 3600
-
-  def test_metrics(self, logdir, killed):
-    check_disc(metrics(logdir), 'train')
-    check_disc(metrics(logdir), 'report')
-
-  def test_discriminator_has_learned(self, killed):
-    params = killed[0]['params']
-    moments = [
-        v for k, v in params.items()
-        if k.startswith('discopt/') and np.issubdtype(v.dtype, np.floating)]
-    assert [k for k in params if k.startswith('disc/')] and moments
-    assert all(np.isfinite(x).all() for x in moments)
-    assert any(np.any(x) for x in moments)
-
-  def test_everything_is_loaded(self, killed, resumed):
-    agent, step = killed
-    copy = pickle.loads((resumed[0] / 'agent.pkl').read_bytes())
-    assert copy['counters']['updates'] == agent['counters']['updates'] > 0
-    assert copy['counters']['actions'] == agent['counters']['actions']
-    assert copy['params'].keys() == agent['params'].keys()
-    for key, value in agent['params'].items():
-      assert np.array_equal(copy['params'][key], value), key
-    assert pickle.loads((resumed[0] / 'step.pkl').read_bytes()) == step
-
-  def test_replay_is_loaded(self, killed, resumed):
-    # Four environments, sequences of 11 steps. A save every few steps: all
-    # but the last save's chunks were certainly written.
-    items = int(re.search(r'^Items: (\d+)$', resumed[1], re.M)[1])
-    steps = killed[1]
-    assert items <= steps - 4 * 10
-    assert items > 0.5 * steps
-
-  def test_continues_to_the_end(self, logdir, killed, resumed):
-    agent, step = killed
-    assert step + 60 <= saved(logdir, 'step') < step + 80
-    after = saved(logdir)
-    assert 5 <= (
-        after['counters']['updates'] - agent['counters']['updates']) <= 8
-    for module in ('disc', 'discopt', 'dyn', 'pol', 'opt'):
-      assert [
-          k for k, v in agent['params'].items() if k.startswith(f'{module}/')
-          and not np.array_equal(v, after['params'][k])], module
-
-  def test_summary(self, logdir, resumed):
-    lines = resumed[1].split('Mean episode score on minatar_breakout:')[1]
-    for name in ('random policy', 'this run', 'expert'):
-      assert re.search(rf'^  {name} +-?[\d.]+', lines, re.M), lines
-    assert str(logdir) in lines
-
-
-class TestScripts:
-
-  def test_train_eval_on_mixed_actions(self, tmp_path):
-    # Vectors, continuous and multi-discrete actions, two action keys.
-    done = command(
-        tmp_path, '--configs', 'gym', 'gail', 'debug', '--script',
-        'train_eval', '--task', 'gym_toyenv:Toy-v0', '--run.steps', '200',
-        '--agent.gail.expert', 'random', '--run.log_every', '0',
-        '--run.report_every', '1')
-    assert done.returncode == 0, done.stdout + done.stderr
-    values = metrics(tmp_path)
-    for prefix in ('train', 'eval'):
-      check_disc(values, prefix)
-    assert 'Mean episode score on gym_toyenv:Toy-v0:' in done.stdout
-    # Both of the default outputs have the games of the evaluation.
-    seen = scope.Reader(str(tmp_path))
-    for key in ('eval/score', 'eval/episodes', 'episode/score'):
-      assert seen[key][1][-1] == pytest.approx(values[key]), key
-    assert values['eval/episodes'] >= 1
-    assert saved(tmp_path)['counters']['updates'] >= 5
-    assert saved(tmp_path, 'step') >= 200
-
-  def test_parallel(self, tmp_path):
-    done = command(
-        tmp_path, '--script', 'parallel', '--run.envs', '2',
-        '--run.eval_envs', '1', '--run.steps', '250', '--run.log_every', '-1',
-        '--run.usage.psutil', 'False')
-    assert done.returncode == 0, done.stdout + done.stderr
-    check_disc(metrics(tmp_path), 'train')
-    assert 'Demonstrations: ' in done.stdout
-    after = saved(tmp_path, folder='agent.pkl')
-    assert after['counters']['updates'] > 0
-    assert [k for k in after['params'] if k.startswith('discopt/')]
-    assert saved(tmp_path, 'step', 'logger.pkl') >= 250
