@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import psutil
@@ -19,6 +20,7 @@ import pytest
 
 from dreamer_gail_plugin.benchmark import __main__ as benchmark
 from dreamer_gail_plugin.benchmark import plans
+from dreamer_gail_plugin.benchmark import runner
 from dreamer_gail_plugin.benchmark import suites
 from dreamer_gail_plugin.errors import UserError
 
@@ -331,3 +333,19 @@ class TestSuites:
         for x in suites.SUITES['vector'].tasks]
     assert cart.expert() == 500 and -200 < car.expert() < -100
     assert cart.config['agent.gail.world'] == 'both'
+
+
+def test_progress_of_a_run_that_goes_back_to_its_last_save(tmp_path):
+  plan = plans.Plan(
+      'minatar', 'gail', 'minatar_breakout', 0, 20000, (), tmp_path / 'logs',
+      tmp_path / 'results')
+  plan.logdir.mkdir(parents=True)
+  (plan.logdir / 'metrics.jsonl').write_text('{"step": 9000}\n')
+  bar = runner._Bar([plan])
+  for steps in (9000, 8000, 8500):
+    bar.last = 0
+    bar.show([types.SimpleNamespace(
+        plan=plan, stage='train', steps=lambda: steps)])
+  shown = bar.bar.format_dict
+  bar.close()
+  assert (shown['initial'], shown['n']) == (8000, 8500)

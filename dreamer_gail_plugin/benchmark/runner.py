@@ -85,7 +85,10 @@ class _Bar:
       return
     self.last = time.time()
     for job in active:
-      self.open[job.plan] = job.steps()
+      steps = job.steps()
+      # A run that was killed goes on from its last save, before its last log.
+      self.bar.initial -= max(0, self.open[job.plan] - steps)
+      self.open[job.plan] = steps
     names = ', '.join(f'{x.plan.name} {x.stage}' for x in active)
     self.bar.set_postfix_str(
         f'{self.over}/{self.runs} runs, {names}', refresh=False)
