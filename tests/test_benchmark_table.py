@@ -80,11 +80,19 @@ class TestScores:
   def test_improvement_by_hand(self):
     # Breakout: 12 beats both, 8 ties with one and beats the other. Seaquest:
     # 7 loses against 9, the other ties.
-    value, low, high = scores().improvement('gail', 'env')
+    value, *ends = scores().improvement('gail', 'env')
     assert value == (3.5 / 4 + 0.5 / 2) / 2
-    assert 0 <= low < value < high <= 1
+    assert np.isnan(ends).all()  # `env` has one run of Seaquest.
     # On the one task that random play has.
     assert scores().improvement('gail', 'random')[0] == 1
+    value, low, high = scores([
+        *all_results(), make('env', SEAQUEST, 1, 5)]).improvement(
+            'gail', 'env')
+    assert 0 <= low < value < high <= 1
+
+  def test_no_interval_of_single_runs(self):
+    value, *ends = scores().iqm('env')  # Of 0.6 0.2 and 0.7.
+    assert value == pytest.approx(0.5) and np.isnan(ends).all()
 
   def test_missing(self):
     runs, methods, tasks = scores().missing()
@@ -123,6 +131,11 @@ class TestTable:
     assert [BREAKOUT, 'expert', '12.00', '1.00'] in cells
     assert 'No runs of: constant, null, cloning, plain_cloning.' in lines
     assert any('minatar_seaquest-env-1' in x for x in lines)
+    assert ['gail', 'Dreamer-GAIL', '2', '4'] in [x[:4] for x in cells]
+    assert ['env', 'DreamerV3', 'with', 'reward', '2', '3', '0.50', '[single',
+            'runs]', '0.56', '[single', 'runs]'] in cells
+    assert ['random', 'Random', 'play', '1', '2', '0.00', '[0.00,', '0.00]',
+            '1.00', '[1.00,', '1.00]'] in cells
     low, high = scores().iqm('gail')[1:]
     assert lines[-1] == (
         f'expert-normalised IQM: 0.65 [{low:.2f}, {high:.2f}]')

@@ -63,9 +63,16 @@ def _curve(runs):
 
 
 def bars(scores):
-  """Draw the expert-normalised IQM of the methods with their intervals."""
+  """Draw the expert-normalised IQM of the methods with their intervals.
+
+  A method that lacks a task says so.
+  """
   titles = {x: suites.METHODS[x].title for x in scores.methods}
   paint = style.colours(titles.values())
+  counts = {x: len(scores.strata(x)) for x in titles}
+  names = [
+      title + f'\n({counts[x]} of {len(scores.tasks)} tasks)' * (
+          counts[x] < len(scores.tasks)) for x, title in titles.items()]
   with style.panel('All tasks', 1.25 + 0.42 * len(titles)) as ax:
     ends = [1.0]
     for y, (method, title) in enumerate(titles.items()):
@@ -74,15 +81,15 @@ def bars(scores):
       ax.errorbar(
           value, y, xerr=[[value - low], [high - value]], color=style.INK,
           linewidth=1.1, capsize=2.5, zorder=4)
+      ends += [value, low, high]
       ax.annotate(
-          f'{value:.2f}', (max(high, 0), y), (6, 0), va='center',
-          textcoords='offset points', fontsize=8.5, zorder=6)
-      ends += [low, high]
+          f'{value:z.2f}', (np.nanmax([value, high, 0]), y), (6, 0),
+          va='center', textcoords='offset points', fontsize=8.5, zorder=6)
     ax.axvline(1, color=style.EXPERT, linestyle=(0, (4, 2)), linewidth=1.2)
-    ax.set_yticks(range(len(titles)), titles.values())
+    ax.set_yticks(range(len(titles)), names)
     ax.tick_params(axis='y', labelcolor=style.INK)
     ax.set_ylim(len(titles) - 0.45, -0.7)
-    ax.set_xlim(min(0, min(ends)) * 1.05, max(ends) * 1.18)
+    ax.set_xlim(min(0, np.nanmin(ends)) * 1.05, np.nanmax(ends) * 1.18)
     ax.grid(axis='y', visible=False)
     ax.set_xlabel('expert-normalised IQM, 95 %')
     return ax

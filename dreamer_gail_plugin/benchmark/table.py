@@ -88,15 +88,20 @@ class Scores:
     return [x for x in found if len(x)]
 
   def iqm(self, method):
-    """Return IQM and the ends of its 95 % interval, over tasks and seeds."""
+    """Return IQM and the ends of its 95 % interval, over tasks and seeds.
+
+    The interval is of NaN where a task has a single run, whose seed it cannot
+    draw anew.
+    """
     strata = self.strata(method)
-    return stats.iqm(np.concatenate(strata)), *stats.bootstrap(
-        strata, stats.iqm, seed=0)
+    ends = _known(strata, lambda: stats.bootstrap(strata, stats.iqm, seed=0))
+    return stats.iqm(np.concatenate(strata)), *ends
 
   def improvement(self, method, other):
     """Return the probability of improvement and its 95 % interval.
 
-    Over the tasks that both have; None if there is none.
+    Over the tasks that both have; None if there is none. The interval is as
+    that of `iqm`.
     """
     pairs = [
         (self.normalised(method, x), self.normalised(other, x))
@@ -105,8 +110,9 @@ class Scores:
     if not pairs:
       return None
     xs, ys = zip(*pairs)
-    return stats.improvement(xs, ys), *stats.improvement_interval(
-        xs, ys, seed=0)
+    ends = _known(
+        xs + ys, lambda: stats.improvement_interval(xs, ys, seed=0))
+    return stats.improvement(xs, ys), *ends
 
   def missing(self):
     """Return what there is not: (method, task, seed), methods, tasks.
@@ -120,6 +126,10 @@ class Scores:
     return (
         runs, [x for x in suites.DEFAULT if x not in self.methods],
         [x for x in self.suite.tasks if x not in self.tasks])
+
+
+def _known(strata, interval):
+  return interval() if min(map(len, strata)) > 1 else (np.nan, np.nan)
 
 
 def lines(scores, markdown=False):
@@ -160,7 +170,7 @@ def _tasks(scores):
       steps, hours = scores.effort(method, task)
       rows.append((
           task, method, str(len(values)), f'{steps:,.0f}', f'{hours:.2f}',
-          *cells, f'{values.mean():.2f}'))
+          *cells, f'{values.mean():z.2f}'))
     rows.append((
         task, 'expert', '', '', '', f'{scores.marks[task][1]:.2f}', '', '', '',
         '1.00'))
@@ -169,16 +179,17 @@ def _tasks(scores):
 
 def _methods(scores):
   head = (
-      'method', 'what', 'runs', f'IQM of {scores.policy} [95 %]',
+      'method', 'what', 'tasks', 'runs', f'IQM of {scores.policy} [95 %]',
       f'P({ABOUT} better) [95 %]')
   rows = []
   for method in scores.methods:
     better = None
     if method != ABOUT and ABOUT in scores.methods:
       better = scores.improvement(ABOUT, method)
+    strata = scores.strata(method)
     rows.append((
-        method, suites.METHODS[method].title,
-        str(sum(map(len, scores.strata(method)))),
+        method, suites.METHODS[method].title, str(len(strata)),
+        str(sum(map(len, strata))),
         _interval(scores.iqm(method)), _interval(better) if better else '-'))
   return head, rows
 
@@ -189,7 +200,10 @@ def _spread(values):
 
 
 def _interval(values):
-  return '{:.2f} [{:.2f}, {:.2f}]'.format(*values)
+  value, *ends = values
+  if np.isnan(ends).any():
+    return f'{value:z.2f} [single runs]'
+  return '{:z.2f} [{:z.2f}, {:z.2f}]'.format(*values)
 
 
 def _text(head, rows):
