@@ -42,6 +42,22 @@ class Absorbing:
 
   def __call__(self):
     """Return the reward c, a number."""
-    expert, agent = self.expert.stats()[0], self.agent.stats()[0]
+    expert, agent = self._rates()
     odds = jnp.maximum(expert / (agent + FEW), FEW)
     return self.rewfn(jnp.log(odds))
+
+  def weigh(self, target):
+    """Return the risk critic's targets, weighed by how often both sides end.
+
+    Those above 0 are of the agent's ends, which count for as much as it has
+    more of them than the expert: else to live longer than the expert would
+    pay. Those below 0 are of the expert's, and count in either case.
+    """
+    expert, agent = self._rates()
+    excess = (agent - expert) / jnp.maximum(jnp.maximum(agent, expert), FEW)
+    return target * jnp.where(
+        target > 0, jnp.maximum(excess, 0), jnp.abs(excess))
+
+  def _rates(self):
+    # The ends a step of the expert and of the agent.
+    return self.expert.stats()[0], self.agent.stats()[0]

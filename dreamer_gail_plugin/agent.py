@@ -190,7 +190,10 @@ class Agent(dreamerv3.agent.Agent):
       losses['anchor'] = discriminator.wmean(
           self.anchor.loss(single, single), f32(~single['is_last']))
       if self.risk:
-        losses['risk'] = self.risk.loss(before, before, before['target'])
+        target = before['target']
+        if self.absorbing:
+          target = self.absorbing.weigh(target)
+        losses['risk'] = self.risk.loss(before, before, target)
 
     assert set(losses.keys()) == set(self.scales.keys()), (
         sorted(losses.keys()), sorted(self.scales.keys()))

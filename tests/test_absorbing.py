@@ -13,16 +13,21 @@ from dreamer_gail_plugin import rewards
 ON = dict(agent__gail__absorbing=True)
 
 
-def score(name, expert, agent, updates=1):
-  """Return the reward for flags that are set so often in each batch."""
-  def fn():
+def call(fn, name, expert, agent, updates=1):
+  """Return fn(state) after batches in which so many flags are set."""
+  def outer():
     state = absorbing.Absorbing(rewards.REWARDS[name])
     for _ in range(updates):
       state.update(*[
           jnp.arange(1000).reshape((10, 100)) < x for x in (expert, agent)])
-    return state()
+    return fn(state)
   seed = np.array([1, 2], np.uint32)
-  return float(nj.pure(fn)({}, seed=seed, create=True)[1])
+  return nj.pure(outer)({}, seed=seed, create=True)[1]
+
+
+def score(*args):
+  """Return the reward, see `call`."""
+  return float(call(lambda state: state(), *args))
 
 
 @pytest.mark.parametrize('name', ['gail', 'logd', 'airl', 'prob', 'fairl'])
@@ -44,6 +49,20 @@ def test_ends_of_one_side_alone():
   assert score('gail', 5, 0) == pytest.approx(np.log(51), rel=1e-3)
   assert 0 <= score('gail', 0, 0) < 2e-4
   assert np.isfinite(score('airl', 0, 5))
+
+
+@pytest.mark.parametrize('expert, agent, want', [
+    (0, 5, [1, 0.8, 0, 0]),  # Nothing of the expert's: all of the agent's.
+    (20, 60, [2 / 3, 0.8 * 2 / 3, 0, -2 / 3]),
+    (50, 50, [0, 0, 0, 0]),
+    # The agent lives longer than the expert, which is no risk to it.
+    (60, 20, [0, 0, 0, -2 / 3]),
+    (5, 0, [0, 0, 0, -1]),
+    (0, 0, [0, 0, 0, 0])])
+def test_risk_by_the_rates_of_ends(expert, agent, want):
+  target = jnp.float32([1, 0.8, 0, -1 if expert else 0])
+  found = call(lambda state: state.weigh(target), 'gail', expert, agent)
+  np.testing.assert_allclose(found, want, atol=1e-5)
 
 
 def test_less_each_step_is_the_value_after_an_end():
@@ -90,3 +109,17 @@ class TestAgent:
         self.rew(x, True, agent__gail__terminals=False, **ON)
         for x in (False, True)]
     assert runs[0]['disc/rew_end'] == runs[1]['disc/rew_end'] < 1e-3
+
+  def test_weighs_what_the_risk_critic_learns(self):
+    flags = dict(agent__gail__anchor=0.5, agent__gail__risk=3.0)
+    found = {}
+    for name, mine, more in (
+        ('plain', True, {}), ('agent', True, ON), ('equal', None, ON)):
+      agent = agents.build(**flags, **more)
+      data = agents.batch(agent)
+      data['ends/target'][:] = 1
+      data['is_terminal'][:] = True
+      data['expert/is_terminal'][:] = mine is None
+      found[name] = agents.train(agent, [data])[1][0]['loss/risk']
+    assert found['agent'] == pytest.approx(found['plain'], rel=1e-4)
+    assert found['equal'] < 0.5 < found['plain']
