@@ -3,9 +3,9 @@
   python benchmarks/disc_knows.py LOGDIR STORE... --out FILE
 
 For the steps of each store: the mean logit of D, the share that it holds for
-the expert's, its mean reward, and how much the action matters, as the standard
-deviation of the logit over all actions in the same state, and as the logit of
-the action that was taken less their mean. For a discrete action.
+the expert's, and how much the action matters, as the standard deviation of the
+logit over all actions in the same state, and as the logit of the action that
+was taken less their mean. For a discrete action.
 """
 
 import argparse
@@ -51,7 +51,6 @@ def measure(actor, data):
       'steps': int(known.sum()),
       'logit': round(float(taken.mean()), 3),
       'expert': round(float((taken > 0).mean()), 3),
-      'reward': round(float(np.logaddexp(0, taken).mean()), 3),
       'action_sd': round(float(logits.std(-1).mean()), 3),
       'action_taken': round(float((taken - logits.mean(-1)).mean()), 3)}
 

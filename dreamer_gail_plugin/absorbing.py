@@ -9,7 +9,8 @@ after an end learns the same, as all values are less by that number, and this
 is what is done here.
 
 D of a state is the expert's share of the visits to it, if both live as many
-steps. For this one state that takes no network: the rates of ends say it.
+steps. For this one state that takes no network: the rates of ends say it. The
+risk critic's targets go by the same rates.
 """
 
 import embodied.jax
