@@ -18,6 +18,7 @@ import numpy as np
 from dreamer_gail_plugin import checkpoint
 from dreamer_gail_plugin import checks
 from dreamer_gail_plugin import error_terms
+from dreamer_gail_plugin import pairs
 from dreamer_gail_plugin import policy as policylib
 from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin import world
@@ -59,11 +60,12 @@ def judge(actor, data):
   """Return D's logits of all actions (N, T, A), and which steps it judges."""
   model = actor.model
   inputs = world.expert_inputs(model, data, False)
-  shown = model._shown(world.observe_expert(model, inputs, False)[-1])
+  shown = pairs.shown(model, world.observe_expert(model, inputs, False)[-1])
   logit = lambda action: model.disc(model.disc.inputs(
       shown, {'action': jnp.full_like(data['action'], action)}))
   count = int(actor.act_space['action'].classes)
-  return jnp.stack([logit(x) for x in range(count)], -1), model._acted(data)
+  logits = jnp.stack([logit(x) for x in range(count)], -1)
+  return logits, pairs.acted(model, data)
 
 
 if __name__ == '__main__':

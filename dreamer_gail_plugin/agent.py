@@ -11,7 +11,6 @@ import contextlib
 
 import dreamerv3.agent
 import embodied.jax
-import embodied.jax.nets as nn
 import jax
 import jax.numpy as jnp
 import ninjax as nj
@@ -25,6 +24,7 @@ from . import discriminator
 from . import ends
 from . import expert as expertlib
 from . import openloop
+from . import pairs
 from . import rewards
 from . import risk
 from . import rows
@@ -171,9 +171,9 @@ class Agent(dreamerv3.agent.Agent):
     anchored = imgact.pop('anchor', None)
 
     con = self.con(self.feat2tensor(imgfeat), 2).prob(1)  # (B*K, H+1)
-    pairs = self._pairs(
-        expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K)
-    rewimg, rewrep, mets = self._reward(pairs, training)
+    inputs = pairs.collect(
+        self, expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K)
+    rewimg, rewrep, mets = self._reward(inputs, training)
     metrics.update(prefix(mets, 'disc'))
     metrics.update(self._top(imgact, 'top_imag'))
     metrics.update(self._top(
@@ -184,7 +184,7 @@ class Agent(dreamerv3.agent.Agent):
     losses.update(los)
     metrics.update(mets)
     if dynamics:
-      los = vmail.policy_loss(self, path, pairs['imag'][0])
+      los = vmail.policy_loss(self, path, inputs['imag'][0])
       losses['policy'] = los.mean(1).reshape((B, K))
     if self.gail.anchor:
       losses['anchor'] = discriminator.wmean(
@@ -257,56 +257,6 @@ class Agent(dreamerv3.agent.Agent):
     given = {k: anchor.numbers(v) for k, v in given.items()}
     return {**sample(dists), 'anchor': given}
 
-  def _pairs(
-      self, expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K):
-    # D's inputs (rows, steps, F) and weights (rows, steps) of the pairs
-    # (s_t, a_t) of the expert, of the imagination and of the last K replayed
-    # steps. All are constants to every gradient.
-    inputs = lambda feat, act: sg(self.disc.inputs(feat, act))
-    window = lambda xs: jax.tree.map(lambda x: x[:, -K:], xs)
-    butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
-    shown, other = self._both_ways(sg(window(repfeat)))  # (B, K, ...)
-    starts = jax.tree.map(
-        lambda x: x.reshape((-1, 1, *x.shape[2:])), shown)  # (B*K, 1, ...)
-    later = {k: sg(imgfeat[k])[:, 1: -1] for k in starts}
-    # Imagined pairs count by the chance that the episode still goes on.
-    alive = sg(jnp.cumprod(con, 1))
-    # The action at the last step is not known yet, and the last step of an
-    # episode has none.
-    repact = jax.tree.map(lambda x: x[:, 1:], window(prevact))
-    acted = f32(~window(obs['is_last']))
-    return {
-        'expert': self._expert_pairs(expert, expfeat),
-        'imag': (
-            inputs(concat([starts, later], 1), butlast(imgact)),
-            butlast(alive)),
-        'replay': (inputs(butlast(shown), repact), butlast(acted)),
-        'other': (inputs(butlast(other), repact), butlast(acted)),
-    }
-
-  def _expert_pairs(self, expert, feat):
-    act = {k: expert[k] for k in self.act_space}
-    inputs = sg(self.disc.inputs(self._shown(feat), act))
-    return inputs, self._acted(expert)
-
-  def _acted(self, expert):
-    # Weights (B, T): whether the state is known and the expert acted in it.
-    known = rows.settled(
-        expert['is_first'], expert['is_cut'], self.gail.burnin)
-    return f32(known & ~expert['is_last'])
-
-  def _shown(self, feat):
-    return self._both_ways(feat)[0]
-
-  def _both_ways(self, feat):
-    # Observed states as D sees them, and in the other way. Imagined states
-    # are prior samples. Showing observed ones as posterior samples lets D
-    # tell the two apart whatever the policy does.
-    deter = feat['deter']
-    prior = nn.cast(self.dyn._dist(self.dyn._prior(deter)).sample(nj.seed()))
-    ways = [dict(deter=deter, stoch=sg(x)) for x in (prior, feat['stoch'])]
-    return ways if self.gail.expert_latent == 'prior' else ways[::-1]
-
   def _top(self, act, name):
     # The share of the most frequent action, of each discrete key.
     return {
@@ -315,12 +265,12 @@ class Agent(dreamerv3.agent.Agent):
         for k, v in act.items() if (space := self.act_space[k]).discrete
         and not space.shape}
 
-  def _reward(self, pairs, training):
+  def _reward(self, inputs, training):
     # Update D on the pairs, then score them with the new D. Returns rewards
     # aligned with upstream's returns, which read rew[t + 1] for a_t.
     flat = {
         k: (x.reshape((-1, x.shape[-1])), w.reshape(-1))
-        for k, (x, w) in pairs.items()}
+        for k, (x, w) in inputs.items()}
     negatives = {
         'imagination': [flat['imag']],
         'replay': [flat['replay']],
@@ -335,15 +285,15 @@ class Agent(dreamerv3.agent.Agent):
       _, metrics = lossfn()
     rews = {}
     for key in ('imag', 'replay'):
-      logit, weight = self.disc(pairs[key][0]), pairs[key][1]
+      logit, weight = self.disc(inputs[key][0]), inputs[key][1]
       rews[key] = sg(self.reward(logit))
       metrics[f'acc_{key}'] = discriminator.wmean(f32(logit < 0), weight)
     # The same steps as posterior and as prior samples: what D makes of it is
     # no behaviour.
-    gap = self.disc(pairs['replay'][0]) - self.disc(pairs['other'][0])
+    gap = self.disc(inputs['replay'][0]) - self.disc(inputs['other'][0])
     sign = -1 if self.gail.expert_latent == 'prior' else 1
     metrics['latent_gap'] = sign * discriminator.wmean(
-        gap, pairs['replay'][1])
+        gap, inputs['replay'][1])
     rew = rews['imag']
     metrics.update(
         rew_mean=rew.mean(), rew_std=rew.std(),

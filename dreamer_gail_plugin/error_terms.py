@@ -26,6 +26,7 @@ from . import checkpoint
 from . import checks
 from . import discriminator
 from . import main as mainlib
+from . import pairs
 from . import policy as policylib
 from . import provenance
 from . import store
@@ -145,10 +146,10 @@ def encode(actor, data):
     nothing = {'deter': jnp.zeros((*data['is_first'].shape, 0))}
     nothing['stoch'] = nothing['deter'][..., None]
     return {
-        'latents': model.disc.inputs(model._shown(feat), act),
+        'latents': model.disc.inputs(pairs.shown(model, feat), act),
         'recons': {k: recons[k].pred() for k in keys},
         'action': model.disc.inputs(nothing, act),
-        'chosen': model._acted(data) > 0}
+        'chosen': pairs.acted(model, data) > 0}
   seen = call(actor, fn, data)
   chosen = seen['chosen']
   flat = lambda xs: np.concatenate([
@@ -276,7 +277,7 @@ def _drift(model, data):
   observed = tail(feat)
   act = {k: tail(data[k]) for k in model.act_space}
   reward = lambda feat: model.rewfn(
-      model.disc(model.disc.inputs(model._shown(feat), act)))
+      model.disc(model.disc.inputs(pairs.shown(model, feat), act)))
   rewards = reward(observed), reward(imagined)
   dist = lambda logit: model.dyn._dist(logit)
   kl = dist(observed['logit']).kl(dist(imagined['logit']))  # (N, H)

@@ -17,6 +17,7 @@ from . import agent as agentlib
 from . import checkpoint
 from . import checks
 from . import main
+from . import pairs
 from .demos import record
 from .envs import gym
 from .errors import UserError
@@ -178,7 +179,7 @@ class Actor:
     carry, act = jax.tree.map(lambda x: x[None], (carry, act))
     def reward():
       model = self.model
-      inputs = model.disc.inputs(model._shown(carry[1]), act)
+      inputs = model.disc.inputs(pairs.shown(model, carry[1]), act)
       return model.rewfn(model.disc(inputs))[0]
     # Not the draws of the policy again.
     seed = jax.random.fold_in(jax.random.fold_in(key, time), 1)

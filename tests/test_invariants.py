@@ -11,6 +11,7 @@ import pytest
 
 from dreamer_gail_plugin import agent as agentlib
 from dreamer_gail_plugin import main
+from dreamer_gail_plugin import pairs
 from dreamer_gail_plugin import rows
 from dreamer_gail_plugin import world
 
@@ -251,7 +252,7 @@ class TestExpertSequences:
     def fn(rows):
       inputs = world.expert_inputs(model, rows, False)
       _, _, feat = world.observe_expert(model, inputs, False)
-      return model._expert_pairs(rows, feat)
+      return pairs.of_expert(model, rows, feat)
     return jax.tree.map(np.asarray, agents.call(agent, fn, rows))
 
   def test_settled(self):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import agent as agentlib
+from dreamer_gail_plugin import pairs
 from dreamer_gail_plugin import progress
 from dreamer_gail_plugin import warn
 
@@ -83,9 +84,9 @@ class TestMetrics:
         return feat['stoch'][..., 0, 0, None]
       def __call__(self, x):
         return x[..., 0]
-    both = model._both_ways
-    def ways(feat):
-      result = both(feat)
+    both = pairs.both_ways
+    def ways(agent, feat):
+      result = both(agent, feat)
       shown = dict(zip((request.param, 'other'), result))
       seen.setdefault('prior', shown.get('prior', result[1])['stoch'])
       return result
@@ -95,7 +96,7 @@ class TestMetrics:
       seen['act'] = act['action']
       return feat, act
     monkeypatch.setattr(model, 'disc', Disc())
-    monkeypatch.setattr(model, '_both_ways', ways)
+    monkeypatch.setattr(pairs, 'both_ways', ways)
     monkeypatch.setattr(model, '_imagine', spy)
     monkeypatch.setattr(
         agentlib.discriminator, 'disc_loss', lambda *a, **k: (0.0, {}))

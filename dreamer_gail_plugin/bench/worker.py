@@ -167,6 +167,7 @@ class Bench:
     import jax.numpy as jnp
     import ninjax as nj
 
+    from .. import pairs
     from .. import rows
     from .. import world
     model, config = self.agent.model, self.config
@@ -174,17 +175,17 @@ class Bench:
     K, H = min(config.agent.imag_last or T, T), config.agent.imag_length
     size = len(self.agent.params['disc/linear0/kernel'])
     def extra(expert):
-      pairs = {}
+      given = {}
       if model.gail.world == 'replay':
         expert = rows.skip(expert, config.replay_context)
         inputs = world.expert_inputs(model, expert, True)
         _, _, feat = world.observe_expert(model, inputs, True)
-        pairs['expert'] = model._expert_pairs(expert, feat)
+        given['expert'] = pairs.of_expert(model, expert, feat)
       for key, shape in {
           'expert': (B, T), 'imag': (B * K, H), 'replay': (B, K - 1),
           'other': (B, K - 1)}.items():
-        pairs.setdefault(key, (jnp.ones((*shape, size)), jnp.ones(shape)))
-      return model._reward(pairs, True)
+        given.setdefault(key, (jnp.ones((*shape, size)), jnp.ones(shape)))
+      return model._reward(given, True)
     expert = {
         k[7:]: v for k, v in self.batch.items() if k.startswith('expert/')}
     params = {

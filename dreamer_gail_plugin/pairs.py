@@ -1,0 +1,79 @@
+"""The pairs of state and action that D sees.
+
+Functions of an `agent.Agent`. Arrays are (B, T, ...) or, of imagined steps,
+(B*K, H+1, ...); `feat` are latent states as the RSSM gives them.
+"""
+
+import dreamerv3.agent
+import embodied.jax.nets as nn
+import jax
+import jax.numpy as jnp
+import ninjax as nj
+
+from . import rows
+
+f32 = jnp.float32
+sg = dreamerv3.agent.sg
+concat = dreamerv3.agent.concat
+
+
+def collect(
+    agent, expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K):
+  """Return D's inputs (rows, steps, F) and weights (rows, steps), a dict.
+
+  Of the pairs (s_t, a_t) of the `expert`, of the imagination (`imag`) and of
+  the last K replayed steps (`replay`), those also with states as D does not
+  see them (`other`). All are constants to every gradient.
+  """
+  inputs = lambda feat, act: sg(agent.disc.inputs(feat, act))
+  window = lambda xs: jax.tree.map(lambda x: x[:, -K:], xs)
+  butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
+  seen, other = both_ways(agent, sg(window(repfeat)))  # (B, K, ...)
+  starts = jax.tree.map(
+      lambda x: x.reshape((-1, 1, *x.shape[2:])), seen)  # (B*K, 1, ...)
+  later = {k: sg(imgfeat[k])[:, 1: -1] for k in starts}
+  # Imagined pairs count by the chance that the episode still goes on.
+  alive = sg(jnp.cumprod(con, 1))
+  # The action at the last step is not known yet, and the last step of an
+  # episode has none.
+  repact = jax.tree.map(lambda x: x[:, 1:], window(prevact))
+  going = f32(~window(obs['is_last']))
+  return {
+      'expert': of_expert(agent, expert, expfeat),
+      'imag': (
+          inputs(concat([starts, later], 1), butlast(imgact)),
+          butlast(alive)),
+      'replay': (inputs(butlast(seen), repact), butlast(going)),
+      'other': (inputs(butlast(other), repact), butlast(going)),
+  }
+
+
+def of_expert(agent, expert, feat):
+  """Return D's inputs (B, T, F) and weights (B, T) of the expert's steps."""
+  act = {k: expert[k] for k in agent.act_space}
+  inputs = sg(agent.disc.inputs(shown(agent, feat), act))
+  return inputs, acted(agent, expert)
+
+
+def acted(agent, expert):
+  """Return weights (B, T): is the state known and did the expert act in it?"""
+  known = rows.settled(
+      expert['is_first'], expert['is_cut'], agent.gail.burnin)
+  return f32(known & ~expert['is_last'])
+
+
+def shown(agent, feat):
+  """Return observed states as D sees them, by `gail.expert_latent`."""
+  return both_ways(agent, feat)[0]
+
+
+def both_ways(agent, feat):
+  """Return observed states as D sees them, and in the other way.
+
+  Imagined states are samples of the prior. Showing observed ones as samples
+  of the posterior lets D tell the two apart whatever the policy does.
+  """
+  deter = feat['deter']
+  prior = nn.cast(agent.dyn._dist(agent.dyn._prior(deter)).sample(nj.seed()))
+  ways = [dict(deter=deter, stoch=sg(x)) for x in (prior, feat['stoch'])]
+  return ways if agent.gail.expert_latent == 'prior' else ways[::-1]
