@@ -86,7 +86,8 @@ class TestStack:
 class TestRun:
 
   @pytest.fixture(scope='class')
-  def actor(self, run):
+  @classmethod
+  def actor(cls, run):
     return policy.load_actor(policy.load_config(run[0]).update({
         'jax.compute_dtype': 'float32', 'jax.platform': 'cpu'}), run[0])
 

@@ -197,7 +197,8 @@ class TestResult:
 class TestEarlierCheckpoint:
 
   @pytest.fixture(scope='class')
-  def logdir(self, run, tmp_path_factory):
+  @classmethod
+  def logdir(cls, run, tmp_path_factory):
     """Return a run whose agent had other parameters at step 500."""
     logdir = tmp_path_factory.mktemp('earlier') / 'run'
     shutil.copytree(run, logdir)

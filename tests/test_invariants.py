@@ -196,7 +196,8 @@ class TestGradientsStayHome:
     return {k: np.sqrt(v) for k, v in squares.items()}
 
   @pytest.fixture(scope='class')
-  def agent(self):
+  @classmethod
+  def agent(cls):
     # Heads that start at zero would hide gradients through them.
     return agents.build(
         agent__value__outscale=1.0, agent__policy__outscale=1.0)

@@ -94,11 +94,13 @@ main.cli()
 """
 
   @pytest.fixture(scope='class')
-  def logdir(self, tmp_path_factory):
+  @classmethod
+  def logdir(cls, tmp_path_factory):
     return tmp_path_factory.mktemp('killed') / 'logdir'
 
   @pytest.fixture(scope='class')
-  def killed(self, logdir):
+  @classmethod
+  def killed(cls, logdir):
     """Kill a run that has trained and saved; return its saved agent, step."""
     args, env = arguments(
         logdir, '--agent.gail.expert', 'random', '--run.save_every', '1',
@@ -108,13 +110,14 @@ main.cli()
       process = subprocess.Popen(
           args, env=env, stdout=file, stderr=subprocess.STDOUT)
       try:
-        self.wait(process, logdir)
+        cls.wait(process, logdir)
       finally:
         process.kill()
     assert process.wait() == -signal.SIGKILL, output.read_text()
     return saved(logdir), saved(logdir, 'step')
 
-  def wait(self, process, logdir):
+  @staticmethod
+  def wait(process, logdir):
     # Until a save that came well after the first updates and reports.
     latest = logdir / 'checkpoint.pkl' / 'latest'
     seen = []
@@ -127,13 +130,14 @@ main.cli()
         seen.append(name)
 
   @pytest.fixture(scope='class')
-  def resumed(self, logdir, killed):
+  @classmethod
+  def resumed(cls, logdir, killed):
     """Start again for six updates; return the copy's path and the output."""
     copy = logdir.parent / 'copy'
     before = (logdir / 'expert_random.h5').stat().st_mtime_ns
     done = command(
         logdir, '--agent.gail.expert', 'random', '--run.steps',
-        str(killed[1] + 60), code=self.SPY.format(path=str(copy)))
+        str(killed[1] + 60), code=cls.SPY.format(path=str(copy)))
     assert done.returncode == 0, done.stdout + done.stderr
     assert (logdir / 'expert_random.h5').stat().st_mtime_ns == before
     return copy, done.stdout

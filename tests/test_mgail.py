@@ -86,7 +86,8 @@ class TestNetworks:
 class TestLearning:
 
   @pytest.fixture(scope='class')
-  def made(self):
+  @classmethod
+  def made(cls):
     found, data = model(), batch(np.random.default_rng(0))
     params = nj.init(found.train)({}, *data, seed=SEED)
     return found, data, params

@@ -319,7 +319,8 @@ class TestFind:
 class TestChoose:
 
   @pytest.fixture(scope='class')
-  def kept(self, tmp_path_factory):
+  @classmethod
+  def kept(cls, tmp_path_factory):
     """Return the logdir of a run with saves at steps 0, 40, 60 and 80."""
     logdir = elements.Path(tmp_path_factory.mktemp('kept'))
     for end in (40, 60, 80):
