@@ -103,13 +103,15 @@ def image(ax):
 
 
 def tiled(tiles):
-  """Return the images side by side, COLUMNS in a row, on white."""
+  """Return the images side by side, COLUMNS in a row, on white.
+
+  A row is as high as its highest image.
+  """
+  rows = [tiles[i: i + COLUMNS] for i in range(0, len(tiles), COLUMNS)]
   width = max(x.width for x in tiles)
-  height = max(x.height for x in tiles)
-  columns = min(COLUMNS, len(tiles))
-  page = Image.new(
-      'RGB', (columns * width, -(-len(tiles) // columns) * height), 'white')
-  for index, tile in enumerate(tiles):
-    row, column = divmod(index, columns)
-    page.paste(tile, (column * width, row * height))
+  heights = [max(x.height for x in row) for row in rows]
+  page = Image.new('RGB', (width * len(rows[0]), sum(heights)), 'white')
+  for index, row in enumerate(rows):
+    for column, tile in enumerate(row):
+      page.paste(tile, (column * width, sum(heights[:index])))
   return page
