@@ -59,6 +59,14 @@ IDEAS = {
         'expert_latent': 'posterior', 'disc_loss.penalty': 0,
         'world': 'replay', 'anchor': 0, 'opt.learning_rate': 3e-9}),
 }
+# With an anchor the policy hardly leaves the cloned one, whatever D says. What
+# D needs, and what it adds to a constant, shows without.
+ALONE = (
+    'constant', 'random_expert', 'negatives_replay', 'posterior', 'penalty0',
+    'disc_lr1e-3', 'reward_airl', 'end0', 'world_replay')
+IDEAS.update({
+    f'anchor0_{k}': (IDEAS[k][0], {'anchor': 0, **IDEAS[k][1]})
+    for k in ALONE})
 
 
 def main(argv=None):
