@@ -50,6 +50,7 @@ IDEAS = {
     'terminals_hidden': ('gail', {'terminals': False}),
     'world_replay': ('gail', {'world': 'replay'}),
     'anchor0': ('gail', {'anchor': 0}),
+    'anchor0_constant': ('constant', {'anchor': 0}),
     'anchor0.01': ('gail', {'anchor': 0.01}),
     'anchor1': ('gail', {'anchor': 1}),
     'risk0': ('gail', {'risk': 0}),
@@ -59,14 +60,6 @@ IDEAS = {
         'expert_latent': 'posterior', 'disc_loss.penalty': 0,
         'world': 'replay', 'anchor': 0, 'opt.learning_rate': 3e-9}),
 }
-# With an anchor the policy hardly leaves the cloned one, whatever D says. What
-# D needs, and what it adds to a constant, shows without.
-ALONE = (
-    'constant', 'random_expert', 'negatives_replay', 'posterior', 'penalty0',
-    'disc_lr1e-3', 'reward_airl', 'end0', 'world_replay')
-IDEAS.update({
-    f'anchor0_{k}': (IDEAS[k][0], {'anchor': 0, **IDEAS[k][1]})
-    for k in ALONE})
 
 
 def main(argv=None):
