@@ -1,4 +1,4 @@
-"""Ideas measured one at a time against the block `gail`, on two screens.
+"""Ideas measured one at a time against the block `gail`, on several screens.
 
   python benchmarks/ablations.py run vector --jobs 2
   python benchmarks/ablations.py run minatar --names base penalty10
@@ -21,10 +21,15 @@ from dreamer_gail_plugin.benchmark import __main__ as command
 from dreamer_gail_plugin.benchmark import results
 
 RESULTS = pathlib.Path('benchmarks/results/ablations')
-# Tasks, steps, of each screen.
+VECTOR = ('gym_CartPole-v1', 'gym_MountainCar-v0')
+MINATAR = ('minatar_breakout', 'minatar_space_invaders')
+# Suite, tasks, steps and flags of each screen.
 SCREENS = {
-    'vector': (('gym_CartPole-v1', 'gym_MountainCar-v0'), 10_000),
-    'minatar': (('minatar_breakout', 'minatar_space_invaders'), 20_000),
+    'vector': ('vector', VECTOR, 10_000, ()),
+    'minatar': ('minatar', MINATAR, 20_000, ()),
+    # With an anchor what D does hardly counts.
+    'alone': ('minatar', MINATAR, 20_000, (
+        '--agent.gail.anchor', '0', '--agent.ac_rate', '0.1')),
 }
 # Name: (method of the benchmark, flags beside it).
 IDEAS = {
@@ -79,7 +84,7 @@ def main(argv=None):
 
 def run(args):
   """Train and evaluate; return 1 if a run failed and 0 otherwise."""
-  tasks, steps = SCREENS[args.screen]
+  suite, tasks, steps, common = SCREENS[args.screen]
   failed = 0
   for name in args.names:
     method, keys = IDEAS[name]
@@ -87,17 +92,17 @@ def run(args):
         x for k, v in keys.items() for x in (f'--agent.gail.{k}', str(v))]
     print(f'{name}: {method} {" ".join(flags)}', flush=True)
     failed |= command.main([
-        'run', args.screen, '--tasks', *tasks, '--methods', method,
+        'run', suite, '--tasks', *tasks, '--methods', method,
         '--seeds', str(args.seeds), '--steps', str(steps),
         '--jobs', str(args.jobs),
         '--results', str(RESULTS / args.screen / name),
-        '--logdirs', str(args.logdirs / args.screen / name), *flags])
+        '--logdirs', str(args.logdirs / args.screen / name), *common, *flags])
   return failed
 
 
 def table(args):
   """Print the results that there are; return 0."""
-  tasks, _ = SCREENS[args.screen]
+  _, tasks, *_ = SCREENS[args.screen]
   head = ['name', 'flags']
   for task in tasks:
     head += [task, 'training']

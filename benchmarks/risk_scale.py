@@ -27,25 +27,31 @@ def main(args):
   config = checks.platform(policylib.load_config(args.logdir))
   checks.prepare_jax(config)
   folder = checkpoint.choose(args.logdir, None, config)
-  games = evaluate.parse([
-      '--logdir', args.logdir, '--chunks', '1',
-      '--episodes', str(args.episodes), '--no-films'])
   rows = []
   for scale in args.scales:
     actor = policylib.load_actor(
         config.update({'agent.gail.risk': scale}), folder)
-    played = evaluate.play(config, actor, games, f'risk {scale:g}')
-    scores = np.array([x['score'] for x in played])
-    rows.append({
-        'scale': scale, 'mean': round(float(scores.mean()), 2),
-        'error': round(float(scores.std() / len(scores) ** 0.5), 2),
-        'length': round(float(np.mean([x['length'] for x in played])), 1)})
-    print(rows[-1])
+    rows.append(measure(config, actor, args.episodes, scale))
     results.save(args.out, {
         'logdir': args.logdir, 'task': config.task,
         'trained_with': config.agent.gail.risk, 'episodes': args.episodes,
         'rows': rows, 'commit': provenance.commit(),
         'versions': provenance.versions()})
+
+
+def measure(config, actor, episodes, scale):
+  """Play the games of an evaluation; return and print a row of the file."""
+  games = evaluate.parse([
+      '--logdir', config.logdir, '--chunks', '1',
+      '--episodes', str(episodes), '--no-films'])
+  played = evaluate.play(config, actor, games, f'risk {scale:g}')
+  scores = np.array([x['score'] for x in played])
+  row = {
+      'scale': scale, 'mean': round(float(scores.mean()), 2),
+      'error': round(float(scores.std() / len(scores) ** 0.5), 2),
+      'length': round(float(np.mean([x['length'] for x in played])), 1)}
+  print(row)
+  return row
 
 
 if __name__ == '__main__':
