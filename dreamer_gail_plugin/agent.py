@@ -85,13 +85,17 @@ class Agent(dreamerv3.agent.Agent):
           self.pol, self.slowanchor, self.dyn, self.dec, self.slowrisk)
 
   def _make_opt(self, **kwargs):
-    # Upstream's has one rate for all networks.
+    # Upstream's has one rate for all networks. The state stays as it is, so
+    # that a run can go on with another rate, which optax.masked would change.
     opt, rate = super()._make_opt(**kwargs), self.config.ac_rate
     if rate == 1:
       return opt
-    slower = lambda params: {
-        k: k.startswith(('pol/', 'val/')) for k in params}
-    return optax.chain(opt, optax.masked(optax.scale(rate), slower))
+    def update(grads, state, params=None):
+      updates, state = opt.update(grads, state, params)
+      return {
+          k: v * rate if k.startswith(('pol/', 'val/')) else v
+          for k, v in updates.items()}, state
+    return optax.GradientTransformation(opt.init, update)
 
   @property
   def imitates(self):
