@@ -32,7 +32,7 @@ from dreamer_gail_plugin import provenance
 from dreamer_gail_plugin.benchmark import results
 
 ROWS = 64  # Games played side by side.
-BATCH, UPDATES, RATE = 256, 3000, 1e-3
+BATCH, UPDATES, RATE = 256, 1500, 1e-3
 
 
 def main(args):
