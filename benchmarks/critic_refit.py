@@ -49,7 +49,8 @@ def main(args):
     actor = policylib.load_actor(
         config.update({'agent.gail.risk': scale}), folder)
     actor.params.update(params)
-    rows.append(risk_scale.measure(config, actor, args.episodes, scale))
+    rows.append(risk_scale.measure(
+        config, actor, args.episodes, scale=scale))
     results.save(args.out, {
         'logdir': args.logdir, 'task': config.task, 'learns': args.learns,
         'ahead': args.ahead, 'discount': args.discount, 'games': args.games,

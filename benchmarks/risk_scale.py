@@ -31,7 +31,7 @@ def main(args):
   for scale in args.scales:
     actor = policylib.load_actor(
         config.update({'agent.gail.risk': scale}), folder)
-    rows.append(measure(config, actor, args.episodes, scale))
+    rows.append(measure(config, actor, args.episodes, scale=scale))
     results.save(args.out, {
         'logdir': args.logdir, 'task': config.task,
         'trained_with': config.agent.gail.risk, 'episodes': args.episodes,
@@ -39,15 +39,19 @@ def main(args):
         'versions': provenance.versions()})
 
 
-def measure(config, actor, episodes, scale):
-  """Play the games of an evaluation; return and print a row of the file."""
+def measure(config, actor, episodes, **name):
+  """Play the games of an evaluation; return and print a row of the file.
+
+  It starts with what `name` has.
+  """
   games = evaluate.parse([
       '--logdir', config.logdir, '--chunks', '1',
       '--episodes', str(episodes), '--no-films'])
-  played = evaluate.play(config, actor, games, f'risk {scale:g}')
+  title = ' '.join(f'{k} {v}' for k, v in name.items())
+  played = evaluate.play(config, actor, games, title)
   scores = np.array([x['score'] for x in played])
   row = {
-      'scale': scale, 'mean': round(float(scores.mean()), 2),
+      **name, 'mean': round(float(scores.mean()), 2),
       'error': round(float(scores.std() / len(scores) ** 0.5), 2),
       'length': round(float(np.mean([x['length'] for x in played])), 1)}
   print(row)
