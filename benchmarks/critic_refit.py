@@ -62,7 +62,7 @@ def main(args):
 def watch(config, actor, number):
   """Return lists of (obs, act, D's reward), one for each game."""
   found = [[] for _ in range(number)]
-  keep = {*actor.model.enc.obs_space, 'is_last', 'is_terminal'}
+  keep = {*actor.model.enc.obs_space, 'is_terminal'}
   def note(game, obs, act, reward):
     own = {k: np.array(obs[k]) for k in keep}
     found[game].append((own, act, act and reward()))
@@ -103,7 +103,7 @@ def coming(values, ahead, discount):
 
 
 def fit(critic, obs, acts, target):
-  """Return the critic's parameters. Half a batch is of targets above mean."""
+  """Return its parameters. Half a batch has targets above the mean."""
   rng, seed = np.random.default_rng(0), jax.random.PRNGKey
   parts = [np.flatnonzero(target > target.mean()), np.arange(len(target))]
   lossfn = lambda *args: critic.loss(*args).mean()
@@ -125,7 +125,8 @@ def fit(critic, obs, acts, target):
 
 def deviation(critic, params, obs):
   """Return the mean deviation of the values over actions, of 1,000 steps."""
-  index = np.random.default_rng(0).integers(len(obs['is_last']), size=1000)
+  index = np.random.default_rng(0).integers(
+      len(obs['is_terminal']), size=1000)
   values = nj.pure(lambda obs: critic(obs, 1))(
       params, {k: v[index] for k, v in obs.items()},
       seed=jax.random.PRNGKey(0))[1]

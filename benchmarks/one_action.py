@@ -6,7 +6,6 @@ A trajectory has the seed and the number of steps of the recipe's.
 """
 
 import argparse
-import functools
 import pathlib
 
 import numpy as np
@@ -23,10 +22,11 @@ def main(path, action, out):
   data = recipe.load(path)
   attrs = data['attrs']
   suite, _, name = attrs['task'].partition('_')
-  make = functools.partial(
-      envs.make, suite, name, **attrs['preprocessing'])
-  scores = [score(make(seed=x['seed']), action, x)
-            for x in data['trajectories']]
+  make = lambda seed: envs.make(
+      suite, name, **attrs['preprocessing'], seed=seed)
+  scores = [
+      score(make(x['seed']), action, x['length'])
+      for x in data['trajectories']]
   result = {
       'recipe': path.name, 'task': attrs['task'], 'action': action,
       'mean': float(np.mean(scores)), 'sd': float(np.std(scores)),
@@ -36,11 +36,10 @@ def main(path, action, out):
   results.save(out, result)
 
 
-def score(env, action, info):
-  """Return the sum of rewards of one trajectory."""
+def score(env, action, length):
+  """Return the sum of rewards of so many steps."""
   index = np.int32(env.action_meanings.index(action))
-  data = record.rollout(
-      env, lambda obs: {'action': index}, info['length'])
+  data = record.rollout(env, lambda obs: {'action': index}, length)
   env.close()
   return float(data['reward'].sum())
 

@@ -23,3 +23,6 @@ def test_a_tenth_of_the_rate_moves_policy_and_value_a_tenth():
       np.testing.assert_array_equal(slow[key], change)
     checked |= {name} if np.abs(change).max() > 0 else set()
   assert {'pol', 'val', 'enc', 'dyn', 'dec', 'con'} <= checked
+  # The optimizer's state has the same form, so a run can go on with another.
+  assert any(k.startswith('opt/state/') for k in full)
+  assert slow.keys() == full.keys()
