@@ -31,39 +31,45 @@ SCREENS = {
     'alone': ('minatar', MINATAR, 20_000, (
         '--agent.gail.anchor', '0', '--agent.ac_rate', '0.1')),
 }
-# Name: (method of the benchmark, flags beside it).
+# Name: (method of the benchmark, keys of `agent` beside it).
 IDEAS = {
     'base': ('gail', {}),
     'random_expert': ('null', {}),
     'constant': ('constant', {}),
     'env': ('env', {}),
-    'negatives_replay': ('gail', {'negatives': 'replay'}),
-    'negatives_both': ('gail', {'negatives': 'both'}),
-    'posterior': ('gail', {'expert_latent': 'posterior'}),
-    'penalty0': ('gail', {'disc_loss.penalty': 0}),
-    'penalty10': ('gail', {'disc_loss.penalty': 10}),
-    'spectral': ('gail', {'disc.spectral': 1, 'disc_loss.penalty': 0}),
-    'disc_entropy': ('gail', {'disc_loss.entropy': 0.03}),
-    'disc_lr1e-5': ('gail', {'opt.learning_rate': 1e-5}),
-    'disc_lr1e-3': ('gail', {'opt.learning_rate': 1e-3}),
-    'reward_airl': ('gail', {'reward': 'airl'}),
-    'reward_logd': ('gail', {'reward': 'logd'}),
-    'reward_fairl': ('gail', {'reward': 'fairl'}),
-    'reward_prob': ('gail', {'reward': 'prob'}),
-    'end0': ('gail', {'absorbing': False}),
-    'random_expert_end0': ('null', {'absorbing': False}),
-    'terminals_hidden': ('gail', {'terminals': False}),
-    'world_replay': ('gail', {'world': 'replay'}),
-    'anchor0': ('gail', {'anchor': 0}),
-    'anchor0_constant': ('constant', {'anchor': 0}),
-    'anchor0.01': ('gail', {'anchor': 0.01}),
-    'anchor1': ('gail', {'anchor': 1}),
-    'risk0': ('gail', {'risk': 0}),
-    'risk40': ('gail', {'risk': 40}),
-    'unmirrored': ('gail', {'anchor_mirror': False}),
+    'negatives_replay': ('gail', {'gail.negatives': 'replay'}),
+    'negatives_both': ('gail', {'gail.negatives': 'both'}),
+    'posterior': ('gail', {'gail.expert_latent': 'posterior'}),
+    'penalty0': ('gail', {'gail.disc_loss.penalty': 0}),
+    'penalty10': ('gail', {'gail.disc_loss.penalty': 10}),
+    'spectral': ('gail', {
+        'gail.disc.spectral': 1, 'gail.disc_loss.penalty': 0}),
+    'disc_entropy': ('gail', {'gail.disc_loss.entropy': 0.03}),
+    'disc_lr1e-5': ('gail', {'gail.opt.learning_rate': 1e-5}),
+    'disc_lr1e-3': ('gail', {'gail.opt.learning_rate': 1e-3}),
+    'reward_airl': ('gail', {'gail.reward': 'airl'}),
+    'reward_logd': ('gail', {'gail.reward': 'logd'}),
+    'reward_fairl': ('gail', {'gail.reward': 'fairl'}),
+    'reward_prob': ('gail', {'gail.reward': 'prob'}),
+    'end0': ('gail', {'gail.absorbing': False}),
+    'random_expert_end0': ('null', {'gail.absorbing': False}),
+    'terminals_hidden': ('gail', {'gail.terminals': False}),
+    'world_replay': ('gail', {'gail.world': 'replay'}),
+    'anchor0': ('gail', {'gail.anchor': 0}),
+    'anchor0_constant': ('constant', {'gail.anchor': 0}),
+    'anchor0.01': ('gail', {'gail.anchor': 0.01}),
+    'anchor1': ('gail', {'gail.anchor': 1}),
+    'risk0': ('gail', {'gail.risk': 0}),
+    'risk40': ('gail', {'gail.risk': 40}),
+    'unmirrored': ('gail', {'gail.anchor_mirror': False}),
+    'horizon50': ('gail', {'horizon': 50}),
+    'imag_last8': ('gail', {'imag_last': 8}),
+    'actent3e-3': ('gail', {'imag_loss.actent': 3e-3}),
+    'ac_rate0.3': ('gail', {'ac_rate': 0.3}),
     'paper': ('gail', {
-        'expert_latent': 'posterior', 'disc_loss.penalty': 0,
-        'world': 'replay', 'anchor': 0, 'opt.learning_rate': 3e-9}),
+        'gail.expert_latent': 'posterior', 'gail.disc_loss.penalty': 0,
+        'gail.world': 'replay', 'gail.anchor': 0,
+        'gail.opt.learning_rate': 3e-9}),
 }
 
 
@@ -89,7 +95,7 @@ def run(args):
   for name in args.names:
     method, keys = IDEAS[name]
     flags = [
-        x for k, v in keys.items() for x in (f'--agent.gail.{k}', str(v))]
+        x for k, v in keys.items() for x in (f'--agent.{k}', str(v))]
     print(f'{name}: {method} {" ".join(flags)}', flush=True)
     failed |= command.main([
         'run', suite, '--tasks', *tasks, '--methods', method,
