@@ -18,11 +18,8 @@ from dreamer_gail_plugin.report import __main__ as cli
 pytest.importorskip('matplotlib', reason='needs the extra `report`')
 pytest.importorskip('jinja2', reason='needs the extra `report`')
 
-from dreamer_gail_plugin.report import figures  # noqa: E402
-from dreamer_gail_plugin.report import methods  # noqa: E402
 from dreamer_gail_plugin.report import page  # noqa: E402
 from dreamer_gail_plugin.report import style  # noqa: E402
-from dreamer_gail_plugin.report import summary  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, (
     'chromium', 'chromium-browser', 'google-chrome'))), None)
@@ -243,104 +240,6 @@ class TestCli:
       cli.report([run], tmp_path / 'out')
     assert path.read_text() == first
     assert {x.name for x in tmp_path.iterdir()} == {'run', 'out'}
-
-
-class TestFigures:
-
-  def rows(self, *means, **kwargs):
-    return [
-        summary.Row(
-            't', name, [0, 1], ['training'], np.array([x - 0.1, x + 0.1]), x,
-            0.14, x, x, x, 9, None, None, 1, None, reward, None, None, ())
-        for x, (name, reward) in zip(means, (('a', False), ('b', True)))]
-
-  def known(self, rows):
-    return {
-        x.method: methods.Method(x.method, x.uses_reward, {}) for x in rows}
-
-  def bars(self, *means):
-    rows = self.rows(*means)
-    return figures.bars('t', rows, self.known(rows), 5.0)
-
-  def test_bars(self):
-    ax = self.bars(1.0, 4.0)
-    assert [x.get_width() for x in ax.patches] == [1, 4]
-    assert [bool(x.get_hatch()) for x in ax.patches] == [False, True]
-    assert 'expert 5.00' in [x.get_text() for x in ax.texts]
-    assert '4.00 ± 0.14*' in [x.get_text() for x in ax.texts]
-
-  def test_logarithmic_where_scores_spread(self):
-    assert self.bars(1.0, 29.0).get_xscale() == 'linear'
-    assert self.bars(1.0, 31.0).get_xscale() == 'log'
-    assert self.bars(-1.0, 31.0).get_xscale() == 'linear'
-    assert self.bars(0.0, 31.0).get_xscale() == 'linear'
-
-  def test_far_marks_are_named_not_drawn(self):
-    curve = summary.Curve(np.arange(3.0), np.ones((1, 3)))
-    known = self.known(self.rows(1.0))
-    draw = lambda mark: figures.curves(
-        't', {('a', 'solid'): curve}, known, 'x', marks=[(mark, 'expert')])
-    near, far = draw(1.9), draw(30.0)
-    assert near.get_ylim()[1] < 3 and far.get_ylim()[1] < 3
-    assert 'expert ↑' in [x.get_text() for x in far.texts]
-    assert 'expert' in [x.get_text() for x in near.texts]
-
-  @pytest.mark.parametrize('values', [
-      [0.6, 0.6 + 1e-12, 0.6], [0.69314, 0.69316, 0.69315], [2.0, 2.0, 2.0],
-      [-1e4, -1e4 - 1e-3, -1e4], [0.0, 0.0, 0.0], [0.01, 0.5, 0.9]])
-  def test_lines_of_the_grid_differ_in_their_numbers(self, values):
-    curve = summary.Curve(np.arange(3.0), np.array([values]))
-    ax = figures.curves(
-        't', {('a', 'solid'): curve}, self.known(self.rows(1.0)), 'x')
-    low, high = ax.get_ylim()
-    assert low < min(values) <= max(values) < high
-    ticks = [x for x in ax.get_yticks() if low <= x <= high]
-    labels = ax.yaxis.get_major_formatter().format_ticks(ticks)
-    assert 3 <= len(labels) == len(set(labels)), labels
-
-  def test_single_runs_where_some_are_missing(self):
-    ys = np.array([[1, 1, np.nan], [3, 3, 9]])
-    known = self.known(self.rows(1.0))
-    ax = figures.curves(
-        't', {('a', 'solid'): summary.Curve(np.arange(3.0), ys)}, known, 'x')
-    mean, first, second = ax.get_lines()
-    assert mean.get_ydata()[:2].tolist() == [2, 2]
-    assert np.isnan(mean.get_ydata()[2])
-    assert first.get_linestyle() == second.get_linestyle() == ':'
-    # From the last point that all reach.
-    assert second.get_ydata()[1:].tolist() == [3, 9]
-    assert np.isnan(second.get_ydata()[0])
-
-
-class TestLabels:
-
-  def test_apart(self):
-    places = style.spread([0.5, 0.5, 0.5], 0.1)
-    assert places == pytest.approx([0.4, 0.5, 0.6])
-
-  def test_order_and_middle_stay(self):
-    wanted = [0.9, 0.1, 0.12, 0.5]
-    places = style.spread(wanted, 0.1)
-    assert places == pytest.approx([0.9, 0.06, 0.16, 0.5])
-
-  def test_groups_that_meet(self):
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-      wanted = rng.random(8)
-      places = np.sort(style.spread(wanted, 0.05))
-      assert np.diff(places).min() > 0.05 - 1e-9
-      assert (np.argsort(wanted) == np.argsort(
-          style.spread(wanted, 0.05))).all()
-
-  def test_none(self):
-    assert len(style.spread([], 0.1)) == 0
-
-  @pytest.mark.parametrize('value, wanted', [
-      (0.4081, '0.41'), (30.27, '30.3'), (1240, '1,240'), (0, '0'),
-      (-21, '-21.0'), (345731.4, '345,731'), (None, '-'),
-      (float('nan'), '-'), (0.0042, '0.00')])
-  def test_numbers(self, value, wanted):
-    assert style.number(value) == wanted
 
 
 # Machado, Oliveira and Fernandes (2009), complete loss of one kind of cones.
