@@ -114,6 +114,18 @@ class Agent(dreamerv3.agent.Agent):
         **(ends.space(*spaces)
            if ends.needed(self.gail, self.act_space) else {})}
 
+  def init_train(self, batch_size):
+    """Return upstream's carry, and what is known of the expert's past."""
+    carry = super().init_train(batch_size)
+    if not self.imitates:
+      return carry
+    *carry, prevact = carry
+    return (*carry, world.unknown(self, batch_size), prevact)
+
+  def init_report(self, batch_size):
+    """Return the same as `init_train`."""
+    return self.init_train(batch_size)
+
   @property
   def policy_keys(self):
     """The parameters that acting needs, a regular expression."""
@@ -157,6 +169,7 @@ class Agent(dreamerv3.agent.Agent):
         {k[len(x):]: v for k, v in obs.items() if k.startswith(x)}
         for x in ('single/', 'ends/', 'expert/'))
     expert = rows.skip(expert, self.config.replay_context)
+    past = obs['past']
     if not self.gail.terminals:
       obs, expert = [
           {**x, 'is_terminal': jnp.zeros_like(x['is_terminal'])}
@@ -166,9 +179,9 @@ class Agent(dreamerv3.agent.Agent):
     B, T = obs['is_first'].shape
     K = min(self.config.imag_last or T, T)
 
-    (carry, entries, tokens, repfeat, losses, metrics), expfeat = (
+    (carry, entries, tokens, repfeat, losses, metrics), expfeat, past = (
         world.WAYS[self.gail.world](
-            self, carry, obs, prevact, expert, training))
+            self, carry, obs, prevact, expert, past, training))
     path = self._imagine(carry[1], entries[1], repfeat, K, training)
     dynamics = self.gail.actor == 'dynamics'
     imgfeat, imgact = vmail.constants(self, path) if dynamics else path
@@ -204,7 +217,7 @@ class Agent(dreamerv3.agent.Agent):
     metrics.update({f'loss/{k}': v.mean() for k, v in losses.items()})
     loss = sum([v.mean() * self.scales[k] for k, v in losses.items()])
     outs = {'tokens': tokens, 'repfeat': repfeat, 'losses': losses}
-    return loss, (carry, entries, outs, metrics)
+    return loss, ((*carry, sg(past)), entries, outs, metrics)
 
   def report(self, carry, data):
     """Return the new carry and metrics: all losses and open-loop videos.
@@ -227,11 +240,15 @@ class Agent(dreamerv3.agent.Agent):
   def _apply_replay_context(self, carry, data):
     # The expert's rows have no replay context of their own. Handing them on
     # inside obs lets upstream's train() serve unchanged.
-    carry, obs, prevact, stepid = super()._apply_replay_context(carry, data)
+    if not self.imitates:
+      return super()._apply_replay_context(carry, data)
+    *carry, past, prevact = carry
+    carry, obs, prevact, stepid = super()._apply_replay_context(
+        (*carry, prevact), data)
     expert = {
         k: v for k, v in data.items()
         if k.startswith(('expert/', 'single/', 'ends/'))}
-    return carry, {**obs, **expert}, prevact, stepid
+    return carry, {**obs, **expert, 'past': past}, prevact, stepid
 
   def _imagine(self, dyn_carry, dyn_entries, repfeat, K, training):
     # Roll the policy out for H steps from the last K replayed states.

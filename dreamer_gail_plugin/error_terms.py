@@ -139,7 +139,8 @@ def encode(actor, data):
   """
   model, keys = actor.model, actor.model.dec.imgkeys
   def fn(data):
-    inputs = world.expert_inputs(model, data, False)
+    past = world.unknown(model, len(data['is_first']))
+    inputs = world.expert_inputs(model, data, past, False)
     _, _, feat = world.observe_expert(model, inputs, False)
     act = {k: data[k] for k in actor.act_space}
     recons = model.dec({}, feat, data['is_first'], False)[2]
@@ -268,12 +269,13 @@ def drift(actor, parts):
 
 def _drift(model, data):
   tail = lambda xs: jax.tree.map(lambda x: x[:, CONTEXT:], xs)
-  inputs = world.expert_inputs(model, data, False)
+  past = world.unknown(model, len(data['is_first']))
+  inputs = world.expert_inputs(model, data, past, False)
   _, entries, feat = world.observe_expert(model, inputs, False)
   start = jax.tree.map(lambda x: x[:, CONTEXT - 1], entries)
   length = LENGTH - CONTEXT
   _, imagined, _ = model.dyn.imagine(
-      start, tail(inputs[1]), length, training=False)
+      start, tail(inputs[2]), length, training=False)
   observed = tail(feat)
   act = {k: tail(data[k]) for k in model.act_space}
   reward = lambda feat: model.rewfn(

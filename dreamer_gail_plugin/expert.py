@@ -26,6 +26,7 @@ def space(obs_space, act_space, singles=False):
   spaces.update({k: v for k, v in act_space.items() if k != 'reset'})
   single = {SINGLE + k: v for k, v in spaces.items()} if singles else {}
   spaces['is_cut'] = elements.Space(bool)
+  spaces['consec'] = elements.Space(np.int32)
   return {**{PREFIX + k: v for k, v in spaces.items()}, **single}
 
 
@@ -34,14 +35,19 @@ class ExpertReplay:
 
   All trajectories are laid end to end and form a ring; a sequence is any
   `length` steps of it, so every step is drawn equally often and short episodes
-  fill a sequence together. Wherever the game does not continue, `is_first` is
-  True and the model must start from a reset; `is_cut` is True at those of them
-  that are not the start of an episode: the first step of a sequence that
-  begins in mid-episode, and a join to a trajectory that does. The reward is
-  never read. With `singles` there are as many steps again under `single/`,
-  each drawn by itself from all (from disk: those of the sequences), and
-  changed by `mirror`, a Mirror, if there is one. `space` has the spaces of one
-  step. Batch k depends on the seed (one integer or several) and k alone.
+  fill a sequence together. A row goes on with the steps that follow for
+  `consec` batches, and `consec` of the batch counts them from 0, as upstream's
+  replay does; its first `context` steps are then the last of the one before.
+  After these it starts anew elsewhere, not all rows at once.
+
+  Wherever the game does not continue, `is_first` is True and the model must
+  start from a reset; `is_cut` is True at those of them that are not the start
+  of an episode: the first step of a row that starts anew in mid-episode, and a
+  join to a trajectory that does. The reward is never read. With `singles`
+  there are as many steps again under `single/`, each drawn by itself from all
+  (from disk: those of the sequences), and changed by `mirror`, a Mirror, if
+  there is one. `space` has the spaces of one step. Batch k depends on the seed
+  (one integer or several) and k alone.
 
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds
@@ -50,8 +56,9 @@ class ExpertReplay:
 
   def __init__(
       self, path, batch_size, length, obs_space, act_space, seed=0, task=None,
-      memory='auto', singles=False, mirror=None):
-    assert batch_size > 0 and length > 0, (batch_size, length)
+      memory='auto', singles=False, mirror=None, consec=1, context=0):
+    assert batch_size > 0 and length > context, (batch_size, length, context)
+    assert consec > 0, consec
     assert memory in ('auto', 'ram', 'disk'), memory
     self.space = space(obs_space, act_space, singles)
     self.steps = _load(path, obs_space, act_space, task, memory)
@@ -60,6 +67,7 @@ class ExpertReplay:
           f'{path}: holds {self.steps.total} steps, fewer than a sequence of '
           f'{length}; record more or choose a smaller batch_length')
     self.shape = (batch_size, length)
+    self.consec, self.context = consec, context
     self.mirror = mirror
     # Flat, as newer numpy takes no nested seeds.
     self.seed = [int(x) for x in np.atleast_1d(seed)]
@@ -85,11 +93,11 @@ class ExpertReplay:
     And `single/<key>` of the same shapes, if asked for.
     """
     rng = np.random.default_rng([*self.seed, self.count])
-    starts = rng.integers(0, self.steps.total, self.shape[0])
+    consec, starts = self._places()
     self.count += 1
-    batch = {}
+    batch = {PREFIX + 'consec': np.tile(consec[:, None], self.shape[1])}
     for key, space in self.space.items():
-      if key.startswith(PREFIX):
+      if key.startswith(PREFIX) and key not in batch:
         batch[key] = np.empty((*self.shape, *space.shape), space.dtype)
         for row, start in zip(batch[key], starts):
           self.steps.fill(key.removeprefix(PREFIX), row, start)
@@ -99,9 +107,20 @@ class ExpertReplay:
     batch.update({SINGLE + k: v for k, v in singles.items()})
     # The model starts from a reset here, wherever in the game this is.
     first, cut = batch[PREFIX + 'is_first'], batch[PREFIX + 'is_cut']
-    cut[:, 0] |= ~first[:, 0]
-    first[:, 0] = True
+    cut[:, 0] |= (consec == 0) & ~first[:, 0]
+    first[:, 0] |= consec == 0
     return batch
+
+  def _places(self):
+    # How often each row went on already, and where its next steps start.
+    rows, length = self.shape
+    passed = self.count + np.arange(rows) * self.consec // rows
+    turn, consec = np.divmod(passed, self.consec)
+    starts = [
+        np.random.default_rng([*self.seed, *x]).integers(self.steps.total)
+        for x in enumerate(turn)]
+    starts = (starts + consec * (length - self.context)) % self.steps.total
+    return np.int32(consec), starts
 
   def _singles(self, rng, batch):
     keys = [

@@ -244,7 +244,8 @@ def make_expert(config, env, length, seed=0):
       expert_path(config), config.batch_size, length,
       embodied.wrappers.UnifyDtypes(env).obs_space, env.act_space,
       seed=seed, task=config.task, singles=bool(config.agent.gail.anchor),
-      mirror=make_mirror(config, env))
+      mirror=make_mirror(config, env), consec=config.agent.gail.consec,
+      context=config.replay_context)
 
 
 def make_mirror(config, env):

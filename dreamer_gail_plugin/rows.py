@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 
 
-def previous(act):
-  """Return the actions (B, T, ...) before each step; zeros at the first."""
+def previous(act, before):
+  """Return the actions (B, T, ...) before each step, `before` (B, ...) first.
+  """
   return jax.tree.map(
-      lambda x: jnp.concatenate([0 * x[:, :1], x[:, :-1]], 1), act)
+      lambda x, y: jnp.concatenate([y[:, None], x[:, :-1]], 1), act, before)
 
 
 def settled(reset, cut, burnin):
@@ -29,12 +30,15 @@ def settled(reset, cut, burnin):
 def skip(rows, steps):
   """Return the expert's arrays without their first steps, (B, T - steps, ...).
 
-  The model starts from a reset at the first step that is left.
+  Where a row starts anew, the model starts from a reset at the first step that
+  is left.
   """
   rows = {k: v[:, steps:] for k, v in rows.items()}
-  cut = rows['is_cut'].at[:, 0].max(~rows['is_first'][:, 0])
+  first, cut = rows['is_first'], rows['is_cut']
+  anew = rows['consec'][:, 0] == 0
   return {
-      **rows, 'is_cut': cut, 'is_first': rows['is_first'].at[:, 0].set(True)}
+      **rows, 'is_cut': cut.at[:, 0].max(anew & ~first[:, 0]),
+      'is_first': first.at[:, 0].max(anew)}
 
 
 def joint(xs, ys):

@@ -1,7 +1,9 @@
 """The world model's losses, and the expert's steps as it observes them.
 
 Functions of an `agent.Agent`. Arrays are (B, T, ...); `carry` is that of
-encoder, RSSM and decoder, `prevact` the actions before each step.
+encoder, RSSM and decoder, `prevact` the actions before each step. `past` is
+what is known of the expert's steps before a row: the RSSM's carry and the last
+actions.
 """
 
 import copy
@@ -16,21 +18,29 @@ f32 = jnp.float32
 sg = dreamerv3.agent.sg
 
 
-def replay(agent, carry, obs, prevact, expert, training):
-  """Return what `losses` returns and the features of the expert's steps.
+def unknown(agent, batch_size):
+  """Return the `past` of rows of which nothing is known."""
+  _, dyn, _, act = agent.init_policy(batch_size)
+  return dyn, act
+
+
+def replay(agent, carry, obs, prevact, expert, past, training):
+  """Return what `losses` returns, the expert's features and its new past.
 
   The demonstrations do not move the model (the paper).
   """
-  inputs = expert_inputs(agent, expert, training)
+  inputs = expert_inputs(agent, expert, past, training)
   if agent.gail.joint_scan:
-    dyn, expfeat = _joint_dyn(agent, inputs)
+    dyn, observed = _joint_dyn(agent, inputs)
     out = losses(agent, carry, obs, prevact, dyn, training)
-    return out, expfeat[0]
-  out = losses(agent, carry, obs, prevact, agent.dyn, training)
-  return out, observe_expert(agent, inputs, training)[-1]
+    expcarry, expfeat = observed[0]
+  else:
+    out = losses(agent, carry, obs, prevact, agent.dyn, training)
+    expcarry, _, expfeat = observe_expert(agent, inputs, training)
+  return out, expfeat, (expcarry, _last(agent, expert))
 
 
-def both(agent, carry, obs, prevact, expert, training):
+def both(agent, carry, obs, prevact, expert, past, training):
   """Return the same where the model learns from the expert's rows, too.
 
   From all but those first steps that follow others which the row does not
@@ -38,16 +48,18 @@ def both(agent, carry, obs, prevact, expert, training):
   """
   obs = {k: obs[k] for k in obs if k in expert}  # Without the reward.
   act = {k: expert[k] for k in agent.act_space}
-  parts = (agent.enc, agent.dyn, agent.dec)
-  initial = tuple(x.initial(len(obs['is_first'])) for x in parts)
+  dyn, before = past
+  # Upstream's encoder and decoder carry nothing.
+  enc, dec = [x.initial(len(obs['is_first'])) for x in (agent.enc, agent.dec)]
   *out, los, metrics = losses(agent, *rows.joint(
       (carry, obs, prevact),
-      (initial, {k: expert[k] for k in obs}, rows.previous(act)),
+      ((enc, dyn, dec), {k: expert[k] for k in obs},
+       rows.previous(act, before)),
   ), agent.dyn, training)
-  (*out, ours), (_, _, _, expfeat, demos) = rows.disjoint((*out, los))
+  (*out, ours), (expcarry, _, _, expfeat, demos) = rows.disjoint((*out, los))
   los = jax.tree.map(
       lambda x, y: (x + y * ~expert['is_cut']) / 2, ours, demos)
-  return (*out, los, metrics), expfeat
+  return (*out, los, metrics), expfeat, (expcarry[1], _last(agent, expert))
 
 
 WAYS = {'replay': replay, 'both': both}  # By `gail.world`.
@@ -82,31 +94,34 @@ def losses(agent, carry, obs, prevact, dyn, training):
 def _joint_dyn(agent, inputs):
   # The RSSM, but what it observes passes one scan with the expert's inputs,
   # whose features it then puts into the list.
-  feats = []
+  observed = []
   def observe(carry, tokens, action, reset, training):
     ours = (carry, tokens, action, reset)
-    initial = agent.dyn.initial(len(reset))
-    outs, (_, _, feat) = rows.disjoint(agent.dyn.observe(
-        *rows.joint(ours, (initial, *inputs)), training))
-    feats.append(sg(feat))
+    outs, (expcarry, _, feat) = rows.disjoint(agent.dyn.observe(
+        *rows.joint(ours, inputs), training))
+    observed.append(sg((expcarry, feat)))
     return outs
   dyn = copy.copy(agent.dyn)  # Of the same name, so of the same parameters.
   dyn.observe = observe
-  return dyn, feats
+  return dyn, observed
 
 
 @jax.named_scope('expert')
-def expert_inputs(agent, expert, training):
-  """Return (tokens, prevact, reset), what the RSSM takes of the expert."""
+def expert_inputs(agent, expert, past, training):
+  """Return (carry, tokens, prevact, reset), what the RSSM takes."""
   reset = expert['is_first']
-  prevact = rows.previous({k: expert[k] for k in agent.act_space})
+  dyn, before = past
+  prevact = rows.previous({k: expert[k] for k in agent.act_space}, before)
   _, _, tokens = agent.enc(
       agent.enc.initial(len(reset)), expert, reset, training)
-  return sg(tokens), prevact, reset
+  return dyn, sg(tokens), prevact, reset
 
 
 @jax.named_scope('expert')
 def observe_expert(agent, inputs, training):
   """Return what the RSSM makes of `expert_inputs`: (carry, entries, feat)."""
-  initial = agent.dyn.initial(len(inputs[-1]))
-  return sg(agent.dyn.observe(initial, *inputs, training))
+  return sg(agent.dyn.observe(*inputs, training))
+
+
+def _last(agent, expert):
+  return {k: expert[k][:, -1] for k in agent.act_space}
