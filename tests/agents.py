@@ -72,6 +72,7 @@ def batch(agent, seed=0, length=None):
       data[key] = rng.normal(size=size).astype(space.dtype)
   data['consec'] = np.zeros(shape, np.int32)
   if 'expert/is_first' in data:
+    data['expert/consec'] = np.zeros(shape, np.int32)
     data['expert/is_first'][:, 0] = True
     data['expert/is_cut'] &= data['expert/is_first']
   return data

@@ -20,7 +20,10 @@ OBS = {
     'log/extra': elements.Space(np.float32),
 }
 ACT = {'action': elements.Space(np.int32, (), 0, 1000), 'reset': BOOL}
-KEYS = {'image', 'action', 'is_first', 'is_last', 'is_terminal', 'is_cut'}
+KEYS = {
+    'image', 'action', 'is_first', 'is_last', 'is_terminal', 'is_cut',
+    'consec'}
+ADDED = {'is_cut', 'consec'}  # What the single steps do not have.
 
 
 def trajectory(start, length, first=(), last=(), reward=0.0):
@@ -100,9 +103,36 @@ class TestSample:
         joins += len(JOINS & set(steps[1:]))
     assert joins or length == 1
 
+  @pytest.mark.parametrize('memory', ['ram', 'disk'])
+  def test_rows_go_on(self, path, memory):
+    replay = make(path, memory=memory, consec=4, context=3)
+    old, counts = None, []
+    for _ in range(30):
+      batch = {k[7:]: v for k, v in replay.sample().items()}
+      consec = batch['consec'][:, 0]
+      assert (batch['consec'] == consec[:, None]).all()
+      steps = batch['action']
+      assert (np.diff(steps) % 50 == 1).all()
+      anew = consec == 0
+      borders = np.isin(steps, list(JOINS | STARTS))
+      borders[:, 0] |= anew
+      assert np.array_equal(batch['is_first'], borders)
+      assert np.array_equal(
+          batch['is_cut'], borders & ~np.isin(steps, list(STARTS)))
+      if old is not None:
+        assert np.array_equal(
+            consec, np.where(anew, 0, old['consec'][:, 0] + 1))
+        assert np.array_equal(steps[~anew, :3], old['action'][~anew, -3:])
+        assert (steps[anew, 0] != old['action'][anew, -3]).any()
+      old = batch
+      counts.append(consec)
+    # A row in four starts anew with each batch, and each after four.
+    assert (np.sum(np.array(counts) == 0, 1) == 2).all()
+    assert np.ptp(counts, 0).tolist() == [3] * 8
+
   def test_singles_from_disk(self, path):
     batch = make(path, memory='disk', singles=True).sample()
-    for key in set(KEYS) - {'is_cut', 'is_first'}:
+    for key in KEYS - ADDED - {'is_first'}:
       assert (batch[f'single/{key}'] == batch[f'expert/{key}']).all()
 
   def test_singles(self, path):
@@ -114,7 +144,7 @@ class TestSample:
       rows = {k: v for k, v in batch.items() if k.startswith('expert/')}
       equal(rows, plain.sample())  # These stay what they are.
       single = {k[7:]: v for k, v in batch.items() if k.startswith('single/')}
-      assert set(single) == set(KEYS) - {'is_cut'}
+      assert set(single) == KEYS - ADDED
       assert single['action'].shape == (8, 13)
       assert (single['image'] == single['action'][..., None, None]).all()
       assert ((single['is_last']) == np.isin(

@@ -251,7 +251,8 @@ class TestExpertSequences:
         k[7:]: v for k, v in data.items() if 'expert/' in k}
     model = agent.model
     def fn(rows):
-      inputs = world.expert_inputs(model, rows, False)
+      past = world.unknown(model, len(rows['is_first']))
+      inputs = world.expert_inputs(model, rows, past, False)
       _, _, feat = world.observe_expert(model, inputs, False)
       return pairs.of_expert(model, rows, feat)
     return jax.tree.map(np.asarray, agents.call(agent, fn, rows))
@@ -314,8 +315,8 @@ class TestJointScan:
       carry, obs, prevact = agents.context(agent, data)
       expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
       expert = rows.skip(expert, agent.config.replay_context)
-      (_, _, _, feat, _, _), expfeat = world.WAYS[model.gail.world](
-          model, carry, obs, prevact, expert, False)
+      (_, _, _, feat, _, _), expfeat, _ = world.WAYS[model.gail.world](
+          model, carry, obs, prevact, expert, obs['past'], False)
       return feat, expfeat
     return jax.tree.map(np.asarray, agents.call(agent, fn, data))
 
@@ -353,14 +354,16 @@ class TestJointScan:
       assert np.array_equal(part['a'], want)
 
   def test_skipped_steps_end_in_a_reset(self):
-    first = np.array([[1, 0, 0], [1, 1, 0]], bool)
-    cut = np.array([[0, 0, 0], [1, 0, 0]], bool)
+    # The third row goes on.
+    given = {
+        'is_first': np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]], bool),
+        'is_cut': np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0]], bool),
+        'consec': np.array([[0] * 3, [0] * 3, [2] * 3])}
     with jax.transfer_guard('allow'):
-      left = rows.skip(
-          {'is_first': jnp.array(first), 'is_cut': jnp.array(cut)}, 1)
+      left = rows.skip(jax.tree.map(jnp.array, given), 1)
       left = jax.tree.map(np.asarray, left)
-    assert left['is_first'].tolist() == [[1, 0], [1, 0]]
-    assert left['is_cut'].tolist() == [[1, 0], [0, 0]]
+    assert left['is_first'].tolist() == [[1, 0], [1, 0], [0, 0]]
+    assert left['is_cut'].tolist() == [[1, 0], [0, 0], [0, 0]]
 
 
 class TestLearningFromDemonstrations:
