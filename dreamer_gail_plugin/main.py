@@ -229,7 +229,8 @@ def make_stream(config, replay, mode):
   env.close()
   seed = (config.seed, ('train', 'report', 'eval').index(mode))
   stream = ExpertStream(stream, make_expert(
-      config, env, length + config.replay_context, seed=seed))
+      config, env, length + config.replay_context, seed=seed,
+      context=config.replay_context))
   obs_space, act_space = spaces(config)
   if ends.needed(config.agent.gail, act_space):
     stream = ends.EndStream(
@@ -238,14 +239,14 @@ def make_stream(config, replay, mode):
   return embodied.streams.Map(stream, normalize_actions, env.act_space)
 
 
-def make_expert(config, env, length, seed=0):
+def make_expert(config, env, length, seed=0, context=0):
   """Return the ExpertReplay of the demonstrations for a raw environment."""
   return ExpertReplay(
       expert_path(config), config.batch_size, length,
       embodied.wrappers.UnifyDtypes(env).obs_space, env.act_space,
       seed=seed, task=config.task, singles=bool(config.agent.gail.anchor),
       mirror=make_mirror(config, env), consec=config.agent.gail.consec,
-      context=config.replay_context)
+      context=context)
 
 
 def make_mirror(config, env):
