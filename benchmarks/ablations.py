@@ -28,8 +28,7 @@ SCREENS = {
     'vector': ('vector', VECTOR, 10_000, ()),
     'minatar': ('minatar', MINATAR, 20_000, ()),
     # With an anchor what D does hardly counts.
-    'alone': ('minatar', MINATAR, 20_000, (
-        '--agent.gail.anchor', '0', '--agent.ac_rate', '0.1')),
+    'alone': ('minatar', MINATAR, 20_000, ('--agent.gail.anchor', '0')),
 }
 # Name: (method of the benchmark, keys of `agent` beside it).
 IDEAS = {
@@ -37,6 +36,7 @@ IDEAS = {
     'random_expert': ('null', {}),
     'constant': ('constant', {}),
     'env': ('env', {}),
+    'consec1': ('gail', {'gail.consec': 1}),
     'negatives_replay': ('gail', {'gail.negatives': 'replay'}),
     'negatives_both': ('gail', {'gail.negatives': 'both'}),
     'posterior': ('gail', {'gail.expert_latent': 'posterior'}),
@@ -65,7 +65,7 @@ IDEAS = {
     'horizon50': ('gail', {'horizon': 50}),
     'imag_last8': ('gail', {'imag_last': 8}),
     'actent3e-3': ('gail', {'imag_loss.actent': 3e-3}),
-    'ac_rate0.3': ('gail', {'ac_rate': 0.3}),
+    'ac_rate1': ('gail', {'ac_rate': 1.0}),
     'paper': ('gail', {
         'gail.expert_latent': 'posterior', 'gail.disc_loss.penalty': 0,
         'gail.world': 'replay', 'gail.anchor': 0,

@@ -43,7 +43,7 @@ RULES = {
         lambda m: m['top'] > 0.98 and m['top_expert'] < 0.9,
         'The policy does one thing: one action makes {top:.0%} of its '
         "imagined steps, and {top_expert:.0%} of the expert's at most. Try "
-        '--agent.ac_rate 0.1, --agent.gail.anchor 1, and '
+        'a tenth of --agent.ac_rate, --agent.gail.anchor 1, and '
         '--agent.gail.reward constant for comparison.'),
 }
 
