@@ -37,7 +37,8 @@ driver(agent.policy, steps=100)
 # them through main.normalize_actions if actions are continuous.
 expert = ExpertReplay(
     main.expert_path(config), config.batch_size, length, obs_space, act_space,
-    singles=config.agent.gail.anchor > 0)
+    singles=config.agent.gail.anchor > 0,
+    consec=config.agent.gail.consec, context=config.replay_context)
 print('Demonstrations:', expert)
 stream = iter(agent.stream(make_stream(config, replay, 'train')))
 
