@@ -59,8 +59,7 @@ def measure(actor, data):
 def judge(actor, data):
   """Return D's logits of all actions (N, T, A), and which steps it judges."""
   model = actor.model
-  past = world.unknown(model, len(data['is_first']))
-  inputs = world.expert_inputs(model, data, past, False)
+  inputs = world.expert_inputs(model, data, False)
   shown = pairs.shown(model, world.observe_expert(model, inputs, False)[-1])
   logit = lambda action: model.disc(model.disc.inputs(
       shown, {'action': jnp.full_like(data['action'], action)}))

@@ -47,8 +47,7 @@ def main(logdir, path, out):
 def wrong(model, data):
   """Return numbers of wrong pixels (N, T) by name for sequences (N, T, ...).
   """
-  past = world.unknown(model, len(data['is_first']))
-  inputs = world.expert_inputs(model, data, past, False)
+  inputs = world.expert_inputs(model, data, False)
   _, _, feat = world.observe_expert(model, inputs, False)
   on, found = boards(model, feat, data)
   found['on'] = jnp.zeros_like(on)

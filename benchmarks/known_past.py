@@ -80,8 +80,7 @@ def from_reset(data):
 
 def judge(model, data):
   """Return D's logits (N, T), and which steps count."""
-  past = world.unknown(model, len(data['is_first']))
-  inputs = world.expert_inputs(model, data, past, False)
+  inputs = world.expert_inputs(model, data, False)
   shown = pairs.shown(model, world.observe_expert(model, inputs, False)[-1])
   acts = {k: data[k] for k in model.act_space}
   return model.disc(model.disc.inputs(shown, acts)), pairs.acted(model, data)

@@ -58,6 +58,10 @@ def values(config):
     raise UserError(
         f'--run.keep_checkpoints {config.run.keep_checkpoints}: expected how '
         'many saves to keep, or 0 for all of them')
+  if config.agent.gail.consec < 1:
+    raise UserError(
+        f'--agent.gail.consec {config.agent.gail.consec}: expected in how '
+        'many batches a sequence of demonstrations goes on, 1 or more')
   if config.run.from_checkpoint:
     checkpoint.find(config.run.from_checkpoint)
   elif config.script == 'eval_only':

@@ -139,8 +139,7 @@ def encode(actor, data):
   """
   model, keys = actor.model, actor.model.dec.imgkeys
   def fn(data):
-    past = world.unknown(model, len(data['is_first']))
-    inputs = world.expert_inputs(model, data, past, False)
+    inputs = world.expert_inputs(model, data, False)
     _, _, feat = world.observe_expert(model, inputs, False)
     act = {k: data[k] for k in actor.act_space}
     recons = model.dec({}, feat, data['is_first'], False)[2]
@@ -269,8 +268,7 @@ def drift(actor, parts):
 
 def _drift(model, data):
   tail = lambda xs: jax.tree.map(lambda x: x[:, CONTEXT:], xs)
-  past = world.unknown(model, len(data['is_first']))
-  inputs = world.expert_inputs(model, data, past, False)
+  inputs = world.expert_inputs(model, data, False)
   _, entries, feat = world.observe_expert(model, inputs, False)
   start = jax.tree.map(lambda x: x[:, CONTEXT - 1], entries)
   length = LENGTH - CONTEXT

@@ -29,7 +29,7 @@ def replay(agent, carry, obs, prevact, expert, past, training):
 
   The demonstrations do not move the model (the paper).
   """
-  inputs = expert_inputs(agent, expert, past, training)
+  inputs = expert_inputs(agent, expert, training, past)
   if agent.gail.joint_scan:
     dyn, observed = _joint_dyn(agent, inputs)
     out = losses(agent, carry, obs, prevact, dyn, training)
@@ -107,10 +107,10 @@ def _joint_dyn(agent, inputs):
 
 
 @jax.named_scope('expert')
-def expert_inputs(agent, expert, past, training):
+def expert_inputs(agent, expert, training, past=None):
   """Return (carry, tokens, prevact, reset), what the RSSM takes."""
   reset = expert['is_first']
-  dyn, before = past
+  dyn, before = past or unknown(agent, len(reset))
   prevact = rows.previous({k: expert[k] for k in agent.act_space}, before)
   _, _, tokens = agent.enc(
       agent.enc.initial(len(reset)), expert, reset, training)

@@ -251,8 +251,7 @@ class TestExpertSequences:
         k[7:]: v for k, v in data.items() if 'expert/' in k}
     model = agent.model
     def fn(rows):
-      past = world.unknown(model, len(rows['is_first']))
-      inputs = world.expert_inputs(model, rows, past, False)
+      inputs = world.expert_inputs(model, rows, False)
       _, _, feat = world.observe_expert(model, inputs, False)
       return pairs.of_expert(model, rows, feat)
     return jax.tree.map(np.asarray, agents.call(agent, fn, rows))

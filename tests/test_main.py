@@ -65,6 +65,7 @@ class TestBadInput:
       (['--batch_size', 'inf'], ['infinity']),
       (['--seed', '-1'], ['--seed -1']),
       (['--run.keep_checkpoints', '-1'], ['--run.keep_checkpoints -1']),
+      (['--agent.gail.consec', '0'], ['--agent.gail.consec 0']),
       (['--run.debug', 'yes'], ['run.debug', 'yes', 'bool']),
       (['--run.steps', 'long'], ['run.steps', 'long', 'float']),
       (['--replay.fracs', '3'], ['replay.fracs']),

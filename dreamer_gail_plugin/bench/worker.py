@@ -178,8 +178,7 @@ class Bench:
       given = {}
       if model.gail.world == 'replay':
         expert = rows.skip(expert, config.replay_context)
-        inputs = world.expert_inputs(
-            model, expert, world.unknown(model, B), True)
+        inputs = world.expert_inputs(model, expert, True)
         _, _, feat = world.observe_expert(model, inputs, True)
         given['expert'] = pairs.of_expert(model, expert, feat)
       for key, shape in {
