@@ -193,9 +193,9 @@ class TestAgent:
     def fn(data):
       carry, obs, prevact = agents.context(agent, data)
       expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
-      (carry, entries, _, feat, _, _), _ = world.replay(
+      (carry, entries, _, feat, _, _), _, _ = world.replay(
           model, carry, obs, prevact,
-          {k: v[:, 1:] for k, v in expert.items()}, False)
+          {k: v[:, 1:] for k, v in expert.items()}, obs['past'], False)
       path = model._imagine(carry[1], entries[1], feat, 6, False)
       hard = vmail.constants(model, path)
       butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
