@@ -36,7 +36,6 @@ IDEAS = {
     'random_expert': ('null', {}),
     'constant': ('constant', {}),
     'env': ('env', {}),
-    'consec1': ('gail', {'gail.consec': 1}),
     'negatives_replay': ('gail', {'gail.negatives': 'replay'}),
     'negatives_both': ('gail', {'gail.negatives': 'both'}),
     'posterior': ('gail', {'gail.expert_latent': 'posterior'}),
@@ -63,9 +62,6 @@ IDEAS = {
     'risk40': ('gail', {'gail.risk': 40}),
     'unmirrored': ('gail', {'gail.anchor_mirror': False}),
     'horizon50': ('gail', {'horizon': 50}),
-    'imag_last8': ('gail', {'imag_last': 8}),
-    'actent3e-3': ('gail', {'imag_loss.actent': 3e-3}),
-    'ac_rate1': ('gail', {'ac_rate': 1.0}),
     'paper': ('gail', {
         'gail.expert_latent': 'posterior', 'gail.disc_loss.penalty': 0,
         'gail.world': 'replay', 'gail.anchor': 0,
