@@ -302,8 +302,8 @@ class TestActionUnits:
     main.describe_expert(config)
     env = main.make_raw_env(config, 0)
     raw = main.make_expert(
-        config, env, 11, seed=(config.seed, 0), context=1)
-    raw = raw.sample()['expert/action']
+        config, env, 11, seed=(config.seed, 0),
+        context=config.replay_context).sample()['expert/action']
     batch = next(iter(main.make_stream(config, Replay(), 'train')))
     assert raw.shape == batch['expert/action'].shape == (8, 11, 1)
     assert 1.9 < abs(raw).max() <= 2
