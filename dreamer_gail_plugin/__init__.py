@@ -5,6 +5,7 @@ Importing this package mends upstream (see patches/); it does not start JAX.
 
 import importlib
 
+from . import hugepages
 from . import upstream
 
 __version__ = '0.1.0'
@@ -18,6 +19,7 @@ PUBLIC = {
 
 __all__ = list(PUBLIC)
 
+hugepages.restart(__name__)
 upstream.apply()
 
 
