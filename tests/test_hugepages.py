@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import platform
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +13,24 @@ import pytest
 from dreamer_gail_plugin import hugepages
 
 PACKAGE = 'dreamer_gail_plugin'
+# Prints how often the kernel handed out a page for five steps of 64 MB.
+STEPS = """
+import resource, jax
+step = jax.jit(lambda x: (x @ x.T @ x).sum())
+x = jax.numpy.ones((4096, 8))
+counts = []
+for _ in range(6):
+  step(x).block_until_ready()
+  counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(counts[-1] - counts[0])
+"""
+GLIBC = re.fullmatch(r'glibc-(2\.3[5-9]|2\.[4-9]\d|[3-9].*)', '-'.join(
+    platform.libc_ver()))
 MAIN = ['python', '-m', f'{PACKAGE}.main', '--seed', '1']
+
+madvise = pytest.mark.skipif(
+    not hugepages.asks(hugepages.SETTING),
+    reason='the kernel gives huge pages to all or to none')
 
 
 @pytest.fixture
@@ -63,9 +82,7 @@ def test_no_such_setting(tmp_path):
   assert not hugepages.asks(tmp_path / 'enabled')
 
 
-@pytest.mark.skipif(
-    not hugepages.asks(hugepages.SETTING),
-    reason='the kernel gives huge pages to all or to none')
+@madvise
 def test_program_asks(tmp_path):
   # Its environment as the kernel has it, which a restart alone changes.
   variables = {
@@ -81,3 +98,17 @@ def test_program_asks(tmp_path):
   _, errors = process.communicate()
   assert found
   assert str(tmp_path) in errors.decode()  # It got its own words.
+
+
+@madvise
+@pytest.mark.skipif(not GLIBC, reason='glibc asks from 2.35 on')
+def test_steps_get_them():
+  pages = {}
+  for value in (0, 1):
+    done = subprocess.run(
+        [sys.executable, '-c', STEPS], check=True, capture_output=True,
+        text=True, env={
+            **os.environ, 'JAX_PLATFORMS': 'cpu',
+            hugepages.VARIABLE: f'{hugepages.TUNABLE}={value}'})
+    pages[value] = int(done.stdout)
+  assert pages[1] < pages[0] / 4
