@@ -44,8 +44,8 @@ def main(argv=None):
       help='runs at a time; more than one are given a core each')
   run.add_argument(
       '--logdirs', type=_path, default=pathlib.Path('runs/benchmark'))
-  table = _command(commands, 'table', 'print what the results say')
-  plot = _command(commands, 'plot', 'draw learning curves and scores')
+  table = _command(commands, 'table', 'print what the results say', '+')
+  plot = _command(commands, 'plot', 'draw learning curves and scores', '+')
   for command in (table, plot):
     command.add_argument(
         '--policy', choices=('sampled', 'greedy'), default='sampled')
@@ -54,8 +54,9 @@ def main(argv=None):
   args, extra = parser.parse_known_args(argv)
   if extra and args.command != 'run':
     parser.error(f'unrecognized arguments: {" ".join(extra)}')
-  args.results = args.results or pathlib.Path(
-      'benchmarks/results') / args.suite
+  if args.results is None:
+    folder = pathlib.Path('benchmarks/results') / args.suite
+    args.results = folder if args.command == 'run' else [folder]
   if args.suite not in suites.SUITES:
     raise UserError(
         f'{args.suite}: no such suite, there are {", ".join(suites.SUITES)}')
@@ -63,12 +64,14 @@ def main(argv=None):
       args, extra)
 
 
-def _command(commands, name, text):
+def _command(commands, name, text, folders=None):
   parser = commands.add_parser(name, help=text, allow_abbrev=False)
   parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
   parser.add_argument(
-      '--results', type=_path,
-      help='folder of the results, benchmarks/results/SUITE if not given')
+      '--results', type=_path, nargs=folders, metavar='FOLDER',
+      help='folder of the results, benchmarks/results/SUITE if not given' + (
+          '; of a run that is in several, the first one counts'
+          if folders else ''))
   return parser
 
 
@@ -103,7 +106,7 @@ def _scores(args):
   from . import results
   from . import table
   return table.Scores(
-      results.load(args.results), suites.SUITES[args.suite], args.policy)
+      results.merge(args.results), suites.SUITES[args.suite], args.policy)
 
 
 def _path(text):

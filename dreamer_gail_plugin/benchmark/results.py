@@ -50,3 +50,16 @@ def load(folder):
         f'{folder}: holds no results (*.json). Make some by `python -m '
         f'dreamer_gail_plugin.benchmark run`, or name another folder.')
   return found
+
+
+def merge(folders):
+  """Return the results in several folders, as `load` does for one.
+
+  Of a run that is in more than one of them the first one counts.
+  """
+  run = lambda x: (x['method'], x['task'], x['seed'])
+  found, taken = [], set()
+  for folder in folders:
+    found += [x for x in load(folder) if run(x) not in taken]
+    taken.update(map(run, found))
+  return found

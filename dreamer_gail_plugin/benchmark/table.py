@@ -17,7 +17,7 @@ ABOUT = 'gail'  # The method that the last line and comparisons are about.
 class Scores:
   """Mean scores of all runs of a benchmark.
 
-  `results` are those of `results.load`, `policy` the one whose score counts
+  `results` are those of `results.merge`, `policy` the one whose score counts
   as that of a run, 'sampled' or 'greedy'; random play has the first only.
   `methods` and `tasks` are the names that occur, in the order of the suite,
   and `marks` maps a task to the scores (random, expert).
