@@ -1,10 +1,10 @@
 """Huge pages for the memory of a train step, on Linux.
 
 XLA on a CPU takes the memory of a step from malloc and gives it back, every
-time. The kernel hands it out in pages of 4 KB, or of 2 MB to those that ask
-(where its setting is `madvise`, as on Ubuntu). glibc, from 2.35, asks if an
-environment variable says so when the process starts, so it starts anew. What
-this brings is in docs/speed.md.
+time. The kernel hands it out in pages of 4 KB, or of 2 MB to those that ask,
+where its setting is `madvise`. glibc, from 2.35, asks if an environment
+variable says so when the process starts, so it starts anew. What this brings
+is in docs/speed.md.
 """
 
 import os

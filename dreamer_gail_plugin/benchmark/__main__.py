@@ -70,7 +70,7 @@ def _command(commands, name, text, folders=None):
   parser.add_argument(
       '--results', type=_path, nargs=folders, metavar='FOLDER',
       help='folder of the results, benchmarks/results/SUITE if not given' + (
-          '; of a run that is in several, the first one counts'
+          '; a method is taken from the first one that has it'
           if folders else ''))
   return parser
 

@@ -55,11 +55,11 @@ def load(folder):
 def merge(folders):
   """Return the results in several folders, as `load` does for one.
 
-  Of a run that is in more than one of them the first one counts.
+  A method is taken from the first folder that has it, since runs that are
+  averaged must have the same settings.
   """
-  run = lambda x: (x['method'], x['task'], x['seed'])
   found, taken = [], set()
   for folder in folders:
-    found += [x for x in load(folder) if run(x) not in taken]
-    taken.update(map(run, found))
+    found += [x for x in load(folder) if x['method'] not in taken]
+    taken.update(x['method'] for x in found)
   return found
