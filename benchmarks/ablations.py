@@ -62,10 +62,6 @@ IDEAS = {
     'risk40': ('gail', {'gail.risk': 40}),
     'unmirrored': ('gail', {'gail.anchor_mirror': False}),
     'horizon50': ('gail', {'horizon': 50}),
-    'deter': ('gail', {'gail.disc.deter': True}),
-    'disc_updates4': ('gail', {'gail.disc_updates': 4}),
-    'ensemble3': ('gail', {'gail.disc_members': 3}),
-    'rewnorm': ('gail', {'gail.rewnorm': True}),
     'paper': ('gail', {
         'gail.expert_latent': 'posterior', 'gail.disc_loss.penalty': 0,
         'gail.world': 'replay', 'gail.anchor': 0,

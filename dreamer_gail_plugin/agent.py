@@ -54,17 +54,11 @@ class Agent(dreamerv3.agent.Agent):
     self.rewfn = rewards.REWARDS.get(config.gail.reward)
     if not self.imitates:
       return
-    members = [
-        discriminator.Discriminator(
-            act_space, **self.gail.disc, name=f'disc{i or ""}')
-        for i in range(self.gail.disc_members)]
-    self.disc = discriminator.Ensemble(members)
+    self.disc = discriminator.Discriminator(
+        act_space, **self.gail.disc, name='disc')
     self.discopt = embodied.jax.Optimizer(
-        members, optax.adam(**self.gail.opt), summary_depth=1,
+        [self.disc], optax.adam(**self.gail.opt), summary_depth=1,
         name='discopt')
-    self.rewnorm = embodied.jax.Normalize(
-        'meanstd' if self.gail.rewnorm else 'none', rate=0.01, limit=1e-3,
-        name='rewnorm')
     # A constant is the control for what the absorbing state takes away.
     self.absorbing = None
     if self.gail.absorbing and self.gail.reward != 'constant':
@@ -303,15 +297,10 @@ class Agent(dreamerv3.agent.Agent):
         'replay': [flat['replay']],
         'both': [flat['imag'], flat['replay']],
     }[self.gail.negatives]
-    def lossfn():
-      los, mets = zip(*[
-          discriminator.disc_loss(
-              x, flat['expert'], negatives, **self.gail.disc_loss)
-          for x in self.disc.members])
-      return sum(los), mets[0]
+    lossfn = lambda: discriminator.disc_loss(
+        self.disc, flat['expert'], negatives, **self.gail.disc_loss)
     if training:
-      for _ in range(self.gail.disc_updates):
-        optmets, metrics = self.discopt(lossfn, has_aux=True)
+      optmets, metrics = self.discopt(lossfn, has_aux=True)
       metrics['grad_norm'] = optmets['discopt/grad_norm']
     else:
       _, metrics = lossfn()
@@ -319,9 +308,6 @@ class Agent(dreamerv3.agent.Agent):
     for key in ('imag', 'replay'):
       logit, weight = self.disc(inputs[key][0]), inputs[key][1]
       rews[key] = sg(self.reward(logit))
-      if self.gail.rewnorm:
-        mean, std = self.rewnorm(rews[key], key == 'imag' and training)
-        rews[key] = (rews[key] - mean) / std
       metrics[f'acc_{key}'] = discriminator.wmean(f32(logit < 0), weight)
     # The same steps as posterior and as prior samples: what D makes of it is
     # no behaviour.

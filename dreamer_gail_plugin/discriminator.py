@@ -30,7 +30,6 @@ class Discriminator(nj.Module):
   norm: str = 'none'
   spectral: float = 0.0
   winit: str = 'trunc_normal_in'
-  deter: bool = False
 
   def __init__(self, act_space):
     self.act_space = act_space
@@ -46,8 +45,6 @@ class Discriminator(nj.Module):
         k: act[k] if v.discrete else jnp.clip(act[k], -1, 1)
         for k, v in self.act_space.items()}
     act = nn.DictConcat(self.act_space, 1)(act)
-    if self.deter:
-      return jnp.concatenate([f32(feat['deter']), f32(act)], -1)
     stoch = feat['stoch'].reshape((*feat['stoch'].shape[:-2], -1))
     return jnp.concatenate([f32(feat['deter']), f32(stoch), f32(act)], -1)
 
@@ -62,21 +59,6 @@ class Discriminator(nj.Module):
   @property
   def _kw(self):
     return dict(spectral=self.spectral, winit=self.winit)
-
-
-class Ensemble:
-  """Discriminators that differ by their initial parameters alone.
-
-  Called, it returns the mean of their logits.
-  """
-
-  def __init__(self, members):
-    self.members = members
-    self.inputs = members[0].inputs
-
-  def __call__(self, x):
-    """Return logits, shape (...), of inputs x, shape (..., F)."""
-    return sum(disc(x) for disc in self.members) / len(self.members)
 
 
 class Dense(nj.Module):
