@@ -54,6 +54,7 @@ IDEAS = {
     'random_expert_end0': ('null', {'gail.absorbing': False}),
     'terminals_hidden': ('gail', {'gail.terminals': False}),
     'world_replay': ('gail', {'gail.world': 'replay'}),
+    'world_replay_constant': ('constant', {'gail.world': 'replay'}),
     'anchor0': ('gail', {'gail.anchor': 0}),
     'anchor0_constant': ('constant', {'gail.anchor': 0}),
     'anchor0.01': ('gail', {'gail.anchor': 0.01}),
