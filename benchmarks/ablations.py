@@ -29,6 +29,9 @@ SCREENS = {
     'minatar': ('minatar', MINATAR, 20_000, ()),
     # With an anchor what D does hardly counts.
     'alone': ('minatar', MINATAR, 20_000, ('--agent.gail.anchor', '0')),
+    # It does best with a world model of the agent's play.
+    'alone_world': ('minatar', MINATAR, 20_000, (
+        '--agent.gail.anchor', '0', '--agent.gail.world', 'replay')),
 }
 # Name: (method of the benchmark, keys of `agent` beside it).
 IDEAS = {
