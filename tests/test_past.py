@@ -1,7 +1,7 @@
 """The expert's rows go on: the RSSM knows their past as the agent's.
 
 With a reset at the start of each batch D would tell expert from agent by how
-long the RSSM has run (docs/results.md).
+long the RSSM has run (docs/results_disc.md).
 """
 
 import agents
