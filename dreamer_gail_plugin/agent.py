@@ -59,9 +59,8 @@ class Agent(dreamerv3.agent.Agent):
     self.discopt = embodied.jax.Optimizer(
         [self.disc], optax.adam(**self.gail.opt), summary_depth=1,
         name='discopt')
-    # A constant is the control for what the absorbing state takes away.
     self.absorbing = None
-    if self.gail.absorbing and self.gail.reward != 'constant':
+    if self.gail.absorbing:
       self.absorbing = absorbing.Absorbing(self.rewfn)
     # Nothing calls the reward head, so it never gets any parameters.
     self.modules.remove(self.rew)
@@ -148,7 +147,10 @@ class Agent(dreamerv3.agent.Agent):
   def reward(self, logit):
     """Return the rewards of D's logits, less the absorbing state's if any."""
     rew = self.rewfn(logit)
-    return rew - self.absorbing() if self.absorbing else rew
+    # A constant is the control for what the absorbing state takes away.
+    if self.absorbing and self.gail.reward != 'constant':
+      rew -= self.absorbing()
+    return rew
 
   def seeing(self, obs):
     """Return a context in which the policy knows the observation, too."""

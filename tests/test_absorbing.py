@@ -110,8 +110,11 @@ class TestAgent:
         for x in (False, True)]
     assert runs[0]['disc/rew_end'] == runs[1]['disc/rew_end'] < 1e-3
 
-  def test_weighs_what_the_risk_critic_learns(self):
-    flags = dict(agent__gail__anchor=0.5, agent__gail__risk=3.0)
+  @pytest.mark.parametrize('reward', ['gail', 'constant'])
+  def test_weighs_what_the_risk_critic_learns(self, reward):
+    flags = dict(
+        agent__gail__anchor=0.5, agent__gail__risk=3.0,
+        agent__gail__reward=reward)
     found = {}
     for name, mine, more in (
         ('plain', True, {}), ('agent', True, ON), ('equal', None, ON)):
