@@ -11,13 +11,15 @@ import numpy as np
 from . import store
 
 PREFIX = 'ends/'
-AHEAD = 10  # Steps before an end that are told from others.
+AHEAD = 10  # Most steps before an end that are told from others.
 KEPT = 4096  # Latest steps before ends, of each side.
 
 
 def needed(gail, act_space):
   """Return whether there is a risk critic by `config.agent.gail`."""
-  return bool(gail.anchor and gail.risk and choices(act_space))
+  # Hidden ends must not be told by what it takes off either.
+  return bool(
+      gail.anchor and gail.risk and gail.terminals and choices(act_space))
 
 
 def choices(act_space):
@@ -44,9 +46,10 @@ class EndStream:
   To arrays (B, T, ...) of the replay and those under `expert/` it adds as
   many steps under `ends/`, drawn one by one, and `ends/target` (B, T). At n
   steps before an end that is `discount ** (n - 1)`, minus that for the
-  expert, for n up to AHEAD; other steps of the replay have 0. Steps of which
-  the batch does not show what comes next are left out. What is drawn depends
-  on `seed`, on the batches so far and, after `load`, on none before it.
+  expert, for n up to AHEAD, or half of T where that is less (8 with `tiny`);
+  other steps of the replay have 0. Steps of which the batch does not show
+  what comes next are left out. What is drawn depends on `seed`, on the batches
+  so far and, after `load`, on none before it.
 
   Args:
     source: a stream of batches.

@@ -183,10 +183,12 @@ def test_spaces():
   assert spaces['ends/image'] == OBS['image']
 
 
-@pytest.mark.parametrize('anchor, scale, act, want', [
-    (0.1, 20, ACT, True), (0.0, 20, ACT, False), (0.1, 0, ACT, False),
-    (0.1, 20, {'action': elements.Space(np.float32, (), -1, 1)}, False),
-    (0.1, 20, {'action': elements.Space(np.int32, (2,), 0, 3)}, False)])
-def test_needed(anchor, scale, act, want):
-  gail = elements.Config(anchor=anchor, risk=scale)
+@pytest.mark.parametrize('gail, act, want', [
+    ({}, ACT, True), ({'anchor': 0.0}, ACT, False), ({'risk': 0}, ACT, False),
+    ({'terminals': False}, ACT, False),
+    ({}, {'action': elements.Space(np.float32, (), -1, 1)}, False),
+    ({}, {'action': elements.Space(np.int32, (2,), 0, 3)}, False)])
+def test_needed(gail, act, want):
+  gail = elements.Config(**{
+      'anchor': 0.1, 'risk': 20, 'terminals': True, **gail})
   assert ends.needed(gail, act) is want
