@@ -27,6 +27,8 @@ def read(logdir):
 
   They come from upstream's scores.jsonl, whose steps count frames (the
   environment's action repeat included) and stand at the end of an episode.
+  Where a run was resumed from a save, what it did twice counts once: the
+  episodes that were lost are left out.
   """
   filename = pathlib.Path(logdir).expanduser() / 'scores.jsonl'
   if not filename.exists():
@@ -40,8 +42,17 @@ def read(logdir):
       raise UserError(
           f'{filename}: line {number} has no step and episode/score; it was '
           f'cut or edited, remove it') from None
-  rows = np.array(rows, np.float64).reshape((-1, 2))
-  return rows[:, 0], rows[:, 1]
+  steps, scores = np.array(rows, np.float64).reshape((-1, 2)).T
+  keep = kept(steps)
+  return steps[keep], scores[keep]
+
+
+def kept(steps):
+  """Return bools (N,): which lines of a log, at `steps` (N,), still count.
+
+  A run that goes back to its last save writes steps that were there before.
+  """
+  return steps <= np.minimum.accumulate(steps[::-1])[::-1]
 
 
 def window(logdir, last=WINDOW):
@@ -150,9 +161,13 @@ def main(argv=None):
   parser.add_argument('--last', type=int, default=WINDOW)
   parser.add_argument('--out', help='JSON file to write')
   args = parser.parse_args(argv)
+  if args.out and not pathlib.Path(args.out).parent.is_dir():
+    raise UserError(f'--out {args.out}: there is no such folder, make it')
   rows = [row(x, args.last) for x in args.logdirs]
   print(table(rows))
   if args.out:
+    # JSON has no NaN, which stands for what is not there.
+    rows = [{k: None if x != x else x for k, x in y.items()} for y in rows]
     part = f'{args.out}.part'
     pathlib.Path(part).write_text(json.dumps(rows, indent=1) + '\n')
     os.replace(part, args.out)

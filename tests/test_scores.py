@@ -41,6 +41,14 @@ class TestRead:
     steps, values = scores.read(logdir)
     assert steps.shape == values.shape == (0,)
 
+  def test_what_was_done_twice_counts_once(self, logdir):
+    # Saved at 9,500, killed after 19,000, resumed.
+    again = [(9_600, 7.0), (9_900, 8.0)]
+    (logdir / 'scores.jsonl').write_text(lines([*ROWS, *again]))
+    steps, values = scores.read(logdir)
+    assert list(zip(steps, values)) == [*ROWS[:2], *again]
+    assert scores.window(logdir, 1_000)['mean'] == (2 + 7 + 8) / 3
+
   def test_missing(self, tmp_path):
     with pytest.raises(UserError, match='scores.jsonl: not found'):
       scores.read(tmp_path)
@@ -108,6 +116,17 @@ class TestTable:
   def test_not_a_run(self, tmp_path):
     with pytest.raises(UserError, match='config.yaml: not found'):
       scores.row(tmp_path, 1)
+
+  def test_file_without_scores_is_json(self, logdir, tmp_path):
+    (logdir / 'scores.jsonl').write_text('')
+    out = tmp_path / 'scores.json'
+    scores.main([str(logdir), '--out', str(out)])
+    row, = json.loads(out.read_text(), parse_constant=pytest.fail)
+    assert row['mean'] is row['sd'] is None and row['episodes'] == 0
+
+  def test_no_folder_for_the_file(self, logdir, tmp_path):
+    with pytest.raises(UserError, match='no such folder'):
+      scores.main([str(logdir), '--out', str(tmp_path / 'none' / 'x.json')])
 
   def test_command(self, logdir, capsys):
     out = logdir / 'table.json'

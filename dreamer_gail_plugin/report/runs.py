@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import provenance
 from ..errors import UserError
+from ..scores import kept
 from . import evaluations
 
 # Of metrics.jsonl only these are kept; docs/metrics.md explains them.
@@ -227,7 +228,7 @@ class _Columns:
     arrays = {}
     for key, rows in self.rows.items():
       steps, values = np.array(rows, np.float64).T
-      keep = steps <= np.minimum.accumulate(steps[::-1])[::-1]
+      keep = kept(steps)
       if key == 'episode/score' and not keep.all():
         run.problems.append(
             f'{filename}: resumed from a save, {np.sum(~keep)} scores of the '
