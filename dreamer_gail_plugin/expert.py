@@ -46,8 +46,10 @@ class ExpertReplay:
   join to a trajectory that does. The reward is never read. With `singles`
   there are as many steps again under `single/`, each drawn by itself from all
   (from disk: those of the sequences), and changed by `mirror`, a Mirror, if
-  there is one. `space` has the spaces of one step. Batch k depends on the seed
-  (one integer or several) and k alone.
+  there is one. `space` has the spaces of one step. Which steps batch k has
+  depends on the seed (one integer or several) and k alone. In the first batch,
+  and the first after `load`, all rows start anew: what came before them was
+  not seen.
 
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds
@@ -72,6 +74,7 @@ class ExpertReplay:
     # Flat, as newer numpy takes no nested seeds.
     self.seed = [int(x) for x in np.atleast_1d(seed)]
     self.count = 0
+    self.begun = False
 
   @property
   def stats(self):
@@ -94,6 +97,8 @@ class ExpertReplay:
     """
     rng = np.random.default_rng([*self.seed, self.count])
     consec, starts = self._places()
+    consec *= self.begun
+    self.begun = True
     self.count += 1
     batch = {PREFIX + 'consec': np.tile(consec[:, None], self.shape[1])}
     for key, space in self.space.items():
@@ -139,6 +144,7 @@ class ExpertReplay:
   def load(self, state):
     """Continue with the batch that followed when `state` was saved."""
     self.count = state['count']
+    self.begun = False
 
 
 class ExpertStream:
