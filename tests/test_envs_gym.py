@@ -304,7 +304,8 @@ class TestErrors:
     with pytest.raises(UserError, match='infinitely many'):
       gym_spaces.action(spaces.Box(0, np.inf, (1,), np.int64))
 
-  @pytest.mark.parametrize('name', ['reward', 'reset', 'action', 'policy'])
+  @pytest.mark.parametrize('name', [
+      'reward', 'reset', 'action', 'policy', 'anchor_kl', 'risk', 'past'])
   def test_reserved_names(self, monkeypatch, name):
     with pytest.raises(UserError, match=f"'{name}'.*reserved"):
       echo(monkeypatch, obs=spaces.Dict({name: WORLD}))

@@ -10,9 +10,13 @@ from ..errors import UserError
 from . import common
 from . import gym_spaces
 
-# Upstream sums the losses of the observations in one dict with its own.
-LOSSES = ('dyn', 'rep', 'rew', 'con', 'policy', 'value', 'repval')
-RESERVED = (*common.standard_spaces(), *LOSSES, 'reset', 'consec', 'stepid')
+# Upstream sums the losses of the observations in one dict with its own, and
+# agent.py adds some.
+LOSSES = (
+    'dyn', 'rep', 'rew', 'con', 'policy', 'value', 'repval',
+    'anchor', 'anchor_kl', 'risk')
+RESERVED = (
+    *common.standard_spaces(), *LOSSES, 'reset', 'consec', 'stepid', 'past')
 
 
 class Gym(embodied.Env):
