@@ -4,10 +4,12 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 import elements
+import embodied.jax.nets
 import jax
 import numpy as np
 import psutil
@@ -19,6 +21,7 @@ from .errors import UserError
 
 # The scripts that keep a replay and read demonstrations.
 LEARNING = ('train', 'train_eval', 'parallel', 'parallel_replay')
+EVALUATING = LEARNING[1:]  # Those that keep another one, of a tenth the size.
 CHOICES = {
     'agent.gail.reward': ('env', *rewards.REWARDS),
     'agent.gail.negatives': ('imagination', 'replay', 'both'),
@@ -28,6 +31,8 @@ CHOICES = {
     'agent.image_zero': ('gray', 'black'),
     'agent.gail.actor': ('reinforce', 'dynamics'),
     'agent.gail.disc.norm': ('none', 'rms', 'layer'),
+    'jax.platform': ('auto', 'cpu', 'cuda', 'gpu', 'rocm', 'tpu'),
+    'jax.compute_dtype': ('auto', 'float32', 'bfloat16', 'float16'),
 }
 # Fusions into calls of a kernel library make small models slower: see
 # docs/speed.md. Older versions of JAX do not know the flag and would abort.
@@ -58,16 +63,41 @@ def values(config):
     raise UserError(
         f'--run.keep_checkpoints {config.run.keep_checkpoints}: expected how '
         'many saves to keep, or 0 for all of them')
-  if config.agent.gail.consec < 1:
-    raise UserError(
-        f'--agent.gail.consec {config.agent.gail.consec}: expected in how '
-        'many batches a sequence of demonstrations goes on, 1 or more')
+  for key in ('agent.gail.consec', 'consec_train', 'consec_report'):
+    if config[key] < 1:
+      raise UserError(
+          f'--{key} {config[key]}: expected in how many batches a sequence '
+          'goes on, 1 or more')
+  activations(config)
   if config.run.from_checkpoint:
     checkpoint.find(config.run.from_checkpoint)
+    pattern(config.run.from_checkpoint_regex)
   elif config.script == 'eval_only':
     raise UserError(
         '--script eval_only: evaluates a saved agent, name the logdir of its '
         'run by --run.from_checkpoint')
+
+
+def activations(config):
+  """Raise UserError for a nonlinearity that upstream does not have."""
+  for key, name in config.flat.items():
+    if key.endswith('.act'):
+      try:
+        embodied.jax.nets.act(name)
+      except AttributeError:
+        raise UserError(
+            f'--{key} {name}: no such nonlinearity. Expected none, mish, '
+            'relu2 or a name of jax.nn, as silu') from None
+
+
+def pattern(text):
+  """Raise UserError for what is no regular expression."""
+  try:
+    re.compile(text)
+  except re.error as error:
+    raise UserError(
+        f'--run.from_checkpoint_regex {text}: expected a regular expression '
+        f'of the parameters to load, found {error}') from None
 
 
 def outputs(names):
@@ -206,12 +236,11 @@ def memory(config, spaces):
   """Print what the replay will take and raise UserError if it cannot fit."""
   if config.script not in LEARNING:
     return
-  least = config.batch_size * (
-      config.consec_train * config.batch_length + config.replay_context)
+  least = batch_steps(config)
   if config.replay.size < least:
     raise UserError(
-        f'--replay.size {config.replay.size:.1e}: holds less than one batch '
-        f'of {least} steps.')
+        f'--replay.size {config.replay.size:.1e}: holds less than {least} '
+        'steps, one batch, or ten of evaluation, whose replay is a tenth.')
   each = step_bytes(config, spaces)
   steps = min(config.replay.size, config.run.steps)
   need, free = each * steps, free_memory()
@@ -224,6 +253,17 @@ def memory(config, spaces):
         f'--replay.size {config.replay.size:.1e}: needs {need / 1e9:.1f} GB, '
         f'but {free / 1e9:.1f} GB are free. Use --replay.size {fits:.1e} or '
         f'less.')
+
+
+def batch_steps(config):
+  """Return the least steps of a replay that holds the batches of a script."""
+  steps = lambda consec, length: config.batch_size * (
+      consec * length + config.replay_context)
+  least = steps(config.consec_train, config.batch_length)
+  if config.script in EVALUATING:
+    least = max(
+        least, 10 * steps(config.consec_report, config.report_length))
+  return least
 
 
 def step_bytes(config, spaces):

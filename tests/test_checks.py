@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 
+import dreamerv3.main as upmain
 import embodied
 import jax
 import numpy as np
@@ -42,6 +43,24 @@ class TestValues:
       checks.values(config(f'--{key}', choice))
     with refused(f'--{key} nonsense', *checks.CHOICES[key]):
       checks.values(config(f'--{key}', 'nonsense'))
+
+  @pytest.mark.parametrize('key', ['gail.disc', 'enc.simple'])
+  def test_nonlinearities(self, key):
+    for name in ('none', 'relu2', 'elu'):
+      checks.values(config(f'--agent.{key}.act', name))
+    with refused(f'--agent.{key}.act nope', 'silu'):
+      checks.values(config(f'--agent.{key}.act', 'nope'))
+
+  @pytest.mark.parametrize(
+      'key', ['agent.gail.consec', 'consec_train', 'consec_report'])
+  def test_how_often_sequences_go_on(self, key):
+    with refused(f'--{key} 0', '1 or more'):
+      checks.values(config(f'--{key}', '0'))
+
+  def test_which_parameters_to_load(self):
+    checks.pattern('.*')
+    with refused('--run.from_checkpoint_regex (', 'regular expression'):
+      checks.pattern('(')
 
   def test_seed(self):
     with refused('--seed -1'):
@@ -207,8 +226,21 @@ class TestMemory:
   def test_less_than_a_batch(self):
     # 8 sequences of 10 steps and one of context.
     checks.memory(config('--replay.size', '88'), main.spaces(config()))
-    with refused('--replay.size 8.7e+01', 'one batch of 88 steps'):
+    with refused('--replay.size 8.7e+01', 'less than 88 steps'):
       checks.memory(config('--replay.size', '87'), main.spaces(config()))
+
+  @pytest.mark.parametrize('script', ['train_eval', 'parallel'])
+  def test_less_than_a_batch_of_the_evaluation(self, script, tmp_path):
+    # 8 sequences of 5 steps and one of context, in a tenth of the replay.
+    fits, less = [
+        config('--script', script, '--replay.size', size, '--logdir',
+               str(tmp_path)) for size in ('480', '479')]
+    checks.memory(fits, main.spaces(fits))
+    upmain.make_replay(fits, 'replay', 'eval')
+    with refused('--replay.size 4.8e+02', 'less than 480 steps'):
+      checks.memory(less, main.spaces(less))
+    with pytest.raises(AssertionError):
+      upmain.make_replay(less, 'replay', 'eval')
 
   def test_free_memory(self):
     assert 0 < checks.free_memory() < 1e15
