@@ -249,9 +249,25 @@ class TestMistakes:
     with pytest.raises(UserError, match=text):
       start(*args)
 
+  @pytest.mark.parametrize('number', ['inf', 'nan', '1.5', '0'])
+  def test_numbers(self, start, number, capsys):
+    with pytest.raises(SystemExit) as caught:
+      start('--seeds', number)
+    assert caught.value.code == 2
+    assert f'{number} is not a whole number' in capsys.readouterr().err
+
   def test_suite(self):
     with pytest.raises(UserError, match='there are minatar'):
       benchmark.main(['run', 'atari'])
+
+
+class TestCloning:
+
+  def test_begins_anew_if_it_was_stopped(self, tmp_path):
+    made = [plans.Plan(
+        'minatar', x, 'minatar_breakout', 0, 20_000, (), tmp_path, tmp_path)
+        for x in ('gail', 'cloning', 'plain_cloning')]
+    assert [x.resumes for x in made] == [True, False, False]
 
 
 class TestBaselines:

@@ -51,6 +51,26 @@ class TestLearning:
     assert len(result['episodes']) == 4
     assert not list(tmp_path.glob('*.part'))
 
+  @pytest.mark.parametrize('flags', [['--disc'], ['--checkpoint', '100']])
+  def test_flags_that_mean_nothing(self, tmp_path, flags):
+    with pytest.raises(UserError, match=f'{flags[0]}: a cloned policy'):
+      cloning.evaluate(['--logdir', str(tmp_path), *flags])
+
+  @pytest.mark.parametrize('words', [[], ['--help'], ['tarin']])
+  def test_no_such_command(self, words, monkeypatch, capsys):
+    monkeypatch.setattr('sys.argv', ['cloning', *words])
+    with pytest.raises(SystemExit) as caught:
+      cloning.cli()
+    assert caught.value.code == 2
+    assert 'expected one of train, evaluate' in capsys.readouterr().err
+
+  def test_device_is_the_users(self, tmp_path, monkeypatch):
+    config = main.load_config([*FLAGS, '--logdir', str(tmp_path)])
+    config.save(str(tmp_path / 'config.yaml'))
+    monkeypatch.setattr(cloning.checks, 'cuda_installed', lambda: False)
+    with pytest.raises(UserError, match='--jax.platform cuda'):
+      cloning.evaluate(['--logdir', str(tmp_path), '--platform', 'cuda'])
+
   def test_nothing_saved(self, tmp_path):
     config = main.load_config([*FLAGS, '--logdir', str(tmp_path)])
     config.save(str(tmp_path / 'config.yaml'))

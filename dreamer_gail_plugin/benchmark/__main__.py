@@ -115,7 +115,7 @@ def _path(text):
 
 def _natural(text):
   value = float(text)
-  if value < 1 or value != int(value):
+  if value < 1 or not value.is_integer():
     raise argparse.ArgumentTypeError(f'{text} is not a whole number above 0')
   return int(value)
 

@@ -10,7 +10,8 @@ and policies on several images, play worse in most games
   python -m dreamer_gail_plugin.benchmark.cloning train FLAGS
   python -m dreamer_gail_plugin.benchmark.cloning evaluate --logdir LOGDIR
 
-take the flags of dreamer_gail_plugin.main and dreamer_gail_plugin.evaluate.
+take the flags of dreamer_gail_plugin.main and dreamer_gail_plugin.evaluate, of
+which --checkpoint and --disc mean nothing here.
 """
 
 import json
@@ -199,7 +200,13 @@ class Actor:
 def evaluate(argv):
   """Evaluate a cloned policy with the flags of evaluate; return the files."""
   args = evaluatelib.parse(argv)
-  config = checks.platform(policylib.load_config(args.logdir))
+  for flag in ('checkpoint', 'disc'):
+    if getattr(args, flag):
+      raise UserError(
+          f'--{flag}: a cloned policy is saved once and has no discriminator, '
+          'leave it out.')
+  config = checks.platform(policylib.load_config(args.logdir).update(
+      {'jax.platform': args.platform}))
   checks.prepare_jax(config)
   _dtype(config)
   path = elements.Path(args.logdir) / SAVED
@@ -220,8 +227,12 @@ def evaluate(argv):
 
 def cli():
   """Do what the first word says; a UserError is one line and exit code 2."""
+  commands = {'train': train, 'evaluate': evaluate}
+  word, *argv = sys.argv[1:] or ['nothing']
   try:
-    {'train': train, 'evaluate': evaluate}[sys.argv[1]](sys.argv[2:])
+    if word not in commands:
+      raise UserError(f'{word}: expected one of {", ".join(commands)}')
+    commands[word](argv)
   except UserError as error:
     print(f'error: {error}', file=sys.stderr)
     sys.exit(2)

@@ -54,7 +54,7 @@ class Plan:
   @property
   def resumes(self):
     """Return whether a run that was stopped can go on."""
-    return True
+    return suites.METHODS[self.method].resumes
 
   @property
   def _common(self):
@@ -112,10 +112,6 @@ class BaselinePlan(Plan):
         '--seed', str(self.seed), '--logdir', str(self.logdir),
         # The benchmark evaluates.
         '--eval.episodes', '0')
-
-  @property
-  def resumes(self):
-    return False
 
   @functools.cached_property
   def config(self):

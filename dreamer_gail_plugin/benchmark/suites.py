@@ -28,8 +28,9 @@ class Method:
   `train` and `evaluate` are the modules, with their first words, that are run
   with the flags of dreamer_gail_plugin.main and .evaluate. `blocks` follow
   those of the suite. `plays` says whether it learns from steps in the
-  environment. `baseline` names one of dreamer_gail_plugin.baselines, which has
-  flags and numbers of steps of its own and begins anew if it was stopped.
+  environment, `resumes` whether it goes on where it was stopped, else anew.
+  `baseline` names one of dreamer_gail_plugin.baselines, which has flags and
+  numbers of steps of its own.
   """
 
   title: str
@@ -38,6 +39,7 @@ class Method:
   evaluate: tuple = ('dreamer_gail_plugin.evaluate',)
   blocks: tuple = ('gail',)
   plays: bool = True
+  resumes: bool = True
   baseline: str = ''
 
 
@@ -46,7 +48,8 @@ def baseline(name):
   module = 'dreamer_gail_plugin.baselines'
   return Method(
       baselines.NAMES[name], train=(module, name),
-      evaluate=(module, 'evaluate'), plays=name != 'bc', baseline=name)
+      evaluate=(module, 'evaluate'), plays=name != 'bc', resumes=False,
+      baseline=name)
 
 
 CLONING = 'dreamer_gail_plugin.benchmark.cloning'
@@ -86,7 +89,7 @@ METHODS = {
     'null': Method('Random-play expert', ('--agent.gail.expert', 'random')),
     'cloning': Method(
         'Behaviour cloning', (), (CLONING, 'train'), (CLONING, 'evaluate'),
-        plays=False),
+        plays=False, resumes=False),
     # Images as upstream takes them and the last parameters: shows what of a
     # score is due to how the anchor learns.
     'plain_cloning': Method(
@@ -94,7 +97,8 @@ METHODS = {
             '--agent.gail.anchor_shift', '0', '--agent.gail.anchor_rate', '1',
             '--agent.gail.anchor_mirror', 'False',
             '--agent.image_zero', 'gray'),
-        (CLONING, 'train'), (CLONING, 'evaluate'), plays=False),
+        (CLONING, 'train'), (CLONING, 'evaluate'), plays=False,
+        resumes=False),
     # A few steps, as the evaluation wants a run.
     'random': Method(
         'Random play', ('--random_agent', 'True', '--run.steps', '100'),
