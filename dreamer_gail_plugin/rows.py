@@ -18,8 +18,8 @@ def settled(reset, cut, burnin):
   """Return bools (B, T): whether the RSSM knows the state at a step.
 
   `reset` marks where the RSSM restarts, `cut` where it does so in the middle
-  of an episode. There it lacks the past, so the next `burnin` states do not
-  count; after the true start of an episode all do.
+  of an episode. There it lacks the past, so the next `burnin` states of this
+  batch do not count; after the true start of an episode all do.
   """
   time = jnp.arange(reset.shape[1])[None]  # (1, T)
   start = jax.lax.cummax(jnp.where(reset, time, 0), axis=1)  # (B, T)
