@@ -184,8 +184,8 @@ def make_logger(config):
   """
   logger = upmain.make_logger(config)
   logger.outputs = [openloop.ColourOutput(x) for x in logger.outputs]
-  logger.outputs.append(
-      progress.Progress(config.run.steps * logger.multiplier))
+  logger.outputs.append(progress.Progress(
+      config.run.steps * logger.multiplier, config.agent.gail))
   return logger
 
 

@@ -15,14 +15,14 @@ class Progress:
   """A logger output that prints one line each time, and warnings.
 
   `total` is the step at which the run ends, in steps of the logger (the
-  environment's action repeat included).
+  environment's action repeat included), `gail` is `config.agent.gail`.
   """
 
-  def __init__(self, total, clock=time.time):
+  def __init__(self, total, gail, clock=time.time):
     self.total, self.clock = max(1, total), clock
     self.marks = collections.deque(maxlen=WINDOW + 1)
     self.score = None
-    self.warner = warn.Warner()
+    self.warner = warn.Warner(gail)
 
   def __call__(self, summaries):
     """Print the line for summaries, tuples of (step, name, value)."""

@@ -4,6 +4,7 @@ import functools
 import inspect
 import json
 
+import agents
 import dummies
 import elements
 import embodied
@@ -28,7 +29,8 @@ class TestLine:
   @pytest.fixture
   def output(self):
     self.now = 100.0
-    return progress.Progress(60_000, lambda: self.now)
+    return progress.Progress(
+        60_000, agents.config().agent.gail, lambda: self.now)
 
   def test_first(self, output):
     # No speed yet, and nothing is made up for what is not known.

@@ -23,29 +23,47 @@ ODD = {
 }
 
 
+def gail(**changes):
+  """Return `config.agent.gail` by which all rules apply, with changes."""
+  return agents.config().agent.gail.update(
+      {'expert_latent': 'posterior', **changes})
+
+
+def warnings(metrics, **changes):
+  return warn.warnings(metrics, gail(**changes))
+
+
 class TestRules:
 
   def test_calm(self):
-    assert warn.warnings(CALM) == {}
+    assert warnings(CALM) == {}
 
   def test_every_rule_has_a_case(self):
     assert set(ODD) == set(warn.RULES)
 
   @pytest.mark.parametrize('name', ODD)
   def test_odd(self, name):
-    found = warn.warnings({**CALM, **ODD[name]})
+    found = warnings({**CALM, **ODD[name]})
     assert list(found) == [name]
     assert 'Try ' in found[name] and '--agent.' in found[name]
 
   @pytest.mark.parametrize('name', ODD)
   def test_missing_or_not_finite_says_nothing(self, name):
     odd = {**CALM, **ODD[name]}
-    assert warn.warnings({k: v for k, v in odd.items() if 'gap' in k}) in (
-        {}, warn.warnings(odd))
-    assert warn.warnings({k: np.nan for k in odd}) == {}
+    assert warnings({k: v for k, v in odd.items() if 'gap' in k}) in (
+        {}, warnings(odd))
+    assert warnings({k: np.nan for k in odd}) == {}
+
+  @pytest.mark.parametrize('name', ODD)
+  def test_a_constant_is_no_reward_of_d(self, name):
+    found = warnings({**CALM, **ODD[name]}, reward='constant')
+    assert list(found) == ['collapsed'] * (name == 'collapsed')
+
+  def test_prior_latents_are_no_advice_to_who_has_them(self):
+    assert not warnings({**CALM, **ODD['latent']}, expert_latent='prior')
 
   def test_expert_who_does_one_thing(self):
-    assert not warn.warnings({
+    assert not warnings({
         **CALM, **ODD['collapsed'], 'train/top_expert/action': 0.97})
 
   def test_flags_named_exist(self):
@@ -59,13 +77,13 @@ class TestRules:
 class TestWarner:
 
   def test_once_when_it_begins_to_hold(self):
-    warner, odd = warn.Warner(lines=2), {**CALM, **ODD['flat']}
+    warner, odd = warn.Warner(gail(), lines=2), {**CALM, **ODD['flat']}
     said = [
         len(warner(x)) for x in (odd, odd, odd, CALM, odd, odd, {}, odd, odd)]
     assert said == [0, 1, 0, 0, 0, 1, 0, 0, 0]
 
   def test_at_the_terminal(self, capsys):
-    output = progress.Progress(100)
+    output = progress.Progress(100, gail())
     for step in range(3):
       output(tuple((step, k, np.float64(v)) for k, v in {
           **CALM, **ODD['latent']}.items()))
