@@ -224,6 +224,16 @@ class TestCli:
     error = self.fails(capsys, tmp_path, '--out', tmp_path / 'out')
     assert 'needs not_there' in error and '--extra report' in error
 
+  def test_no_game_has_ended_lately(self, tmp_path, monkeypatch):
+    # As with an agent that has learned to survive.
+    run = reportruns.save(tmp_path / 'run', steps=30_000, run__steps=6e4)
+    shutil.rmtree(run / 'eval', ignore_errors=True)
+    scores = (run / 'scores.jsonl').read_text().splitlines(True)
+    (run / 'scores.jsonl').write_text(''.join(scores[:100]))
+    monkeypatch.setattr(page, '_draw', lambda *args: {})
+    assert cli.main([str(run), '--out', str(tmp_path / 'out')]) == 0
+    assert (tmp_path / 'out' / 'index.html').exists()
+
   def test_anew(self, tmp_path, monkeypatch):
     # A second report replaces the first; one that fails leaves it.
     run = reportruns.save(tmp_path / 'run', steps=1000, run__steps=1000)

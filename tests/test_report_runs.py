@@ -101,6 +101,19 @@ class TestLoad:
     problem, = load(logdir).problems
     assert problem.startswith('stopped at step 2,000 of 8,000')
 
+  @pytest.mark.parametrize('flat, want', [
+      ({'run.steps': 7}, 7), ({}, 0),
+      ({'run.steps': 7, 'env.a.repeat': 4}, 28),
+      ({'baseline': 'ppo', 'steps.ppo': 7, 'env.a.repeat': 4}, 28),
+      ({'baseline': 'bc', 'steps.bc': 7, 'env.a.repeat': 4}, 7)])
+  def test_target(self, flat, want):
+    assert runlib.target({'task': 'a_b', **flat}) == want
+
+  def test_unknown_target(self, logdir):
+    (logdir / 'config.yaml').write_text('{task: a_b, seed: 0, method: X}')
+    reportruns.age(logdir, 7200)
+    assert load(logdir).problems == ['stopped at step 2,000, 2 hours ago']
+
   def test_no_scores_yet(self, logdir):
     (logdir / 'scores.jsonl').write_text('')
     (logdir / 'metrics.jsonl').unlink()
@@ -266,6 +279,13 @@ class TestMethods:
     env = dict(agent__gail__reward='env')
     assert len(set(self.assign(env, {**env, **rate}))) == 1
 
+  def test_baselines(self):
+    flat = {'method': 'PPO', 'task': 'a_b', 'steps.ppo': 10, 'device': 'cpu'}
+    runs = [runlib.Run('x', task='a_b', flat=x) for x in (flat, {
+        **flat, 'steps.ppo': 20, 'device': 'cuda', 'eval.chunks': 1,
+        'parallel': True, 'save_every': 3, 'log_every': 2})]
+    assert list(methods.assign(runs)) == ['PPO']
+
   def test_runs_of_others(self):
     runs = [
         runlib.Run('upstream', task='a_b', flat={'task': 'a_b', 'seed': 0}),
@@ -302,6 +322,15 @@ class TestScoreFiles:
     assert path.parent.name.split('-')[1:] == ['gym_CartPole_v1', 'a_b', '3']
     steps, scores = scorelib.read(path.parent)
     assert (steps == run.steps).all() and (scores == run.scores).all()
+
+  def test_names_that_differ_in_a_dash(self, saved, tmp_path):
+    runs = [load(saved) for _ in range(3)]
+    for run, name in zip(runs, ('gail-0', 'gail_0', 'Gail_0')):
+      run.method, run.name = 'GAIL', name
+    scorefiles.save(runs, tmp_path)
+    assert sorted(
+        x.parent.name for x in tmp_path.glob('**/scores.jsonl')) == [
+            f'gail_0{x}-minatar_breakout-gail-3' for x in ('', '_2', '_3')]
 
   def test_nulls_of_upstream(self, tmp_path):
     path = tmp_path / 'x.json.gz'

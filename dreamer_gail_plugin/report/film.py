@@ -50,6 +50,8 @@ def shown(runs, experts):
 def _distance(members):
   scores = [summary.score(x) for x in members]
   means = {id(x): y.games.mean() for x, y in zip(members, scores) if y}
+  if not means:  # No game has ended lately.
+    return lambda run: 0.0
   # The lower of two in the middle, so that it is the score of a run.
   middle = np.percentile(list(means.values()), 50, method='lower')
   return lambda run: abs(means.get(id(run), np.inf) - middle)

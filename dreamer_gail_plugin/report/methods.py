@@ -25,7 +25,9 @@ ASIDE = re.compile(
     r'(seed|logdir|method|task|script|replicas?|clock_\w+|ipv6|errfile|'
     r'random_agent|uses_reward|report_length|consec_report)|'
     r'(logger|jax|env)\..*|replay\.size|agent\.report.*|'
-    r'run\.(?!train_ratio$|envs$).*')
+    r'run\.(?!train_ratio$|envs$).*|'
+    # Of baselines.
+    r'(steps|eval)\..*|parallel|device|log_every|save_every')
 LONGEST = 2  # Settings that fit into the name of a variant.
 
 

@@ -124,6 +124,15 @@ def repeat(flat):
   return flat.get(f'env.{suite}.repeat', 1)
 
 
+def target(flat):
+  """Return the steps to train, in frames as logged; 0 if a config has none."""
+  baseline = flat.get('baseline')
+  if baseline == 'bc':  # Its steps are updates.
+    return float(flat['steps.bc'])
+  key = f'steps.{baseline}' if baseline else 'run.steps'
+  return float(flat.get(key, 0)) * repeat(flat)
+
+
 def load(path, name, now=None):
   """Return the Run of a logdir."""
   now = time.time() if now is None else now
@@ -148,7 +157,7 @@ def _read_config(run):
   try:
     run.flat = elements.Config.load(filename).flat
     run.task, run.seed = str(run.flat['task']), int(run.flat['seed'])
-    run.target = float(run.flat.get('run.steps', 0)) * repeat(run.flat)
+    run.target = target(run.flat)
   except FileNotFoundError:
     run.problems.append(
         'config.yaml is missing, so its task and method are unknown')
@@ -248,7 +257,9 @@ def _state(run):
   slack = max(0.01 * run.target, 2 * gaps.max(initial=0))
   if run.target and run.last >= run.target - slack:
     return 'complete'
-  where = f'at step {run.last:,.0f} of {run.target:,.0f}'
+  where = f'at step {run.last:,.0f}'
+  if run.target:
+    where += f' of {run.target:,.0f}'
   if run.age < max(FRESH, 3 * run.flat.get('run.log_every', 0)):
     run.problems.append(
         f'still running, {where}; last written {ago(run.age)}')

@@ -98,7 +98,11 @@ def _save_folder(run, folder):
   # plot.py splits the name at '-', so no part may have one. The stamp is not
   # used there; here it is the name of the run.
   task = re.sub(r'\W+', '_', run.task)
-  name = f'{plain(run.name)}-{task}-{plain(run.method)}-{run.seed}'
+  rest = f'{task}-{plain(run.method)}-{run.seed}'
+  name, count = f'{plain(run.name)}-{rest}', 1
+  while (folder / name).exists():  # Names may differ in a dash alone.
+    count += 1
+    name = f'{plain(run.name)}_{count}-{rest}'
   (folder / name).mkdir(parents=True)
   (folder / name / 'scores.jsonl').write_text(''.join(
       json.dumps({'step': int(x), 'episode/score': y}) + '\n'
