@@ -47,12 +47,18 @@ def main(argv=None):
   out = pathlib.Path(args.out or f'{args.logdir}/error_terms.json')
   if out.exists() and not args.overwrite:
     raise UserError(f'{out}: exists; --overwrite replaces it.')
+  if not out.parent.is_dir():
+    raise UserError(f'--out {out}: there is no such folder, make it.')
   config = checks.platform(policylib.load_config(args.logdir))
   checks.prepare_jax(config)
   if config.agent.gail.reward == 'env' or config.random_agent:
     raise UserError(f'--logdir {args.logdir}: this run has no discriminator.')
   folder = checkpoint.find(args.logdir)
   actor = policylib.load_actor(config, folder)
+  if not actor.model.dec.imgkeys:
+    raise UserError(
+        f'--logdir {args.logdir}: {config.task} has no images, whose '
+        'reconstructions the latents are compared with.')
   views, drifts = {}, {}
   for name in ('expert', 'agent'):
     parts = sequences(getattr(args, name), config)

@@ -135,6 +135,12 @@ class TestRun:
     with pytest.raises(UserError, match='--overwrite'):
       error_terms.main(flags)
 
+  def test_no_folder_for_the_file(self, run, tmp_path):
+    with pytest.raises(UserError, match='no such folder'):
+      error_terms.main([
+          '--logdir', str(run[0]), '--expert', 'x.h5', '--agent', 'y.h5',
+          '--out', str(tmp_path / 'none' / 'x.json')])
+
   def test_too_few_trajectories(self, run, tmp_path):
     logdir, expert, _ = run
     with store.Store(expert) as demos:
