@@ -308,6 +308,25 @@ class TestDemonstrations:
 
 
 @extra
+@extra
+def test_a_time_limit_is_no_end_to_sqil():
+  from imitation.data import types as imtypes
+
+  from dreamer_gail_plugin.baselines import sqil
+  obs = np.float32([[0.1], [0.2]])  # Of an environment each.
+  buffer = sqil.Buffer(
+      10, gymnasium.spaces.Box(-1, 1, (1,)), gymnasium.spaces.Discrete(2),
+      [imtypes.Trajectory(obs, np.zeros(1, int), None, True)],
+      'cpu', n_envs=2)
+  buffer.add(
+      obs, obs, np.zeros((2, 1)), np.zeros(2), np.ones(2),
+      [{'TimeLimit.truncated': x} for x in (True, False)])
+  found = buffer.sample(80)
+  limit = np.isclose(found.observations[:40].flatten(), 0.1)
+  assert 0 < limit.sum() < 40
+  assert np.array_equal(found.dones[:40].flatten() == 1, ~limit)
+
+
 class TestMemory:
 
   def test_stacks_are_put_together_again(self):
@@ -391,39 +410,3 @@ class TestEnv:
     obs, _ = env.reset()
     assert env.observation_space.contains(obs)
     env_checker.check_reset_return_type(env)
-
-
-class TestMistakes:
-
-  @pytest.mark.parametrize('flags, text', [
-      (['--settings', 'huge'], '--settings huge: no such block'),
-      (['--ppo.colour', '1'], 'settings.yaml'),
-      (['--steps', '0.5'], 'expected at least 1'),
-      (['--envs', '0'], '--envs 0: expected at least 1'),
-  ])
-  def test_flags(self, flags, text):
-    with pytest.raises(UserError, match=text):
-      configlib.load('ppo', [*DEBUG[:2], *flags])
-
-  def test_a_logdir_that_holds_a_run(self, tmp_path):
-    config = configlib.load('ppo', [*DEBUG, '--logdir', str(tmp_path)])
-    baselines.make_logdir(config)
-    with pytest.raises(UserError, match='holds a run'):
-      baselines.make_logdir(config)
-
-  def test_without_the_extra(self, monkeypatch):
-    monkeypatch.setattr(importlib.util, 'find_spec', lambda _: None)
-    with pytest.raises(UserError, match='uv sync --extra baselines'):
-      baselines.main(['ppo', *DEBUG])
-    configlib.installed('mgail')
-
-  def test_things_that_baselines_do_not_take(self):
-    space = elements.Space(np.float32, (3,))
-    with pytest.raises(UserError, match='one image or one vector'):
-      gymenv.Eyes({'a': space, 'b': space}, 1)
-    with pytest.raises(UserError, match='--stack 4'):
-      gymenv.Eyes({'image': elements.Space(np.uint8, (10, 10, 4))}, 4)
-    with pytest.raises(UserError, match='one action'):
-      gymenv.Hands({'a': space, 'b': space})
-    with pytest.raises(UserError, match='need bounds'):
-      gymenv.Hands({'a': space})

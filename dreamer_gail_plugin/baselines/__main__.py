@@ -69,11 +69,12 @@ def train(config, argv):
 def make_logdir(config):
   """Return the path of the log directory, made, with the config in it.
 
-  Raises UserError if there is a run in it: baselines do not go on.
+  Raises UserError if there is a run in it: baselines do not go on. What ended
+  before it had learned or played anything, as by a wrong flag, is none.
   """
   path = pathlib.Path(config.logdir)
-  filename = path / 'config.yaml'
-  if filename.exists():
+  filename, scores = path / 'config.yaml', path / 'scores.jsonl'
+  if [*path.glob('policy.*')] or scores.exists() and scores.stat().st_size:
     raise UserError(
         f'--logdir {path}: holds a run. Baselines cannot be resumed; name '
         f'another folder.')

@@ -13,7 +13,6 @@ from imitation.util import networks as imnetworks
 from stable_baselines3.common import logger as sblogger
 from stable_baselines3.common.utils import set_random_seed
 
-from ..errors import UserError
 from . import demonstrations
 from . import networks
 from . import ppo
@@ -51,11 +50,7 @@ def train(config, saver, path):
 
 def make_trainer(config, venv, model, episodes, logger):
   """Return imitation's GAIL or AIRL for a PPO model."""
-  total = sum(len(x.acts) for x in episodes)
-  if total < config.disc.batch_size:
-    raise UserError(
-        f'--disc.batch_size {config.disc.batch_size}: the demonstrations have '
-        f'{total} steps only. Use a smaller one.')
+  demonstrations.enough(episodes, 'disc.batch_size', config.disc.batch_size)
   spaces = venv.observation_space, venv.action_space
   net = networks.Discriminator(*spaces)
   if config.baseline == 'airl_ppo':

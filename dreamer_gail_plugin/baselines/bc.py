@@ -24,6 +24,7 @@ def train(config, saver, path):
   set_random_seed(config.seed)
   episodes = demonstrations.load(config, path)
   print(demonstrations.describe(path, episodes))
+  demonstrations.enough(episodes, 'bc.batch_size', config.bc.batch_size)
   obs_space, act_space = demonstrations.spaces(config)
   policy = networks.policy(obs_space, act_space)
   saver.policy = policy

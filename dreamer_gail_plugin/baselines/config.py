@@ -18,6 +18,10 @@ IMITATORS = ('bc', 'gail_ppo', 'airl_ppo', 'sqil', 'mgail')
 TORCH = tuple(x for x in NAMES if x != 'mgail')
 PACKAGES = ('torch', 'stable_baselines3', 'imitation', 'tianshou')
 SUITES = {'atari100k': 'atari'}
+DEVICES = ('auto', 'cpu', 'cuda')
+COUNTS = (
+    'envs', 'stack', 'ppo.n_steps', 'disc.updates', 'mgail.length',
+    'c51.train_every', 'sqil.train_every', 'mgail.train_every')
 
 
 def load(name, argv):
@@ -94,8 +98,21 @@ def saved(logdir):
 def _check(config, name):
   if config.steps[name] < 1:
     raise UserError(f'--steps {config.steps[name]}: expected at least 1')
-  for key in (
-      'envs', 'stack', 'ppo.n_steps', 'disc.updates', 'mgail.length'):
+  for key in COUNTS:
     if config.flat[key] < 1:
       raise UserError(f'--{key} {config.flat[key]}: expected at least 1')
+  for key in ('c51.explore', 'sqil.explore'):
+    if not 0 < config.flat[key] <= 1:
+      raise UserError(
+          f'--{key} {config.flat[key]}: expected a share above 0, at most 1')
+  if config.seed < 0:
+    raise UserError(f'--seed {config.seed}: must not be negative.')
+  if config.device not in DEVICES:
+    raise UserError(
+        f'--device {config.device}: expected one of {", ".join(DEVICES)}')
+  rows = int(config.mgail.memory) // config.envs
+  if name == 'mgail' and rows <= config.mgail.length:
+    raise UserError(
+        f'--mgail.memory {config.mgail.memory}: holds {rows} steps of each of '
+        f'{config.envs} environments, expected more than --mgail.length')
   return config

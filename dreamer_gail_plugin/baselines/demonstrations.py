@@ -9,6 +9,7 @@ import numpy as np
 from .. import checks
 from .. import main
 from .. import store
+from ..errors import UserError
 from . import gymenv
 from . import resize
 
@@ -87,6 +88,15 @@ def _episode(eyes, data, acts, span):
     seen.append(eyes({eyes.key: image}, seen[-1] if seen else None))
   return Episode(
       np.stack(seen), acts[span][:-1], bool(data['is_terminal'][span][-1]))
+
+
+def enough(found, key, batch):
+  """Raise UserError if the episodes have fewer steps than a batch."""
+  total = sum(len(x.acts) for x in found)
+  if total < batch:
+    raise UserError(
+        f'--{key} {batch}: the demonstrations have {total} steps only. Use a '
+        f'smaller one.')
 
 
 def describe(path, found):

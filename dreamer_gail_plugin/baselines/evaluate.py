@@ -6,6 +6,7 @@ The flags are those of `python -m dreamer_gail_plugin.evaluate`.
 """
 
 import importlib
+import math
 
 from .. import evaluate
 from .. import main as mainlib
@@ -20,7 +21,7 @@ PROGRAM = ('dreamer_gail_plugin.baselines', 'evaluate')
 def main(argv):
   """Evaluate the run named by the flags; return the files written."""
   args = evaluate.parse(argv)
-  config = configlib.saved(args.logdir)
+  config = configlib.saved(args.logdir).update(device=args.platform)
   if args.disc:
     raise UserError('--disc: films of baselines show no discriminator.')
   configlib.installed(config.baseline)
@@ -29,11 +30,23 @@ def main(argv):
   module = importlib.import_module(f'.{name}', __package__)
   step, actors = module.load(config, args)
   step *= frames(config)
-  expert = None
-  if config.baseline in configlib.IMITATORS:
-    expert = demonstrations.score(mainlib.expert_path(config))
   command = provenance.command(argv, PROGRAM)
-  return evaluate.judge(config, actors, step, expert, args, command)
+  return evaluate.judge(
+      config, actors, step, expert_score(config), args, command)
+
+
+def expert_score(config):
+  """Return the mean score of the demonstrations or None.
+
+  None, too, where they have none or are not on this machine.
+  """
+  if config.baseline not in configlib.IMITATORS:
+    return None
+  try:
+    score = demonstrations.score(mainlib.expert_path(config))
+  except UserError:
+    return None
+  return None if math.isnan(score) else score
 
 
 def frames(config):

@@ -36,7 +36,8 @@ def train(config, saver, path):
     learner.memory.add(obs, acts, first)
     obs, first = games.step(acts)
     due = (int(recorder.step) - int(s.start)) // int(s.train_every)
-    while updates < due:
+    # With many environments the first sequence is later than the first step.
+    while updates < due and learner.memory.count > s.length:
       recorder.add(learner.update())
       updates += 1
   recorder.close()

@@ -64,8 +64,14 @@ class Buffer(sqil.SQILReplayBuffer):
   """imitation's replay, half of a batch of which are demonstrations.
 
   Samples of stable-baselines3 have a field for returns of several steps from
-  2.7 on, which is None here and which imitation 1.0.1 cannot join.
+  2.7 on, which is None here and which imitation 1.0.1 cannot join. And its
+  replay of the agent's steps takes a time limit for an end, which it is not
+  for those of the demonstrations.
   """
+
+  def __init__(self, *args, **kwargs):
+    super().__init__(*args, **kwargs)
+    self.handle_timeout_termination = True
 
   def sample(self, batch_size, env=None):
     half = batch_size // 2

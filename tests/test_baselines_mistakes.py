@@ -1,0 +1,95 @@
+"""Baselines: flags, folders and demonstrations that do not fit."""
+
+import importlib
+import types
+
+import elements
+import numpy as np
+import pytest
+
+from dreamer_gail_plugin import store
+from dreamer_gail_plugin.baselines import __main__ as baselines
+from dreamer_gail_plugin.baselines import config as configlib
+from dreamer_gail_plugin.baselines import demonstrations
+from dreamer_gail_plugin.baselines import evaluate
+from dreamer_gail_plugin.baselines import gymenv
+from dreamer_gail_plugin.baselines import mgail
+from dreamer_gail_plugin.baselines import mgailactor
+from dreamer_gail_plugin.errors import UserError
+
+DEBUG = ['--task', 'minatar_breakout', '--settings', 'debug']
+
+
+class TestMistakes:
+
+  @pytest.mark.parametrize('flags, text', [
+      (['--settings', 'huge'], '--settings huge: no such block'),
+      (['--ppo.colour', '1'], 'settings.yaml'),
+      (['--steps', '0.5'], 'expected at least 1'),
+      (['--envs', '0'], '--envs 0: expected at least 1'),
+      (['--seed', '-1'], '--seed -1'),
+      (['--device', 'gpu'], '--device gpu: expected one of auto, cpu, cuda'),
+      (['--mgail.train_every', '0'], 'train_every 0: expected at least 1'),
+      (['--c51.explore', '0'], 'c51.explore 0.0: expected a share'),
+      (['--sqil.explore', '2'], 'sqil.explore 2.0: expected a share'),
+      (['--mgail.memory', '40'], 'memory 40.0: holds 5 steps of each of 8'),
+  ])
+  def test_flags(self, flags, text):
+    with pytest.raises(UserError, match=text):
+      configlib.load('mgail', [*DEBUG[:2], *flags])
+
+  @pytest.mark.parametrize('name, text', [
+      ('policy.pt', 'x'), ('policy.npz', ''), ('scores.jsonl', '{}')])
+  def test_a_logdir_that_holds_a_run(self, tmp_path, name, text):
+    config = configlib.load('ppo', [*DEBUG, '--logdir', str(tmp_path)])
+    baselines.make_logdir(config)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match='holds a run'):
+      baselines.make_logdir(config)
+
+  def test_a_mistake_does_not_use_up_the_logdir(self, tmp_path):
+    flags = ['mgail', *DEBUG, '--logdir', str(tmp_path)]
+    for _ in range(2):
+      with pytest.raises(UserError, match='none.h5'):
+        baselines.main([*flags, '--expert', 'none.h5'])
+
+  def test_fewer_steps_than_a_batch(self):
+    found = [types.SimpleNamespace(acts=np.zeros(x)) for x in (3, 4)]
+    demonstrations.enough(found, 'bc.batch_size', 7)
+    with pytest.raises(UserError, match='--bc.batch_size 8.*7 steps'):
+      demonstrations.enough(found, 'bc.batch_size', 8)
+
+  @pytest.mark.parametrize('expert', ['none.h5', 'unknown.h5'])
+  def test_demonstrations_without_a_score(self, tmp_path, expert):
+    store.write(tmp_path / 'unknown.h5', [{
+        'image': np.zeros((3, 10, 10, 4), np.uint8),
+        'action': np.zeros(3, np.int32), 'is_first': np.arange(3) == 0,
+        'is_last': np.arange(3) == 2, 'is_terminal': np.arange(3) == 2}], {})
+    config = configlib.load('bc', [
+        *DEBUG, '--expert', str(tmp_path / expert)])
+    assert evaluate.expert_score(config) is None
+
+  def test_many_environments(self, tmp_path):
+    # More steps at once than come before the first update.
+    config = configlib.load('mgail', [
+        *DEBUG, '--envs', '40', '--logdir', str(tmp_path)])
+    assert config.mgail.start < 40
+    mgail.train(
+        config, mgailactor.Saver(tmp_path), demonstrations.check(config))
+
+  def test_without_the_extra(self, monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda _: None)
+    with pytest.raises(UserError, match='uv sync --extra baselines'):
+      baselines.main(['ppo', *DEBUG])
+    configlib.installed('mgail')
+
+  def test_things_that_baselines_do_not_take(self):
+    space = elements.Space(np.float32, (3,))
+    with pytest.raises(UserError, match='one image or one vector'):
+      gymenv.Eyes({'a': space, 'b': space}, 1)
+    with pytest.raises(UserError, match='--stack 4'):
+      gymenv.Eyes({'image': elements.Space(np.uint8, (10, 10, 4))}, 4)
+    with pytest.raises(UserError, match='one action'):
+      gymenv.Hands({'a': space, 'b': space})
+    with pytest.raises(UserError, match='need bounds'):
+      gymenv.Hands({'a': space})
