@@ -60,6 +60,7 @@ def run(args):
     raise UserError(f'--repeats {args.repeats}: must be 1 or more.')
   config = entry.load_config(args.flags)
   checks.values(config)
+  checks.rows(config)  # Which the workers do; mistakes must end it here.
   config = checks.lengths(checks.platform(config))
   now = datetime.datetime.now()
   out = args.out or pathlib.Path(

@@ -51,6 +51,7 @@ def start(flags, words):
     variables[name] = value
   config = main.load_config([*flags, *words])
   checks.values(config)
+  checks.rows(config)  # Which the workers do; mistakes must end it here.
   config = checks.lengths(checks.platform(config))
   config = config.update({
       'jax.compilation_cache': False, 'agent.report': False})
