@@ -19,6 +19,7 @@ from . import checks
 from . import main
 from . import pairs
 from .demos import record
+from .envs import common as envs_common
 from .envs import gym
 from .errors import UserError
 
@@ -265,7 +266,9 @@ class Policy:
     self.carry, acts = self.actor(
         self.carry, obs, self.key, np.full(1, self.time, np.uint32))
     self.time += 1
-    acts = {k: denormalise(acts[k][0], v) for k, v in self.act_space.items()}
+    acts = {
+        k: envs_common.restore(acts[k][0], v)
+        for k, v in self.act_space.items()}
     if self.act:
       return self.act.restore(acts)
     return next(iter(acts.values())) if len(acts) == 1 else acts
@@ -287,19 +290,3 @@ class Policy:
       kind = {'f': np.float32, 'i': np.int32}.get(space.dtype.kind)
       result[key] = value.astype(kind or space.dtype)
     return result
-
-
-def denormalise(value, space):
-  """Return an action in the units of its space.
-
-  The agent's continuous actions are from -1 to 1 where both bounds are
-  finite and in the environment's units where not. What lies beyond -1 and 1
-  is clipped in either case, as upstream's wrappers do.
-  """
-  if space.discrete:
-    return value
-  value = np.clip(value, -1, 1)
-  bounded = np.isfinite(space.low) & np.isfinite(space.high)
-  low = np.where(bounded, space.low, -1)
-  high = np.where(bounded, space.high, 1)
-  return ((value + 1) / 2 * (high - low) + low).astype(space.dtype)

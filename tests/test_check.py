@@ -186,6 +186,26 @@ class TestFindings:
     check(capsys, path, ['note: the task gym_None-v0 cannot be made'],
           code=0, flags=['--task', 'gym_None-v0'])
 
+  @pytest.mark.parametrize('key, shape', [('image', (8, 8)), ('vector', ())])
+  def test_spaces_of_no_task(self, path, capsys, key, shape):
+    rng = np.random.default_rng(0)
+    store.write(path, [{
+        key: rng.integers(0, 9, (400, *shape)).astype(
+            'uint8' if key == 'image' else 'float32'),
+        'action': rng.integers(0, 2, 400).astype(np.int32),
+        **{k: np.zeros(400, bool) for k in store.FLAGS}}], {})
+    check(capsys, path, ['do not fit the task'], flags=[
+        '--task', 'gym_CartPole-v1'])
+
+  def test_play_of_another_kind(self, path, capsys):
+    rng = np.random.default_rng(0)
+    store.write(path, [{
+        'vector': rng.normal(size=(400, 4)).astype(np.float32),
+        'action': rng.integers(0, 2, 400).astype(np.int32),
+        **{k: np.zeros(400, bool) for k in store.FLAGS}}], {})
+    check(capsys, path, ['do not fit the task'], flags=[
+        '--task', 'gym_FrozenLake-v1'])
+
   def test_jpeg(self, good, path, capsys):
     trajs, attrs = good
 

@@ -15,6 +15,7 @@ import toyenv  # noqa: F401
 
 from dreamer_gail_plugin import main
 from dreamer_gail_plugin import policy as policylib
+from dreamer_gail_plugin.envs import common as envs_common
 from dreamer_gail_plugin.errors import UserError
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -209,16 +210,16 @@ class TestDenormalise:
     for value in np.random.default_rng(0).normal(0, 1.5, (20, 3)):
       wrapped.step({'action': np.float32(value)})
       np.testing.assert_allclose(
-          policylib.denormalise(np.float32(value), space), env.got, rtol=1e-6)
+          envs_common.restore(np.float32(value), space), env.got, rtol=1e-6)
 
   def test_undoes_what_demonstrations_get(self):
     space = elements.Space(np.float32, (2,), -3.0, 5.0)
     value = np.float32([[[-0.5, 0.25]]])
-    action = policylib.denormalise(value, space)
+    action = envs_common.restore(value, space)
     batch = main.normalize_actions({'expert/a': action}, {'a': space})
     np.testing.assert_allclose(batch['expert/a'], value, rtol=1e-6)
     choice = elements.Space(np.int32, (), 0, 3)
-    assert policylib.denormalise(np.int32(2), choice) == 2
+    assert envs_common.restore(np.int32(2), choice) == 2
 
 
 def test_is_gymnasium_s_own_action():

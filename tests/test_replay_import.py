@@ -11,7 +11,7 @@ from demotools import run
 
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin import store
-from dreamer_gail_plugin.demos import replay
+from dreamer_gail_plugin.envs import common as envs_common
 
 spaces = gymnasium.spaces
 
@@ -76,7 +76,7 @@ def record(folder, task, steps, workers=2, chunksize=7):
           **{k: np.asarray(v, acts[k].dtype) for k, v in masked.items()},
           'dyn/deter': np.zeros(3, np.float32)}, worker)
       own = {
-          k: acts[k] if units[k].discrete else replay.restore(
+          k: acts[k] if units[k].discrete else envs_common.restore(
               acts[k], units[k]) for k in units}
       episode.append({**obs, **own})
       if last:
@@ -178,22 +178,20 @@ class TestImport:
 
 class TestRestore:
 
-  def test_is_the_wrapper_of_upstream(self):
-    env = envs.make('gym', 'ImportReach-v0', seed=0)
-    taken = []
-    env.step = lambda action: taken.append(action)
-    wrapped = embodied.wrappers.NormalizeAction(env, 'action_arm')
-    for value in ([-1, -1], [1, 1], [0.5, -0.25]):
-      value = np.float32(value)
-      wrapped.step({'action_arm': value})
-      np.testing.assert_allclose(
-          replay.restore(value, env.act_space['action_arm']),
-          taken[-1]['action_arm'])
+  @pytest.mark.parametrize('low, high', [(-1.4, 0.8), (-0.3, 2.9)])
+  def test_never_beyond_the_bounds(self, low, high):
+    # (1 + 1) / 2 * (high - low) + low is above 0.8 in float32.
+    space = elements.Space(np.float32, (), np.float32(low), np.float32(high))
+    value = np.linspace(-1, 1, 999, dtype=np.float32)
+    found = envs_common.restore(value, space)
+    assert (space.low <= found).all() and (found <= space.high).all()
+    assert found.dtype == np.float32
 
   def test_beyond_the_bounds(self):
+    # Upstream clips unbounded ones, too.
     space = elements.Space(np.float32, (2,), [-2, -np.inf], [2, np.inf])
-    value = replay.restore(np.float32([[3, 3], [-9, -9]]), space)
-    assert value.tolist() == [[2, 3], [-2, -9]]
+    value = envs_common.restore(np.float32([[3, 3], [-9, -9]]), space)
+    assert value.tolist() == [[2, 1], [-2, -1]]
 
 
 class TestRefuses:
@@ -214,6 +212,16 @@ class TestRefuses:
     self.check(capsys, logdir, 'no chunks')
     (logdir / 'replay' / 'a.npz').write_bytes(b'')
     self.check(capsys, logdir, 'expected the name of a chunk')
+
+  @pytest.mark.parametrize('task, env, text', [
+      ('minatar_breakout', {'minatar': {'actions': 3}}, 'actions is 3'),
+      ('minatar_breakout', {'minatar': {'sticky': 2}}, 'sticky is 2'),
+      ('crafter_reward', {'crafter': {'size': 64}}, 'size is 64'),
+      ('atari_pong', {'atari': {'repeat': 'four'}}, "repeat is 'four'"),
+      ('atari_pong', {'atari': {'pooling': 10 ** 12}}, 'pooling is 1000')])
+  def test_options(self, logdir, capsys, task, env, text):
+    config(logdir, task=task, env=env)
+    self.check(capsys, logdir, logdir / 'config.yaml', text)
 
   def test_other_task(self, logdir, capsys):
     record(logdir / 'replay', 'gym_ImportReach-v0', 30)

@@ -10,7 +10,6 @@ from demotools import run
 
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin import main
-from dreamer_gail_plugin import policy
 from dreamer_gail_plugin import store
 from dreamer_gail_plugin.demos import record
 from dreamer_gail_plugin.demos import rollout
@@ -35,7 +34,7 @@ class Actor:
 def test_player_starts_anew_with_every_episode():
   env = envs.make('gym', 'Pendulum-v1', seed=0)
   actor = Actor()
-  player = rollout.Player(actor, env.act_space, 3, policy.denormalise)
+  player = rollout.Player(actor, env.act_space, 3)
   data = record.rollout(env, player, 30, limit=9)
   # Torques are from -2 to 2. The last step of an episode is not asked for.
   assert set(data['action'][~data['is_last']].ravel()) == {1.0}

@@ -15,6 +15,7 @@ from .. import checks
 from .. import store
 from ..errors import UserError
 from . import alignment
+from . import common
 from . import planner
 from . import recipe
 from . import record
@@ -28,6 +29,7 @@ FEW = 0.02  # Share of the steps below which a fault is worth a note only.
 LEVELS = 16  # Difference up to which a still pixel is another rendering.
 
 Finding = collections.namedtuple('Finding', 'level text')
+SEEN = {'image': 4, 'vector': 2}  # What `shifts` looks at, and its axes.
 problem = lambda text: Finding('problem', text)
 note = lambda text: Finding('note', text)
 
@@ -42,9 +44,10 @@ def add_arguments(parser):
 
 def run(args):
   """Print the findings and return the exit code."""
+  common.not_negative(args, 'seed')
   with store.Store(recipe.stored(args.file)) as demos:
     task = args.task or demos.attrs['task']
-    env, found = make(task)
+    env, found = make(task, trusted=bool(args.task))
     found += find(demos, task, env, args.seed)
     steps = f'{len(demos)} trajectories, {sum(demos.lengths):,} steps'
   for level in ('problem', 'note'):
@@ -57,14 +60,17 @@ def run(args):
   return int(problems > 0)
 
 
-def make(task):
-  """Return the environment of a task or None, and findings about that."""
+def make(task, trusted):
+  """Return the environment of a task or None, and findings about that.
+
+  `trusted` tells whether the user named it.
+  """
   if not task:
     return None, [note(
         'the file names no task, so it is compared with none; name one by '
         '--task')]
   try:
-    return planner.make_env(task, 0), []
+    return planner.make_env(task if trusted else planner.of_file(task), 0), []
   except UserError as e:
     return None, [note(f'the task {task} cannot be made here: {e}')]
 
@@ -192,8 +198,11 @@ def pictures(parts, played):
 
 def shifts(demos, parts, played):
   """Return findings about actions that stand at another step."""
-  if not any(k in demos.keys for k in ('image', 'vector')):
+  seen = 'image' if 'image' in demos.keys else 'vector'
+  if not _has(parts[0], seen):
     return []
+  if played is not None and not _has(played, seen):
+    played = None
   found = []
   for key in _action_keys(demos):
     scores = alignment.estimate(parts, key)
@@ -219,6 +228,11 @@ def shifts(demos, parts, played):
           + '. Step t must hold the action chosen at image t; look at the '
           'importer'))
   return found
+
+
+def _has(data, key):
+  # Images (T, H, W, C) and vectors (T, N); `settings` tells of others.
+  return key in data and data[key].ndim == SEEN[key]
 
 
 def _action_keys(demos):

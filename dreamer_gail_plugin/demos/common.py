@@ -37,6 +37,21 @@ def at_least_one(args, *names):
       raise UserError(f'--{name} {value}: expected at least 1')
 
 
+def not_negative(args, *names):
+  """Raise UserError if one of these flags was given a number below 0."""
+  for name in names:
+    if getattr(args, name) < 0:
+      raise UserError(f'--{name} {getattr(args, name)}: must not be negative')
+
+
+def size(args, least):
+  """Raise UserError if --size was given numbers below `least`."""
+  if args.size and min(args.size) < least:
+    raise UserError(
+        f'--size {" ".join(map(str, args.size))}: expected height and width, '
+        f'at least {least}')
+
+
 def source(args, wanted):
   """Return the path of the source; raises UserError if it is not there."""
   path = pathlib.Path(args.source)

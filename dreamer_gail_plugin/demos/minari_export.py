@@ -40,7 +40,8 @@ def add_arguments(parser):
 
 def run(args):
   """Export the store to the folder `args.out`, which must not exist."""
-  out = pathlib.Path(args.out).expanduser()
+  # Minari joins its own folders to the path, and fails on relative ones.
+  out = pathlib.Path(args.out).expanduser().absolute()
   name = args.id or out.name
   if out.exists():
     raise UserError(f'--out {out}: exists; choose another name')
@@ -213,7 +214,9 @@ def spaces(demos, obs_keys, act_keys):
 
   Bounds of actions are those of the task, where it can be made.
   """
-  known = _task_spaces(demos.attrs['task'])
+  known = {
+      k: v for k, v in _task_spaces(demos.attrs['task']).items()
+      if k in act_keys and _same_kind(v, *demos.spec[k])}
   obs = {k: _box(*demos.spec[k]) for k in obs_keys}
   acts = {k: _action(demos, k, known.get(k)) for k in act_keys}
   single = lambda x: x if len(x) > 1 else next(iter(x.values()))
@@ -228,9 +231,13 @@ def is_image(space):
   return is_image_space(space)
 
 
+def _same_kind(space, dtype, shape):
+  return space.discrete == (dtype.kind != 'f') and space.shape == shape
+
+
 def _task_spaces(task):
   try:
-    env = planner.make_env(task, 0)
+    env = planner.make_env(planner.of_file(task), 0)
   except UserError:
     return {}
   spaces = env.act_space

@@ -75,7 +75,11 @@ def run(args):
   files that cannot be.
   """
   common.at_least_one(args, 'trajectories', 'length', 'workers')
-  out = common.output(args)  # Known before minutes of planning.
+  common.not_negative(args, 'seed', 'limit')
+  # Known before minutes of planning.
+  out = common.output(args)
+  if out.suffix == '.json':
+    recipe.suited(out, args.task)
   env = make_env(args.task, args.seed)
   env.close()
   found = list(tqdm.tqdm(
@@ -120,6 +124,19 @@ def make_policy(task, policy):
         f'There is no planner for the task {task}, only for '
         f'{", ".join(PLANNERS)}. Choose one of them or --policy random.')
   return PLANNERS[task]
+
+
+def of_file(task):
+  """Return the task that a file names.
+
+  Raises UserError for one that would import a module by its name, which the
+  user has to ask for.
+  """
+  if ':' in task:
+    raise UserError(
+        f'{task!r:.100}: a file must not name a module to import; if you '
+        'trust it, name the task by --task')
+  return task
 
 
 def options(task):

@@ -18,9 +18,9 @@ VERSION = 1
 LARGEST = 1 << 24  # Bytes of the file; a bundled one has some ten thousand.
 STEPS = 1 << 20  # Of a trajectory.
 MOST = {'size': 1024, 'pooling': 64, 'repeat': 64, 'noops': 1000}
-# Options of the environments that are no recipe's to choose: a folder to
-# write to, the seed, and keys that a store does not have.
-OWN = ('task', 'seed', 'logdir', 'logs')
+# Options of the environments that are no recipe's to choose: the seed, and
+# keys that a store does not have.
+OWN = ('task', 'seed', 'logs')
 
 
 def load(path, suites, letters):
@@ -71,27 +71,31 @@ def _root(data, suites):
     return 'attrs: action_meanings is no list of names'
   if not _whole(attrs.get('limit'), 0, STEPS):
     return f'attrs: limit is {attrs.get("limit")!r:.50}, expected steps'
-  return _options(suite, attrs.get('preprocessing'))
+  if not isinstance(attrs.get('preprocessing'), dict):
+    return 'attrs: preprocessing is missing'
+  wrong = options(suite, attrs['preprocessing'])
+  return f'attrs: preprocessing: {wrong}' if wrong else None
 
 
-def _options(suite, options):
-  # Each must have the type that it has in the signature of the environment.
+def options(suite, given):
+  """Return what is wrong with options of an environment, or None.
+
+  Each must have the type that it has in the signature of the environment, and
+  no more than a game could need.
+  """
   module, name, _ = envs.SUITES[suite]
   module = importlib.import_module(f'{envs.__name__}.{module}')
   known = {
       k: v.default
       for k, v in inspect.signature(getattr(module, name)).parameters.items()
       if k not in OWN}
-  if not isinstance(options, dict):
-    return 'attrs: preprocessing is missing'
   # Off is what they are without, so older recipes may say it.
-  options = {k: v for k, v in options.items() if k != 'logs' or v}
-  for key, value in options.items():
+  given = {k: v for k, v in given.items() if k != 'logs' or v}
+  for key, value in given.items():
     if key not in known:
-      return f'attrs: preprocessing has {key!r:.50}, which {suite} has not'
+      return f'{key!r:.50} is there, which {suite} has not'
     if not _fits(value, known[key], MOST.get(key, STEPS)):
-      return (f'attrs: preprocessing: {key} is {value!r:.50}, expected '
-              f'something like {known[key]!r}')
+      return f'{key} is {value!r:.50}, expected something like {known[key]!r}'
   return None
 
 
@@ -101,6 +105,8 @@ def _fits(value, default, most):
             and all(_whole(x, 1, most) for x in value))
   if isinstance(default, bool) or isinstance(default, str):
     return isinstance(value, type(default)) and len(str(value)) < 100
+  if isinstance(default, float):  # A chance.
+    return type(value) in (int, float) and 0 <= value <= 1
   return _whole(value, 0, most)
 
 

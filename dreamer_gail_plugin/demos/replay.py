@@ -15,11 +15,13 @@ import tqdm
 
 from .. import envs
 from .. import store
+from ..envs import common as envs_common
 from ..errors import UserError
 from . import common
 from . import episodes
 from . import npz
 from . import planner
+from . import recipe_file
 
 LARGEST = 1 << 30  # Bytes of one array of one chunk.
 CONFIG = 1 << 20  # Bytes of config.yaml.
@@ -83,17 +85,25 @@ def settings(source, task):
   """
   found = [x for x in (source, source.parent) if (x / 'config.yaml').exists()]
   config = _read_config(found[0] / 'config.yaml') if found else {}
-  task = task or config.get('task')
+  named, task = task, task or config.get('task')
   if not isinstance(task, str):
     raise UserError(
         f'--source {source}: there is no config.yaml that names the task; '
         'name it by --task, as in --task minatar_breakout')
+  if not named:
+    planner.of_file(task)
   options = planner.options(task)
   env = config.get('env')
   env = env.get(planner.split(task)[0]) if isinstance(env, dict) else None
   if isinstance(env, dict):
-    options.update({
-        k: v for k, v in env.items() if k in options and _plain(v)})
+    # Achievements are not kept.
+    given = {k: v for k, v in env.items() if k in options and k != 'logs'}
+    wrong = recipe_file.options(planner.split(task)[0], given)
+    if wrong:
+      raise UserError(
+          f'{found[0] / "config.yaml"}: env: {wrong}; mend it, or copy the '
+          'folder replay elsewhere and name the task by --task')
+    options.update(given)
   return task, options
 
 
@@ -192,7 +202,7 @@ class Reader:
           k: self._array(chunk, data, k, v) for k, v in self.obs.items()}
       for key, space in self.acts.items():
         value = self._array(chunk, data, key, space)
-        found[key] = value if space.discrete else restore(value, space)
+        found[key] = envs_common.restore(value, space)
     return found
 
   def _array(self, chunk, data, key, space):
@@ -206,19 +216,6 @@ class Reader:
     return value.astype(space.dtype)
 
 
-def restore(value, space):
-  """Return continuous actions in the environment's units.
-
-  The replay holds what the policy gave, which upstream's wrapper
-  NormalizeAction scales from [-1, 1] to the bounds where there are some.
-  """
-  bounded = np.isfinite(space.low) & np.isfinite(space.high)
-  low = np.where(bounded, space.low, -1)
-  high = np.where(bounded, space.high, 1)
-  scaled = (np.clip(value, -1, 1) + 1) / 2 * (high - low) + low
-  return np.where(bounded, scaled, value).astype(space.dtype)
-
-
 def _small(chunk):
   with npz.Npz(chunk.path, str(chunk.path), LARGEST) as data:
     found = [
@@ -229,16 +226,6 @@ def _small(chunk):
         f'{chunk.path}: has arrays of shape {wrong}, expected '
         f'{chunk.length} steps as in its name')
   return found
-
-
-def _plain(value):
-  # A number, a short text or a short list of them: aliases in YAML can make
-  # a value that is endless in print.
-  if isinstance(value, (list, tuple)):
-    return len(value) <= 8 and all(
-        isinstance(x, (int, float)) for x in value)
-  return isinstance(value, (int, float)) or (
-      isinstance(value, str) and len(value) <= 100)
 
 
 def _read_config(path):

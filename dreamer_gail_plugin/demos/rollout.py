@@ -10,6 +10,7 @@ import numpy as np
 import tqdm
 
 from .. import store
+from ..envs import common as envs_common
 from . import common
 from . import planner
 from . import record
@@ -41,6 +42,7 @@ def run(args):
   from .. import policy
   out = common.output(args)
   common.at_least_one(args, 'trajectories', 'length')
+  common.not_negative(args, 'seed', 'limit')
   config = checks.platform(policy.load_config(args.logdir))
   actor = policy.load_actor(config, args.logdir, args.greedy)
   suite = planner.split(config.task)[0]
@@ -50,8 +52,7 @@ def run(args):
   env.close()
   found = list(tqdm.tqdm(
       record.record(
-          make_env, lambda env, seed: Player(
-              actor, env.act_space, seed, policy.denormalise),
+          make_env, lambda env, seed: Player(actor, env.act_space, seed),
           args.trajectories, args.length, args.seed, args.limit),
       config.task, args.trajectories, unit='trajectory'))
   attrs = {
@@ -73,11 +74,10 @@ class Player:
   It is reset at the start of every episode, with a seed of its own.
   """
 
-  def __init__(self, actor, act_space, seed, denormalise):
+  def __init__(self, actor, act_space, seed):
     self.actor = actor
     self.spaces = {k: v for k, v in act_space.items() if k != 'reset'}
     self.seed = seed
-    self.denormalise = denormalise
     self.episode = 0
 
   def __call__(self, obs):
@@ -94,4 +94,5 @@ class Player:
         self.carry, rows, self.key, np.full(1, self.time, np.uint32))
     self.time += 1
     return {
-        k: self.denormalise(acts[k][0], v) for k, v in self.spaces.items()}
+        k: envs_common.restore(acts[k][0], v)
+        for k, v in self.spaces.items()}

@@ -33,6 +33,24 @@ def standard(reward=0.0, first=False, last=False, terminal=False):
   }
 
 
+def restore(value, space):
+  """Return an action of the agent in the units of its space.
+
+  Continuous ones are from -1 to 1 where both bounds are finite and in the
+  environment's units where not. What lies beyond -1 and 1 is clipped in either
+  case, as upstream's wrappers do, and what rounding takes beyond the bounds.
+  """
+  if space.discrete:
+    return value
+  value = np.clip(value, -1, 1)
+  bounded = np.isfinite(space.low) & np.isfinite(space.high)
+  low = np.where(bounded, space.low, -1)
+  high = np.where(bounded, space.high, 1)
+  value = ((value + 1) / 2 * (high - low) + low).astype(space.dtype)
+  return np.clip(
+      value, space.low.astype(space.dtype), space.high.astype(space.dtype))
+
+
 def choose(kind, name, choices):
   """Return `name` if it is one of `choices`, else raise UserError."""
   choices = sorted(choices)
