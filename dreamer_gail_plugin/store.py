@@ -210,7 +210,8 @@ def _fill(file, path, trajectories, attrs, spec=None):
         **{k: '' for k in ROOT_ATTRS}, **attrs}
   for key, value in attrs.items():
     plain = isinstance(value, (str, int, float))
-    _describe(file, key, value if plain else json.dumps(value), path)
+    text = value if plain else json.dumps(value, default=np.ndarray.tolist)
+    _describe(file, key, text, path)
   root = file.require_group('trajectories')
   before = count = len(root)
   for count, traj in enumerate(trajectories, before + 1):

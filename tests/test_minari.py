@@ -164,6 +164,47 @@ class TestRoundTrip:
                tmp_path / 'back.h5') == 0
     equal(out, tmp_path / 'back.h5')
 
+  def test_relative_folder(self, root, tmp_path, out, monkeypatch):
+    store_of_all(out)
+    monkeypatch.chdir(tmp_path)
+    assert run('minari_export', '--source', out, '--out', 'mine-v0') == 0
+    assert run('minari', '--source', 'mine-v0', '--out', 'back.h5') == 0
+    equal(out, tmp_path / 'back.h5')
+
+  def test_best_of_a_store(self, root, tmp_path, out):
+    store_of_all(out)
+    data = load(out)
+    best = sorted(data, key=lambda x: -store.score(
+        x['reward'], x['is_first'], x['is_last']))[:2]
+    folder = tmp_path / 'mine-v0'
+    run('minari_export', '--source', out, '--out', folder)
+    assert run('minari', '--source', folder, '--best', 2, '--out',
+               tmp_path / 'back.h5') == 0
+    found = load(tmp_path / 'back.h5')
+    want = [x for x in data if any(x is y for y in best)]
+    assert len(found) == len(want) == 2
+    for one, two in zip(found, want):
+      assert all((one[k] == two[k]).all() for k in two)
+    with store.Store(tmp_path / 'back.h5') as demos:
+      assert demos.attrs['task'] == 'mine_x'
+
+  def test_flags_that_it_cannot_follow(self, root, tmp_path, out, capsys):
+    store_of_all(out)
+    folder = tmp_path / 'mine-v0'
+    run('minari_export', '--source', out, '--out', folder)
+    for flags in (['--task', 'gym_A-v0'], ['--size', 8, 8]):
+      refused(capsys, tmp_path, 'minari', '--source', folder, '--out',
+              tmp_path / 'back.h5', *flags, parts=[flags[0], 'leave it out'])
+
+  def test_a_task_with_other_actions(self, root, tmp_path, out):
+    store_of_all(out)  # Whole numbers, where Pendulum has a torque.
+    data = load(out)
+    store.write(out, [
+        {k: v for k, v in x.items() if k != 'action_arm'} for x in data],
+        {'task': 'gym_Pendulum-v1', 'extra': np.arange(3)})
+    folder = tmp_path / 'mine-v0'
+    assert run('minari_export', '--source', out, '--out', folder) == 0
+
   @pytest.mark.parametrize('name', ['minatar_breakout', 'minatar_seaquest'])
   def test_bundled(self, root, tmp_path, name):
     source = upstream.resource('expert_data') / f'{name}.h5'

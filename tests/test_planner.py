@@ -369,6 +369,7 @@ class TestCommand:
       (dict(task='minatar_pong'), 'pong'),
       (dict(task='breakout'), 'expected SUITE_NAME'),
       (dict(name='none/a.h5'), 'no folder'),
+      (dict(name='a.json'), 'recipes are for atari and crafter'),
   ])
   def test_mistakes(self, tmp_path, capsys, flags, words):
     assert self.run(tmp_path, **flags) == 2
@@ -379,6 +380,15 @@ class TestCommand:
   def test_numbers(self, tmp_path, capsys, flag):
     assert self.run(tmp_path, f'--{flag}', '0') == 2
     assert f'--{flag} 0: expected at least 1' in capsys.readouterr().err
+
+  def test_negative_seed(self, tmp_path, capsys):
+    assert self.run(tmp_path, '--seed', '-1') == 2
+    assert '--seed -1: must not be negative' in capsys.readouterr().err
+
+  def test_nothing_is_planned_for_a_file_that_cannot_be(
+      self, tmp_path, monkeypatch):
+    monkeypatch.setattr(record, 'record', None)
+    assert self.run(tmp_path, name='a.json') == 2
 
   @pytest.mark.parametrize('name', ('a.h5', 'a.json'))
   def test_keeps_what_is_there(self, tmp_path, capsys, name):

@@ -58,6 +58,13 @@ class TestTable:
     assert bars['LEFT'] == ['13.8%', '#' * 11]
     assert bars['RIGHT'] == ['34.5%', '#' * 27]
 
+  def test_strange_numbers_of_actions(self, tmp_path, capsys):
+    path = tmp_path / 'demos.h5'
+    data = trajectory(6, [5], np.int64([2 ** 62]), image=False)
+    store.write(path, [data], ATTRS)
+    assert run('show', path) == 0
+    assert '#' not in capsys.readouterr().out
+
   def test_continuous_actions_and_no_score(self, tmp_path, capsys):
     path = tmp_path / 'demos.h5'
     data = trajectory(6, [5], np.float32([0.5]), image=False)

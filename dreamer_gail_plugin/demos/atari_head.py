@@ -95,6 +95,7 @@ def run(args):
     return
   out = common.output(args)
   common.at_least_one(args, 'best', 'parts', 'length')
+  common.size(args, 1)
   task = args.task or f'atari_{args.game}'
   eyes = choose_eyes(args, task)
   env = envs.make('atari', args.game, **eyes)

@@ -12,6 +12,7 @@ from gymnasium import spaces as gym_spaces
 from .. import envs
 from ..envs import gym_spaces as translators
 from ..errors import UserError
+from . import common
 from . import planner
 
 # Arrays (T + 1, ...) and (T, ...), in dicts and tuples where the space is
@@ -46,6 +47,7 @@ def task_spaces(task):
 
 def image_size(args):
   """Return height and width of images: the flag, or what training uses."""
+  common.size(args, 0)
   return args.size or planner.options('gym_any')['size']
 
 

@@ -3,14 +3,13 @@
 Writes the scores, and what Crafter's episodes achieved, as JSON.
 """
 
-import json
-import os
 import platform
 
 import numpy as np
 import tqdm
 
 from .. import envs
+from .. import provenance
 from ..errors import UserError
 from . import common
 from . import planner
@@ -37,6 +36,7 @@ def add_arguments(parser):
 def run(args):
   """Play the episodes and write the results; raises UserError for mistakes."""
   common.at_least_one(args, 'episodes', 'limit')
+  common.not_negative(args, 'seed')
   out = common.output(args)
   policies = {
       x: planner.make_policy(args.task, x) for x in ('planner', 'random')}
@@ -49,20 +49,14 @@ def run(args):
         for i in tqdm.trange(args.episodes, desc=name, unit='episode')]
     results[name] = summary(episodes)
     print(f'{args.task}, {name}: {describe(results[name])}')
-  text = json.dumps({
+  provenance.write(out, {
       'task': args.task, 'limit': args.limit, 'seed': args.seed,
       'command': (
           f'python -m dreamer_gail_plugin.demos expert_scores --task '
           f'{args.task} --episodes {args.episodes} --limit {args.limit} '
           f'--seed {args.seed} --out {args.out}'
           f'{f" --recipe {args.recipe}" if args.recipe else ""}'),
-      'python': platform.python_version(), **results}, indent=1)
-  part = out.with_name(f'.{out.name}.{os.getpid()}.part')
-  try:
-    part.write_text(text + '\n')
-    os.replace(part, out)
-  finally:
-    part.unlink(missing_ok=True)
+      'python': platform.python_version(), **results})
 
 
 def repeat(args):

@@ -40,12 +40,8 @@ def run(args):
   common.at_least_one(args, 'best')
   folder = find(args.source)
   with Dataset(folder) as data:
-    if minari_export.has_sidecar(folder) and not args.best:
-      trajectories, attrs = minari_export.rebuild(
-          folder, (data.read(i) for i in range(len(data))))
-      count = store.write(out, trajectories, attrs)
-      print(f'{out}: {count} trajectories, as they were before the export')
-      return
+    if minari_export.has_sidecar(folder):
+      return rebuild(args, folder, data, out)
     task = data.task() if args.task is None else args.task
     args.task = task
     size = episodes.image_size(args)
@@ -64,6 +60,26 @@ def run(args):
   print(f'  task: {task or "any; name it by --task"}. Minari keeps no '
         'licence: see where the set is from')
   convert.report()
+
+
+def rebuild(args, folder, data, out):
+  """Write the store that a set was exported from, or the best of it."""
+  for flag in ('task', 'size'):
+    if getattr(args, flag) is not None:
+      raise UserError(
+          f'--{flag}: {folder} was exported from a store, which is made again '
+          'as it was; leave it out')
+  read = lambda: minari_export.rebuild(
+      folder, (data.read(i) for i in range(len(data))))
+  trajectories, attrs = read()
+  if args.best:
+    scores = [
+        store.score(x['reward'], x['is_first'], x['is_last'])
+        if 'reward' in x else 0 for x in trajectories]
+    chosen = episodes.pick(scores, args.best)
+    trajectories = (x for i, x in enumerate(read()[0]) if i in chosen)
+  count = store.write(out, trajectories, attrs)
+  print(f'{out}: {count} trajectories, as they were before the export')
 
 
 def find(source):

@@ -10,7 +10,6 @@ episode has no action.
 
 import hashlib
 import importlib.metadata
-import json
 import os
 import pathlib
 import string
@@ -19,6 +18,7 @@ import numpy as np
 import tqdm
 
 from .. import envs
+from .. import provenance
 from .. import store
 from ..errors import UserError
 from . import recipe_file
@@ -41,15 +41,21 @@ def save(path, trajectories, attrs):
   (the options of the environment) and the `limit` of the recorder. Raises
   UserError for a suite that is not among PACKAGES.
   """
-  suite = attrs['task'].partition('_')[0]
-  if suite not in PACKAGES:
-    raise UserError(
-        f'{path}: recipes are for {" and ".join(PACKAGES)}, not for '
-        f'{attrs["task"]}; name an .h5 file')
+  suite = suited(path, attrs['task'])
   data = {
       'format': FORMAT, 'version': VERSION, 'made_with': _versions(suite),
       'attrs': attrs, 'trajectories': [_describe(x) for x in trajectories]}
-  _write(path, json.dumps(data, indent=1) + '\n')
+  provenance.write(pathlib.Path(path), data)
+
+
+def suited(path, task):
+  """Return the suite of a task; raises UserError if recipes are not for it."""
+  suite = task.partition('_')[0]
+  if suite not in PACKAGES:
+    raise UserError(
+        f'{path}: recipes are for {" and ".join(PACKAGES)}, not for '
+        f'{task}; name an .h5 file')
+  return suite
 
 
 def load(path):
@@ -168,12 +174,3 @@ def _versions(suite):
   found = [f'{x} {importlib.metadata.version(x)}' for x in PACKAGES[suite]]
   return ', '.join(found)
 
-
-def _write(path, text):
-  path = pathlib.Path(path)
-  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  try:
-    part.write_text(text)
-    os.replace(part, path)
-  finally:
-    part.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from . import recipe
 COLUMNS = film.COLUMNS  # Frames of a trajectory on the contact sheet.
 ROWS = 40  # Trajectories on it at most.
 BAR = 40  # Letters of the longest bar.
+KINDS = 1000  # Of actions, above which they are not counted.
 
 Row = collections.namedtuple('Row', 'steps games score counts source')
 
@@ -83,14 +84,16 @@ def summary(demos, index):
   """Return the Row of a trajectory.
 
   `games` are those that end in it, `counts` (A,) how often it has each action,
-  or None where actions are no single whole number.
+  or None where actions are no single whole number below KINDS.
   """
   keys = [k for k in ('is_last', 'action') if k in demos.keys]
   data = demos.read(index, keys=keys)
   action = data.get('action', np.zeros(0))
   # The action of the last step of an episode means nothing.
-  counts = np.bincount(np.maximum(0, action[~data['is_last']])) if (
-      action.ndim == 1 and action.dtype.kind in 'iu') else None
+  known = action.ndim == 1 and action.dtype.kind in 'iu' and (
+      action.max(initial=0) < KINDS)
+  counts = np.bincount(
+      np.maximum(0, action[~data['is_last']])) if known else None
   info = demos.infos[index]
   return Row(
       len(data['is_last']), int(data['is_last'].sum()),
