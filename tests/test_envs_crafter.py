@@ -1,4 +1,3 @@
-import json
 import sys
 
 import crafter
@@ -82,29 +81,6 @@ class TestEnds:
     assert again['is_first'] and again['reward'] == 0
     assert again['log/achievement_place_plant'] == 0
     assert (again['image'] != first['image']).any()
-
-
-class TestStats:
-
-  def test_one_line_for_each_finished_episode(self, tmp_path):
-    env = make('noreward', logdir=tmp_path / 'env0')
-    env.game._length = 3
-    envtools.reset(env)
-    env.game._player.inventory['sapling'] = 1
-    envtools.act(env, PLANT)
-    envtools.reset(env)  # Unfinished, so not written.
-    for _ in range(2):
-      envtools.reset(env)
-      env.game._player.inventory['sapling'] = 1
-      for action in (0, PLANT, 0):
-        envtools.act(env, action)
-    text = (tmp_path / 'env0' / 'stats.jsonl').read_text()
-    lines = [json.loads(x) for x in text.splitlines()]
-    assert [x['episode'] for x in lines] == [3, 4]
-    for line in lines:
-      assert line['length'] == 3 and line['reward'] == 1.0
-      assert line['achievement_place_plant'] == 1
-      assert len(line) == 3 + 22
 
 
 class TestSpacesAndSeeds:

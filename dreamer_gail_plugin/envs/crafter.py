@@ -1,8 +1,6 @@
 """Crafter (Hafner, 2021): survival in an open world, 22 achievements."""
 
 import collections
-import json
-import pathlib
 
 import crafter
 import elements
@@ -27,12 +25,10 @@ class Crafter(embodied.Env):
     size: height and width of the image.
     logs: adds `log/achievement_<name>`, how often each was reached so far
       in the episode.
-    logdir: folder for `stats.jsonl`, to which each finished episode adds a
-      line with its length, reward and achievements. None for no file.
     seed: makes worlds and creatures repeatable.
   """
 
-  def __init__(self, task, size=(64, 64), logs=False, logdir=None, seed=None):
+  def __init__(self, task, size=(64, 64), logs=False, seed=None):
     common.choose('Crafter task', task, ('reward', 'noreward'))
     height, width = size
     self.shape = (height, width, 3)
@@ -40,10 +36,6 @@ class Crafter(embodied.Env):
         size=(width, height), reward=(task == 'reward'), seed=seed)
     self.action_meanings = list(crafter.constants.actions)
     self.logs = logs
-    self.logdir = logdir and pathlib.Path(str(logdir))
-    self.episode = 0
-    self.length = 0
-    self.score = 0.0
     self.done = True
 
   @property
@@ -70,19 +62,12 @@ class Crafter(embodied.Env):
     if action['reset'] or self.done:
       return self._reset()
     image, reward, self.done, info = self.game.step(int(action['action']))
-    self.length += 1
-    self.score += info['reward']
-    if self.done and self.logdir:
-      self._write_stats(info['achievements'])
     flags = dict(last=self.done, terminal=info['discount'] == 0)
     return self._obs(image, reward, info, **flags)
 
   def _reset(self):
     image = self.game.reset()
     _order_creatures(self.game._world)
-    self.episode += 1
-    self.length = 0
-    self.score = 0.0
     self.done = False
     empty = {'reward': 0.0, 'achievements': dict.fromkeys(ACHIEVEMENTS, 0)}
     return self._obs(image, 0.0, empty, first=True)
@@ -95,18 +80,6 @@ class Crafter(embodied.Env):
           f'log/achievement_{x}': np.int32(info['achievements'][x])
           for x in ACHIEVEMENTS})
     return obs
-
-  def _write_stats(self, achievements):
-    stats = {
-        'episode': self.episode,
-        'length': self.length,
-        'reward': round(self.score, 1),
-        **{f'achievement_{k}': v for k, v in achievements.items()},
-    }
-    self.logdir.mkdir(parents=True, exist_ok=True)
-    with (self.logdir / 'stats.jsonl').open('a') as file:
-      file.write(json.dumps(stats) + '\n')
-
 
 def _order_creatures(world):
   # Crafter keeps the creatures of a region in a set and lets chance pick by
