@@ -47,7 +47,7 @@ def main(argv=None):
   out = pathlib.Path(args.out or f'{args.logdir}/error_terms.json')
   if out.exists() and not args.overwrite:
     raise UserError(f'{out}: exists; --overwrite replaces it.')
-  if not out.parent.is_dir():
+  if args.out and not out.parent.is_dir():
     raise UserError(f'--out {out}: there is no such folder, make it.')
   config = checks.platform(policylib.load_config(args.logdir))
   checks.prepare_jax(config)

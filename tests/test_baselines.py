@@ -308,7 +308,6 @@ class TestDemonstrations:
 
 
 @extra
-@extra
 def test_a_time_limit_is_no_end_to_sqil():
   from imitation.data import types as imtypes
 
@@ -327,6 +326,7 @@ def test_a_time_limit_is_no_end_to_sqil():
   assert np.array_equal(found.dones[:40].flatten() == 1, ~limit)
 
 
+@extra
 class TestMemory:
 
   def test_stacks_are_put_together_again(self):

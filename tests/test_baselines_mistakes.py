@@ -4,6 +4,7 @@ import importlib
 import types
 
 import elements
+import gymnasium
 import numpy as np
 import pytest
 
@@ -38,14 +39,28 @@ class TestMistakes:
     with pytest.raises(UserError, match=text):
       configlib.load('mgail', [*DEBUG[:2], *flags])
 
-  @pytest.mark.parametrize('name, text', [
-      ('policy.pt', 'x'), ('policy.npz', ''), ('scores.jsonl', '{}')])
-  def test_a_logdir_that_holds_a_run(self, tmp_path, name, text):
-    config = configlib.load('ppo', [*DEBUG, '--logdir', str(tmp_path)])
-    baselines.make_logdir(config)
-    (tmp_path / name).write_text(text)
+  def test_a_logdir_that_holds_a_run(self, tmp_path):
+    (tmp_path / 'config.yaml').write_text('')
     with pytest.raises(UserError, match='holds a run'):
-      baselines.make_logdir(config)
+      baselines.main(['mgail', *DEBUG, '--logdir', str(tmp_path)])
+
+  @pytest.mark.parametrize('name', configlib.NAMES)
+  def test_who_needs_a_choice(self, name):
+    config = configlib.load(name, DEBUG)
+    configlib.choices(config, gymnasium.spaces.Discrete(3))
+    box = gymnasium.spaces.Box(-1, 1, (2,))
+    if name in ('c51', 'sqil', 'mgail'):
+      with pytest.raises(UserError, match=f'{name}: needs a choice'):
+        configlib.choices(config, box)
+    else:
+      configlib.choices(config, box)
+
+  def test_actions_without_a_choice(self, tmp_path):
+    for _ in range(2):
+      with pytest.raises(UserError, match='mgail: needs a choice'):
+        baselines.main([
+            'mgail', '--task', 'gym_Pendulum-v1', '--settings', 'debug',
+            '--expert', 'random', '--logdir', str(tmp_path)])
 
   def test_a_mistake_does_not_use_up_the_logdir(self, tmp_path):
     flags = ['mgail', *DEBUG, '--logdir', str(tmp_path)]

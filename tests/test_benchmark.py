@@ -269,6 +269,19 @@ class TestCloning:
         for x in ('gail', 'cloning', 'plain_cloning')]
     assert [x.resumes for x in made] == [True, False, False]
 
+  def test_more_steps(self, start, tmp_path):
+    # Though they count for nothing in cloning.
+    name = 'minatar_breakout-cloning-0'
+    start('--methods', 'cloning')
+    state_of = tmp_path / 'logs' / name / plans.STATE
+    found = json.loads(state_of.read_text())
+    found['wall']['train'] = 1e6
+    state_of.write_text(json.dumps(found))
+    assert start('--methods', 'cloning', '--steps', '30000', '--results',
+                 str(tmp_path / 'later')) == 0
+    found = json.loads((tmp_path / 'later' / f'{name}.json').read_text())
+    assert found['wall_seconds']['train'] < 1e6
+
 
 class TestBaselines:
 

@@ -14,7 +14,6 @@ from dreamer_gail_plugin.baselines import mgail
 from dreamer_gail_plugin.baselines import mgailmemory
 from dreamer_gail_plugin.baselines import mgailmodel
 from dreamer_gail_plugin.baselines import mgailnetworks as networks
-from dreamer_gail_plugin.errors import UserError
 
 SEED = np.array([1, 2], np.uint32)
 BOARD = spaces.Box(0, 255, (4, 10, 10), np.uint8)
@@ -149,11 +148,6 @@ class TestLearning:
       params = step(params, seed=np.uint32([number, 0]))[0]
     logits = nj.pure(lambda: found.pol(z[:1]))(params)[1]
     assert jax.nn.softmax(logits)[0, 2] > 0.9
-
-  def test_needs_choices(self):
-    config = configlib.load('mgail', [])
-    with pytest.raises(UserError, match='choice from some actions'):
-      mgail.make(config, VECTOR, spaces.Box(-1, 1, (2,)))
 
 
 class TestMemory:

@@ -223,6 +223,12 @@ class TestRefuses:
     config(logdir, task=task, env=env)
     self.check(capsys, logdir, logdir / 'config.yaml', text)
 
+  def test_suites(self, logdir, capsys):
+    config(logdir, task='gym_ImportReach-v0', env={'gym': {'size': [0, 0]}})
+    self.check(capsys, logdir, 'no chunks of a replay')
+    config(logdir, task='dmc_walker_walk', env={'dmc': {'size': [64, 64]}})
+    self.check(capsys, logdir, "'dmc'", 'minatar')
+
   def test_other_task(self, logdir, capsys):
     record(logdir / 'replay', 'gym_ImportReach-v0', 30)
     self.check(capsys, logdir, 'image is missing', flags=[

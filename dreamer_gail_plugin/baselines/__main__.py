@@ -56,31 +56,33 @@ def train(config, argv):
   load = lambda name: importlib.import_module(f'.{name}', __package__)
   saver = load(
       'saver' if config.baseline in configlib.TORCH else 'mgailactor')
+  free(config)
+  device = saver.device(config)
+  # Before the folder is in use, as is all that a mistake may end.
+  configlib.choices(config, demonstrations.spaces(config)[1])
+  args = [demonstrations.check(config)] if (
+      config.baseline in configlib.IMITATORS) else []
   logdir = make_logdir(config)
-  provenance.record(
-      logdir, PROGRAM, argv, config.seed, saver.device(config))
+  provenance.record(logdir, PROGRAM, argv, config.seed, device)
   print('Logdir:', logdir)
   module, save = load(MODULES[config.baseline]), saver.Saver(logdir)
-  if config.baseline not in configlib.IMITATORS:
-    return module.train(config, save)
-  return module.train(config, save, demonstrations.check(config))
+  return module.train(config, save, *args)
+
+
+def free(config):
+  """Raise UserError if there is a run in the logdir: none can go on."""
+  if (pathlib.Path(config.logdir) / 'config.yaml').exists():
+    raise UserError(
+        f'--logdir {config.logdir}: holds a run. Baselines cannot be resumed; '
+        f'name another folder.')
 
 
 def make_logdir(config):
-  """Return the path of the log directory, made, with the config in it.
-
-  Raises UserError if there is a run in it: baselines do not go on. What ended
-  before it had learned or played anything, as by a wrong flag, is none.
-  """
+  """Return the path of the log directory, made, with the config in it."""
   path = pathlib.Path(config.logdir)
-  filename, scores = path / 'config.yaml', path / 'scores.jsonl'
-  if [*path.glob('policy.*')] or scores.exists() and scores.stat().st_size:
-    raise UserError(
-        f'--logdir {path}: holds a run. Baselines cannot be resumed; name '
-        f'another folder.')
   try:
     path.mkdir(parents=True, exist_ok=True)
-    config.save(filename)
+    config.save(path / 'config.yaml')
   except OSError as error:
     raise UserError(
         f'--logdir {path}: cannot make this folder: {error}') from None

@@ -9,7 +9,6 @@ from tianshou.algorithm.modelfree import c51
 from tianshou.algorithm.optim import AdamOptimizerFactory
 from tianshou.utils.torch_utils import policy_within_training_step
 
-from ..errors import UserError
 from . import networks
 from . import ppo
 from . import recorder as recorderlib
@@ -48,13 +47,7 @@ def train(config, saver):
 
 
 def make(config, obs_space, act_space):
-  """Return tianshou's C51 with its policy and networks.
-
-  Raises UserError where there is no simple choice of actions.
-  """
-  if not hasattr(act_space, 'n'):
-    raise UserError(
-        f'c51: needs a choice from some actions, this task has {act_space}.')
+  """Return tianshou's C51 with its policy and networks."""
   s = config.c51
   net = Net(obs_space, int(act_space.n), s.atoms, s.low, s.high)
   policy = c51.C51Policy(

@@ -16,6 +16,7 @@ NAMES = {
     'airl_ppo': 'AIRL on PPO', 'sqil': 'SQIL', 'mgail': 'MGAIL'}
 IMITATORS = ('bc', 'gail_ppo', 'airl_ppo', 'sqil', 'mgail')
 TORCH = tuple(x for x in NAMES if x != 'mgail')
+CHOOSE = ('c51', 'sqil', 'mgail')
 PACKAGES = ('torch', 'stable_baselines3', 'imitation', 'tianshou')
 SUITES = {'atari100k': 'atari'}
 DEVICES = ('auto', 'cpu', 'cuda')
@@ -69,6 +70,14 @@ def load(name, argv):
       logdir=str(pathlib.Path(logdir).expanduser())), name)
 
 
+def choices(config, act_space):
+  """Raise UserError where a baseline needs a choice and there is none."""
+  if config.baseline in CHOOSE and not hasattr(act_space, 'n'):
+    raise UserError(
+        f'{config.baseline}: needs a choice from some actions, this task has '
+        f'{act_space}.')
+
+
 def installed(name):
   """Raise UserError if what a baseline needs is not there."""
   missing = [x for x in PACKAGES if not importlib.util.find_spec(x)]
@@ -107,7 +116,7 @@ def _check(config, name):
           f'--{key} {config.flat[key]}: expected a share above 0, at most 1')
   if config.seed < 0:
     raise UserError(f'--seed {config.seed}: must not be negative.')
-  if config.device not in DEVICES:
+  if name == 'mgail' and config.device not in DEVICES:
     raise UserError(
         f'--device {config.device}: expected one of {", ".join(DEVICES)}')
   rows = int(config.mgail.memory) // config.envs

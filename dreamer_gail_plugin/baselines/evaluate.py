@@ -21,7 +21,9 @@ PROGRAM = ('dreamer_gail_plugin.baselines', 'evaluate')
 def main(argv):
   """Evaluate the run named by the flags; return the files written."""
   args = evaluate.parse(argv)
-  config = configlib.saved(args.logdir).update(device=args.platform)
+  config = configlib.saved(args.logdir)
+  if args.platform != 'auto':
+    config = config.update(device=args.platform)
   if args.disc:
     raise UserError('--disc: films of baselines show no discriminator.')
   configlib.installed(config.baseline)

@@ -11,7 +11,6 @@ import jax
 import ninjax as nj
 import numpy as np
 
-from ..errors import UserError
 from . import demonstrations
 from . import gymenv
 from . import mgailmemory
@@ -49,7 +48,7 @@ class Learner:
   """A model with its parameters, replay and random numbers.
 
   `expert` is a pair of the demonstrations' observations (N, ...) and actions
-  (N,). Raises UserError where there is no simple choice of actions.
+  (N,).
   """
 
   def __init__(self, config, obs_space, act_space, expert):
@@ -103,9 +102,6 @@ class Learner:
 
 def make(config, obs_space, act_space):
   """Return the Model of a config for Gymnasium spaces."""
-  if not hasattr(act_space, 'n'):
-    raise UserError(
-        f'mgail: needs a choice from some actions, this task has {act_space}.')
   return mgailmodel.Model(
       obs_space, int(act_space.n), config.mgail, config.ppo.gamma,
       name='mgail')

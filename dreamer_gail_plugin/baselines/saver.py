@@ -14,8 +14,12 @@ NAME = 'policy.pt'
 
 
 def device(config):
-  """Return what computes, cpu or cuda."""
-  return get_device(config.device).type
+  """Return what computes, such as cpu or cuda."""
+  try:
+    return get_device(config.device).type
+  except RuntimeError as error:
+    reason = str(error).split('\n')[0]
+    raise UserError(f'--device {config.device}: {reason}') from None
 
 
 class Saver:

@@ -11,7 +11,6 @@ from stable_baselines3.common import buffers
 from stable_baselines3.common import logger as sblogger
 from stable_baselines3.common.utils import set_random_seed
 
-from ..errors import UserError
 from . import demonstrations
 from . import networks
 from . import ppo
@@ -26,10 +25,6 @@ def train(config, saver, path):
   print(demonstrations.describe(path, episodes))
   recorder = recorderlib.Recorder(config, config.steps.sqil, saver)
   venv = watch.Watch(ppo.make_envs(config, 'none'), recorder)
-  if not hasattr(venv.action_space, 'n'):
-    raise UserError(
-        f'sqil: needs a choice from some actions, this task has '
-        f'{venv.action_space}.')
   trainer = make_trainer(config, venv, episodes)
   trainer.rl_algo.set_logger(
       sblogger.Logger(None, [watch.Metrics(recorder, 'sqil')]))

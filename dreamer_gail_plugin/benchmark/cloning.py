@@ -10,8 +10,8 @@ and policies on several images, play worse in most games
   python -m dreamer_gail_plugin.benchmark.cloning train FLAGS
   python -m dreamer_gail_plugin.benchmark.cloning evaluate --logdir LOGDIR
 
-take the flags of dreamer_gail_plugin.main and dreamer_gail_plugin.evaluate, of
-which --checkpoint and --disc mean nothing here.
+take the flags of dreamer_gail_plugin.main and dreamer_gail_plugin.evaluate,
+but for --checkpoint and --disc.
 """
 
 import json

@@ -216,7 +216,7 @@ def check(plan):
 
 def extends(config, plan):
   """Return whether a plan is a run of this config with more steps."""
-  return plan.resumes and config.get('run.steps', plan.total) < plan.total
+  return config.get('run.steps', plan.total) < plan.total
 
 
 def _config(path):

@@ -173,4 +173,3 @@ def _describe(trajectory):
 def _versions(suite):
   found = [f'{x} {importlib.metadata.version(x)}' for x in PACKAGES[suite]]
   return ', '.join(found)
-

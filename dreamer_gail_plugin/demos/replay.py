@@ -98,7 +98,9 @@ def settings(source, task):
   if isinstance(env, dict):
     # Achievements are not kept.
     given = {k: v for k, v in env.items() if k in options and k != 'logs'}
-    wrong = recipe_file.options(planner.split(task)[0], given)
+    suite = planner.split(task)[0]
+    wrong = recipe_file.options(
+        envs_common.choose('suite', suite, envs.SUITES), given)
     if wrong:
       raise UserError(
           f'{found[0] / "config.yaml"}: env: {wrong}; mend it, or copy the '
@@ -241,5 +243,3 @@ def _read_config(path):
   if not isinstance(config, dict):
     raise UserError(f'{path}: expected the settings of a run')
   return config
-
-

@@ -81,6 +81,7 @@ class Crafter(embodied.Env):
           for x in ACHIEVEMENTS})
     return obs
 
+
 def _order_creatures(world):
   # Crafter keeps the creatures of a region in a set and lets chance pick by
   # position in it. That order follows memory addresses, so equal seeds would
