@@ -33,6 +33,37 @@ def find(path):
       f"a file named 'done' and agent.pkl).")
 
 
+def strict(agent):
+  """Return upstream's outer agent, which then refuses what does not fit it.
+
+  To load the parameters of another one is a UserError then; upstream's own
+  is an assertion.
+  """
+  load = agent.load
+
+  def checked(data, regex=None):
+    if not regex:
+      _same(agent.params, data['params'])
+    load(data, regex)
+
+  agent.load = checked
+  return agent
+
+
+def _same(params, saved):
+  shape = lambda params, key: params[key].shape if key in params else 'absent'
+  wrong = [
+      f'{k} {shape(saved, k)}, here {shape(params, k)}'
+      for k in sorted(params.keys() | saved.keys())
+      if shape(params, k) != shape(saved, k)]
+  if wrong:
+    raise UserError(
+        f'The agent that was saved (in --logdir, or --run.from_checkpoint) is '
+        f'of other flags or of another version: {len(wrong)} parameters '
+        f'differ, as {"; ".join(wrong[:3])}. Give the flags of its run, which '
+        f'are in run.json and config.yaml, or another --logdir.')
+
+
 def choose(logdir, name, config):
   """Return the folder (elements.Path) of the save of a run that is named.
 

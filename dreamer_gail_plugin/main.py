@@ -19,6 +19,7 @@ import numpy as np
 import portal
 import ruamel.yaml as yaml
 
+from . import checkpoint
 from . import checks
 from . import ends
 from . import envs
@@ -173,8 +174,8 @@ def make_agent(config):
   keys = (
       'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
       'report_length', 'replica', 'replicas')
-  return Agent(obs_space, act_space, elements.Config(
-      **config.agent, **{k: config[k] for k in keys}))
+  return checkpoint.strict(Agent(obs_space, act_space, elements.Config(
+      **config.agent, **{k: config[k] for k in keys})))
 
 
 def make_logger(config):
