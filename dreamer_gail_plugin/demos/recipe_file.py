@@ -9,6 +9,7 @@ import inspect
 import json
 import pathlib
 import re
+import reprlib
 
 from .. import envs
 from ..errors import UserError
@@ -93,11 +94,13 @@ def options(suite, given):
   given = {k: v for k, v in given.items() if k != 'logs' or v}
   for key, value in given.items():
     if key not in known:
-      return f'{key!r:.50} is there, which {suite} has not'
+      return f'has {key!r:.50}, which {suite} has not'
     # On `gym` tasks a zero leaves images as they are.
     least = 0 if suite == 'gym' else 1
     if not _fits(value, known[key], MOST.get(key, STEPS), least):
-      return f'{key} is {value!r:.50}, expected something like {known[key]!r}'
+      # Aliases in YAML can make a value that is endless in print.
+      return (f'{key} is {reprlib.repr(value):.50}, expected something like '
+              f'{known[key]!r}')
   return None
 
 
