@@ -89,8 +89,10 @@ class TestMistakes:
     config = configlib.load('mgail', [
         *DEBUG, '--envs', '40', '--logdir', str(tmp_path)])
     assert config.mgail.start < 40
-    mgail.train(
-        config, mgailactor.Saver(tmp_path), demonstrations.check(config))
+    saver = mgailactor.Saver(tmp_path)
+    params = mgail.train(config, saver, demonstrations.check(config))
+    assert params and all(np.isfinite(x).all() for x in params.values())
+    assert saver.path.exists()
 
   def test_without_the_extra(self, monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda _: None)

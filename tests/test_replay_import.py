@@ -76,8 +76,7 @@ def record(folder, task, steps, workers=2, chunksize=7):
           **{k: np.asarray(v, acts[k].dtype) for k, v in masked.items()},
           'dyn/deter': np.zeros(3, np.float32)}, worker)
       own = {
-          k: acts[k] if units[k].discrete else envs_common.restore(
-              acts[k], units[k]) for k in units}
+          k: envs_common.restore(acts[k], units[k]) for k in units}
       episode.append({**obs, **own})
       if last:
         found.append(episode)
