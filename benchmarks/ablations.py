@@ -17,8 +17,8 @@ import sys
 
 import numpy as np
 
-from dreamer_gail_plugin.benchmark import __main__ as command
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin.experiments import __main__ as command
+from dreamer_gail_plugin.experiments import results
 
 RESULTS = pathlib.Path('benchmarks/results/ablations')
 VECTOR = ('gym_CartPole-v1', 'gym_MountainCar-v0')

@@ -20,11 +20,11 @@ import tempfile
 import ale_py
 import numpy as np
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
-from dreamer_gail_plugin.demos import alignment
-from dreamer_gail_plugin.demos import atari_head_files as files
-from dreamer_gail_plugin.demos import atari_head_steps
+from dreamer_gail_plugin.demos.importers import alignment
+from dreamer_gail_plugin.demos.importers import atari_head_files as files
+from dreamer_gail_plugin.demos.importers import atari_head_steps
 from dreamer_gail_plugin.envs import atari
 
 REPEAT = 4  # Frames of a step.

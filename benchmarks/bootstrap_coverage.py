@@ -15,7 +15,7 @@ import sys
 import numpy as np
 import tqdm
 
-from dreamer_gail_plugin import stats
+from dreamer_gail_plugin.evaluate import stats
 
 # Name: (draw of a shape, quantile function at p (N,)).
 DISTRIBUTIONS = {

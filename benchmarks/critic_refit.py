@@ -23,13 +23,13 @@ import risk_scale
 import scipy.signal
 import tqdm
 
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import evaluate
-from dreamer_gail_plugin import games
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin.evaluate import games
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 ROWS = 64  # Games played side by side.
 BATCH, UPDATES, RATE = 256, 1500, 1e-3
@@ -68,7 +68,7 @@ def watch(config, actor, number):
     found[game].append((own, act, act and reward()))
   # Seed 1, as an evaluation has 0.
   games.play(
-      actor, bind(games.make_env, config), evaluate.seeds(1, 0, number), ROWS,
+      actor, bind(games.make_env, config), protocol.seeds(1, 0, number), ROWS,
       watch=note)
   return found
 

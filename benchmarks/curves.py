@@ -17,9 +17,9 @@ import pathlib
 
 import numpy as np
 
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin.benchmark import jobs
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin.experiments import jobs
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import provenance
 
 METRICS = (
     'loss/image', 'loss/dyn', 'loss/anchor', 'loss/anchor_kl', 'ent/action',

@@ -15,14 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import error_terms
 from dreamer_gail_plugin import pairs
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin import world
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin import worldmodel
+from dreamer_gail_plugin.evaluate import error_terms
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 
 def main(logdir, paths, out):
@@ -59,8 +59,8 @@ def measure(actor, data):
 def judge(actor, data):
   """Return D's logits of all actions (N, T, A), and which steps it judges."""
   model = actor.model
-  inputs = world.expert_inputs(model, data, False)
-  shown = pairs.shown(model, world.observe_expert(model, inputs, False)[-1])
+  inputs = worldmodel.expert_inputs(model, data, False)
+  shown = pairs.shown(model, worldmodel.observe_expert(model, inputs, False)[-1])
   logit = lambda action: model.disc(model.disc.inputs(
       shown, {'action': jnp.full_like(data['action'], action)}))
   count = int(actor.act_space['action'].classes)

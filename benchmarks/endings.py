@@ -25,15 +25,15 @@ import optax
 import scipy.stats
 import tqdm
 
-from dreamer_gail_plugin import anchor
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import evaluate
-from dreamer_gail_plugin import games
 from dreamer_gail_plugin import main as mainlib
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin.evaluate import games
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
+from dreamer_gail_plugin.variants import anchor
 
 END = elements.Space(np.int32, (), 0, 2)
 
@@ -46,7 +46,7 @@ def main(logdir, number, out):
   actor = Watcher(config, folder)
   played = games.play(
       actor, bind(games.make_env, config),
-      evaluate.seeds(0, 0, number), number)
+      protocol.seeds(0, 0, number), number)
   ended, found = actor.steps()
   boards = Boards(config)
   boards.learn(logdir / 'replay')

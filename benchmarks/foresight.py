@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import ninjax as nj
 import numpy as np
 
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import error_terms
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin import world
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin import worldmodel
+from dreamer_gail_plugin.evaluate import error_terms
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 SKIP = 8  # Steps of a sequence in which the model has seen too little.
 
@@ -47,8 +47,8 @@ def main(logdir, path, out):
 def wrong(model, data):
   """Return numbers of wrong pixels (N, T) by name for sequences (N, T, ...).
   """
-  inputs = world.expert_inputs(model, data, False)
-  _, _, feat = world.observe_expert(model, inputs, False)
+  inputs = worldmodel.expert_inputs(model, data, False)
+  _, _, feat = worldmodel.observe_expert(model, inputs, False)
   on, found = boards(model, feat, data)
   found['on'] = jnp.zeros_like(on)
   return {k: (x != on).sum((-3, -2, -1)) for k, x in found.items()}

@@ -14,13 +14,13 @@ from functools import partial as bind
 
 import numpy as np
 
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import evaluate
-from dreamer_gail_plugin import games
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin.evaluate import games
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 INVADER = 1  # The channel of MinAtar's boards.
 
@@ -33,7 +33,7 @@ def main(logdir, number, out):
   boards = [[] for _ in range(number)]
   played = games.play(
       policylib.load_actor(config, folder), bind(games.make_env, config),
-      evaluate.seeds(0, 0, number), number,
+      protocol.seeds(0, 0, number), number,
       watch=lambda game, obs, act, reward: boards[game].append(
           obs['image'][..., INVADER] > 127))
   ends = [

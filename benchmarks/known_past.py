@@ -14,16 +14,16 @@ import pathlib
 
 import numpy as np
 
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import error_terms
 from dreamer_gail_plugin import main as mainlib
 from dreamer_gail_plugin import pairs
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin import store
-from dreamer_gail_plugin import world
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin import worldmodel
+from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.evaluate import error_terms
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 
 def main(args):
@@ -80,8 +80,8 @@ def from_reset(data):
 
 def judge(model, data):
   """Return D's logits (N, T), and which steps count."""
-  inputs = world.expert_inputs(model, data, False)
-  shown = pairs.shown(model, world.observe_expert(model, inputs, False)[-1])
+  inputs = worldmodel.expert_inputs(model, data, False)
+  shown = pairs.shown(model, worldmodel.observe_expert(model, inputs, False)[-1])
   acts = {k: data[k] for k in model.act_space}
   return model.disc(model.disc.inputs(shown, acts)), pairs.acted(model, data)
 

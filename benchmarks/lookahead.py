@@ -24,12 +24,12 @@ import jax.numpy as jnp
 import ninjax as nj
 import numpy as np
 
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import evaluate
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 STEPS, ROLLOUTS = 6, 8
 VALUES = ('live', 'return')
@@ -84,13 +84,13 @@ def main(args):
   params = {
       k: v for k, v in saved['params'].items()
       if not k.startswith(('opt/', 'discopt/'))}
-  games = evaluate.parse([
+  games = protocol.parse([
       '--logdir', args.logdir, '--chunks', '1',
       '--episodes', str(args.episodes), '--no-films'])
   ways = [('', 1.0)] + [(v, t) for v in args.value for t in args.temperature]
   rows = []
   for value, temperature in ways:
-    played = evaluate.play(
+    played = protocol.play(
         config, Actor(config, params, value, temperature), games,
         value or 'policy')
     scores = np.array([x['score'] for x in played])

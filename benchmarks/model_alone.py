@@ -21,12 +21,12 @@ import ninjax as nj
 import numpy as np
 import tqdm
 
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin import sizes
-from dreamer_gail_plugin import world
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin import worldmodel
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.perf import sizes
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 BATCH, LENGTH = 32, 16
 TEST, TEST_LENGTH = 128, 16 + foresight.SKIP
@@ -98,7 +98,7 @@ def losses(model, data):
   """Return the scaled sum of the model's losses and that of images, means."""
   initial = [
       x.initial(len(data['prev'])) for x in (model.enc, model.dyn, model.dec)]
-  *_, found, _ = world.losses(
+  *_, found, _ = worldmodel.losses(
       model, initial, data, {'action': data['prev']}, model.dyn, True)
   total = sum(v.mean() * model.scales[k] for k, v in found.items())
   return total, found['image'].mean()

@@ -11,10 +11,10 @@ import pathlib
 import numpy as np
 
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin.benchmark import results
-from dreamer_gail_plugin.demos import recipe
-from dreamer_gail_plugin.demos import record
+from dreamer_gail_plugin.data import recipe
+from dreamer_gail_plugin.data import record
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import provenance
 
 
 def main(path, action, out):

@@ -13,11 +13,11 @@ import pathlib
 
 import risk_scale
 
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 HEAD = 'pol/head/'
 

@@ -107,7 +107,7 @@ def ours():
   with tempfile.TemporaryDirectory() as folder:
     out = pathlib.Path(folder) / 'step.json'
     subprocess.run(
-        [sys.executable, '-m', 'dreamer_gail_plugin.bench', 'step', *OURS,
+        [sys.executable, '-m', 'dreamer_gail_plugin.perf', 'step', *OURS,
          '--repeats', '10', '--out', out], check=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     found = json.loads(out.read_text())

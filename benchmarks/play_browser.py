@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'tests'))
 import playtools  # noqa: E402
 
-from dreamer_gail_plugin import store  # noqa: E402
+from dreamer_gail_plugin.data import store  # noqa: E402
 
 TASK = 'minatar_seaquest'
 KEYS = ('ArrowLeft', 'ArrowRight', 'ArrowDown', 'ArrowUp', 'Space')

@@ -16,10 +16,10 @@ import sys
 import tempfile
 import time
 
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin import upstream
+from dreamer_gail_plugin.data import recipe
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
-from dreamer_gail_plugin.demos import recipe
 from dreamer_gail_plugin.errors import UserError
 
 

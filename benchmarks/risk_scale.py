@@ -14,12 +14,12 @@ import pathlib
 
 import numpy as np
 
-from dreamer_gail_plugin import checkpoint
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import evaluate
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin.benchmark import results
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.running import checkpoint
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import provenance
 
 
 def main(args):
@@ -44,11 +44,11 @@ def measure(config, actor, episodes, **name):
 
   It starts with what `name` has.
   """
-  games = evaluate.parse([
+  games = protocol.parse([
       '--logdir', config.logdir, '--chunks', '1',
       '--episodes', str(episodes), '--no-films'])
   title = ' '.join(f'{k} {v}' for k, v in name.items())
-  played = evaluate.play(config, actor, games, title)
+  played = protocol.play(config, actor, games, title)
   scores = np.array([x['score'] for x in played])
   row = {
       **name, 'mean': round(float(scores.mean()), 2),

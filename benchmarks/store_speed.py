@@ -15,7 +15,7 @@ import elements
 import numpy as np
 
 from dreamer_gail_plugin import expert
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 
 STEPS, BATCHES = 200, 50
 BOOL = elements.Space(bool)

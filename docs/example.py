@@ -6,18 +6,22 @@ and a driver that are made here. Most of its time goes into compiling.
 
 # The plugin comes first, since it mends upstream before that is imported.
 # isort: off
-from dreamer_gail_plugin import Agent, ExpertReplay, make_stream
-from dreamer_gail_plugin import checks, main
+from dreamer_gail_plugin import Agent
+from dreamer_gail_plugin import ExpertReplay
+from dreamer_gail_plugin import make_stream
+from dreamer_gail_plugin.running import device
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from functools import partial as bind
 import elements
 import embodied
 
-config = main.load_config(['--configs', 'minatar', 'gail', 'debug'])
-config = checks.platform(config)
-checks.prepare_jax(config)
+config = configs.load_config(['--configs', 'minatar', 'gail', 'debug'])
+config = device.platform(config)
+device.prepare_jax(config)
 
 # Upstream's make_agent, with the plugin's Agent in it.
-obs_space, act_space = main.spaces(config)
+obs_space, act_space = build.spaces(config)
 keys = (
     'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
     'report_length', 'replica', 'replicas')
@@ -27,7 +31,7 @@ agent = Agent(obs_space, act_space, elements.Config(
 # Your own replay and driver.
 length = config.batch_length + config.replay_context
 replay = embodied.replay.Replay(length, capacity=10_000)
-driver = embodied.Driver([bind(main.make_env, config, 0)], parallel=False)
+driver = embodied.Driver([bind(build.make_env, config, 0)], parallel=False)
 driver.on_step(replay.add)
 driver.reset(agent.init_policy)
 driver(agent.policy, steps=100)
@@ -36,7 +40,7 @@ driver(agent.policy, steps=100)
 # own would instead add `expert.sample()` to each of its batches, and pass
 # them through main.normalize_actions if actions are continuous.
 expert = ExpertReplay(
-    main.expert_path(config), config.batch_size, length, obs_space, act_space,
+    build.expert_path(config), config.batch_size, length, obs_space, act_space,
     singles=config.agent.gail.anchor > 0,
     consec=config.agent.gail.consec, context=config.replay_context)
 print('Demonstrations:', expert)

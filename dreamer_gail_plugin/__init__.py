@@ -5,7 +5,6 @@ Importing this package mends upstream (see patches/); it does not start JAX.
 
 import importlib
 
-from . import hugepages
 from . import upstream
 
 __version__ = '0.1.0'
@@ -13,13 +12,12 @@ __version__ = '0.1.0'
 PUBLIC = {
     'Agent': 'agent',
     'ExpertReplay': 'expert',
-    'load_policy': 'policy',
-    'make_stream': 'main',
+    'load_policy': 'evaluate.policy',
+    'make_stream': 'build',
 }
 
 __all__ = list(PUBLIC)
 
-hugepages.restart(__name__)
 upstream.apply()
 
 

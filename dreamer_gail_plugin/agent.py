@@ -16,20 +16,20 @@ import jax.numpy as jnp
 import ninjax as nj
 import optax
 
-from . import absorbing
-from . import anchor
-from . import black
-from . import decoder
 from . import discriminator
-from . import ends
 from . import expert as expertlib
-from . import openloop
 from . import pairs
 from . import rewards
-from . import risk
 from . import rows
-from . import vmail
-from . import world
+from . import worldmodel
+from .running import videos
+from .variants import absorbing
+from .variants import anchor
+from .variants import black
+from .variants import decoder
+from .variants import risk
+from .variants import risk_stream
+from .variants import vmail
 
 f32 = jnp.float32
 sg = dreamerv3.agent.sg
@@ -74,7 +74,7 @@ class Agent(dreamerv3.agent.Agent):
       self.modules.append(self.anchor)
       self.scales.update(anchor=1.0, anchor_kl=self.gail.anchor)
       self.risk, self.slowrisk = None, None
-      if ends.needed(self.gail, act_space):
+      if risk_stream.needed(self.gail, act_space):
         self.risk, self.slowrisk = [
             risk.Risk(self.enc.obs_space, act_space, config, name=x)
             for x in ('risk', 'slowrisk')]
@@ -110,8 +110,8 @@ class Agent(dreamerv3.agent.Agent):
     return {
         **super().ext_space,
         **expertlib.space(*spaces, bool(self.gail.anchor)),
-        **(ends.space(*spaces)
-           if ends.needed(self.gail, self.act_space) else {})}
+        **(risk_stream.space(*spaces)
+           if risk_stream.needed(self.gail, self.act_space) else {})}
 
   def init_train(self, batch_size):
     """Return upstream's carry, and what is known of the expert's past."""
@@ -119,7 +119,7 @@ class Agent(dreamerv3.agent.Agent):
     if not self.imitates:
       return carry
     *carry, prevact = carry
-    return (*carry, world.unknown(self, batch_size), prevact)
+    return (*carry, worldmodel.unknown(self, batch_size), prevact)
 
   def init_report(self, batch_size):
     """Return the same as `init_train`."""
@@ -182,7 +182,7 @@ class Agent(dreamerv3.agent.Agent):
     K = min(self.config.imag_last or T, T)
 
     (carry, entries, tokens, repfeat, losses, metrics), expfeat, past = (
-        world.WAYS[self.gail.world](
+        worldmodel.WAYS[self.gail.world](
             self, carry, obs, prevact, expert, past, training))
     path = self._imagine(carry[1], entries[1], repfeat, K, training)
     dynamics = self.gail.actor == 'dynamics'
@@ -234,9 +234,9 @@ class Agent(dreamerv3.agent.Agent):
         carry, obs, prevact, training=False)
     if self.config.report_gradnorms:
       metrics.update(self._gradnorms(carry, obs, prevact))
-    videos = openloop.videos(
+    films = videos.videos(
         self.dyn, self.dec, carry, obs, prevact, outs['tokens'])
-    metrics.update(prefix(videos, 'openloop'))
+    metrics.update(prefix(films, 'openloop'))
     return (*new_carry, {k: data[k][:, -1] for k in self.act_space}), metrics
 
   def _apply_replay_context(self, carry, data):

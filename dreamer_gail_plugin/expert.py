@@ -7,8 +7,8 @@ import weakref
 import elements
 import numpy as np
 
-from . import checks
-from . import store as storelib
+from .data import memory as memorylib
+from .data import store as storelib
 from .errors import UserError
 
 PREFIX, SINGLE = 'expert/', 'single/'
@@ -187,7 +187,7 @@ class Steps:
     self.ends = np.cumsum(lengths)
     amount = self.total * sum(sizes.values())
     if memory == 'auto':
-      fits = amount <= FRACTION * checks.free_memory()
+      fits = amount <= FRACTION * memorylib.free_memory()
       memory = 'ram' if fits else 'disk'
     lazy = {k for k in keys if memory == 'disk' and sizes[k] > SMALL}
     self.data = {k: self._gather(k) for k in keys if k not in lazy}

@@ -56,7 +56,7 @@ def found(loop, given):
 def find(path):
   """Return the folder of the latest save; see checkpoint.find."""
   # Not at the top: this file is imported while the package still is.
-  from dreamer_gail_plugin import checkpoint
+  from dreamer_gail_plugin.running import checkpoint
   return checkpoint.find(path)
 
 

@@ -7,8 +7,9 @@ import jax
 import ninjax as nj
 import numpy as np
 
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import main
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.running import device
 
 SMALL = ['--configs', 'minatar', 'gail', 'debug']
 FLAGS = {
@@ -25,11 +26,11 @@ FLAGS = {
 def config(**flags):
   """Return the config of a small agent; dots in names become `__`."""
   flags = {k.replace('__', '.'): v for k, v in flags.items()}
-  return main.load_config(SMALL).update({**FLAGS, **flags})
+  return configs.load_config(SMALL).update({**FLAGS, **flags})
 
 
 @functools.cache
-def build(cls=None, **flags):
+def make(cls=None, **flags):
   """Return an agent (upstream's outer object); tests share equal ones."""
   agent = outer(config(**flags), cls)
   agent.initial = params(agent)
@@ -46,8 +47,8 @@ def reset(agent):
 def outer(config, cls=None):
   """Return a new agent of our class, or of `cls`, with `precompile` off."""
   from dreamer_gail_plugin.agent import Agent
-  checks.prepare_jax(config)
-  obs_space, act_space = main.spaces(config)
+  device.prepare_jax(config)
+  obs_space, act_space = build.spaces(config)
   keys = (
       'logdir', 'seed', 'batch_size', 'batch_length', 'replay_context',
       'report_length', 'replica', 'replicas')

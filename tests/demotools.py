@@ -2,7 +2,7 @@
 
 import os
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
 
 

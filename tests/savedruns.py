@@ -6,7 +6,7 @@ import agents
 import elements
 import numpy as np
 
-from dreamer_gail_plugin import main
+from dreamer_gail_plugin import configs
 
 
 def save(logdir, agent, config, step=1234):
@@ -23,7 +23,7 @@ def save(logdir, agent, config, step=1234):
 
 def build():
   """Return a small agent for Seaquest, whose random games differ more."""
-  return agents.build(task='minatar_seaquest')
+  return agents.make(task='minatar_seaquest')
 
 
 def seaquest(logdir):
@@ -46,7 +46,7 @@ def random(logdir, *flags):
       return None
     def load(self, data):
       pass
-  config = main.load_config([
+  config = configs.load_config([
       '--configs', 'minatar', 'debug', '--random_agent', 'True', *flags])
   return save(logdir, Nothing(), config)
 

@@ -7,8 +7,8 @@ import ninjax as nj
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import absorbing
 from dreamer_gail_plugin import rewards
+from dreamer_gail_plugin.variants import absorbing
 
 ON = dict(agent__gail__absorbing=True)
 
@@ -81,7 +81,7 @@ def test_less_each_step_is_the_value_after_an_end():
 class TestAgent:
 
   def rew(self, expert, mine, **flags):
-    agent = agents.build(**flags)
+    agent = agents.make(**flags)
     data = agents.batch(agent)
     data['expert/is_terminal'][:] = expert
     data['is_terminal'][:] = mine
@@ -118,7 +118,7 @@ class TestAgent:
     found = {}
     for name, mine, more in (
         ('plain', True, {}), ('agent', True, ON), ('equal', None, ON)):
-      agent = agents.build(**flags, **more)
+      agent = agents.make(**flags, **more)
       data = agents.batch(agent)
       data['ends/target'][:] = 1
       data['is_terminal'][:] = True

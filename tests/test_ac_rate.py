@@ -6,7 +6,7 @@ import numpy as np
 
 def moved(factor):
   """Return {parameter: change} of one update from the same start."""
-  agent = agents.build(agent__ac_rate=factor)
+  agent = agents.make(agent__ac_rate=factor)
   after, _ = agents.train(agent, [agents.batch(agent)])
   return {
       k: after[k] - v for k, v in agent.initial.items()

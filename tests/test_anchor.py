@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from test_invariants import TestGradientsStayHome as Gradients
 
-from dreamer_gail_plugin import anchor
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import policy
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import policy
+from dreamer_gail_plugin.variants import anchor
 
 FLAGS = dict(agent__gail__anchor=0.5)
 
@@ -90,7 +90,7 @@ class TestMargin:
   def test_sizes_that_cannot_be_halved(self, shift):
     flags = ['--configs', 'minatar', 'tiny', 'gail']
     flags += ['--agent.gail.anchor_enc.mults', '2,2,2']
-    config = main.load_config([*flags, '--agent.gail.anchor_shift', '1']).agent
+    config = configs.load_config([*flags, '--agent.gail.anchor_shift', '1']).agent
     make = lambda config: anchor.Anchor(
         {'image': elements.Space(np.uint8, (10, 10, 4))},
         {'action': elements.Space(np.int32, (), 0, 4)}, config, name='anchor')
@@ -155,14 +155,14 @@ class TestAgent:
   @pytest.mark.parametrize('key,want', [
       ('anchor', {'anchor'}), ('anchor_kl', {'pol'}), ('policy', {'pol'})])
   def test_what_losses_move(self, key, want):
-    agent = agents.build(
+    agent = agents.make(
         **FLAGS, agent__value__outscale=1.0, agent__policy__outscale=1.0)
     assert Gradients().grads(agent, key) == want
 
   def test_divergence_counts_by_its_scale(self):
     totals = []
     for scale in (0.5, 1.5):
-      agent = agents.build(
+      agent = agents.make(
           agent__gail__anchor=scale, agent__policy__outscale=1.0)
       found = agents.loss(agent, agents.batch(agent))
       totals.append(float(found['total']))
@@ -172,7 +172,7 @@ class TestAgent:
 
   def test_imagination_knows_the_anchor(self):
     # Handed on from the imagination or made again: the same divergence.
-    agent = agents.build(**FLAGS, agent__policy__outscale=1.0)
+    agent = agents.make(**FLAGS, agent__policy__outscale=1.0)
     model, found = agent.model, []
     inner = model._policy
     def both_ways(inp, anchored):
@@ -191,13 +191,13 @@ class TestAgent:
     np.testing.assert_allclose(one, two, atol=1e-5)
 
   def test_no_divergence_at_first(self):
-    agent = agents.build(**FLAGS, agent__policy__outscale=0.0)
+    agent = agents.make(**FLAGS, agent__policy__outscale=0.0)
     found = agents.loss(agent, agents.batch(agent))
     assert np.abs(found['anchor_kl']).max() < 1e-5
 
   def test_clones_the_single_steps(self):
     # What the expert does here is told by its image alone.
-    agent = agents.build(**FLAGS, agent__opt__lr=1e-2)
+    agent = agents.make(**FLAGS, agent__opt__lr=1e-2)
     batches = []
     for seed in range(60):
       data = agents.batch(agent, seed)
@@ -214,7 +214,7 @@ class TestAgent:
       (1.0, [0, 0, 0, 1]), (0.4, [0.18, 0.18, 0.24, 0.4])])
   def test_acts_by_the_moving_average(self, rate, weights):
     # 1 / 2 is more than 0.4: up to the second update a mean of all.
-    agent = agents.build(**FLAGS, agent__gail__anchor_rate=rate)
+    agent = agents.make(**FLAGS, agent__gail__anchor_rate=rate)
     batches = [agents.batch(agent, seed) for seed in range(4)]
     after = [agents.train(agent, batches[:n])[0] for n in (1, 2, 3, 4)]
     keys = [k for k in after[0] if k.startswith('anchor/')]
@@ -226,7 +226,7 @@ class TestAgent:
     assert not np.allclose(after[0][keys[0]], after[-1][keys[0]], rtol=1e-2)
 
   def test_shifts_in_training_alone(self):
-    agent = agents.build(**FLAGS, agent__gail__anchor_shift=1)
+    agent = agents.make(**FLAGS, agent__gail__anchor_shift=1)
     obs = {'image': agents.batch(agent)['single/image']}
     def twice(obs):
       return [
@@ -238,7 +238,7 @@ class TestAgent:
     assert np.abs(three - one).max() > 1e-4
 
   def test_no_steps_after_the_end(self):
-    agent = agents.build(**FLAGS)
+    agent = agents.make(**FLAGS)
     data = agents.batch(agent)
     data['single/is_last'][:] = True
     assert float(agents.loss(agent, data)['anchor']) == 0
@@ -248,7 +248,7 @@ class TestAgent:
     # Without a part of its own the policy is the anchor at the image.
     flags = dict(
         agent__policy__outscale=0.0, agent__policy__unimix=0.0, **FLAGS)
-    agent, config = agents.build(**flags), agents.config(**flags)
+    agent, config = agents.make(**flags), agents.config(**flags)
     rng = np.random.default_rng(0)
     params = {
         k: rng.normal(size=v.shape).astype(v.dtype)

@@ -14,10 +14,10 @@ from atarihead import run
 from demotools import load
 from PIL import Image
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
-from dreamer_gail_plugin.demos import atari_head
-from dreamer_gail_plugin.demos import atari_head_files as files
+from dreamer_gail_plugin.demos.importers import atari_head
+from dreamer_gail_plugin.demos.importers import atari_head_files as files
 from dreamer_gail_plugin.envs.atari import Atari
 
 
@@ -232,7 +232,7 @@ class TestCommand:
     assert info.value.code == 2
     assert 'atari_head' in capsys.readouterr().err
 
-  @pytest.mark.parametrize('name', demos.IMPORTERS)
+  @pytest.mark.parametrize('name', demos.COMMANDS)
   def test_help(self, name, capsys):
     with pytest.raises(SystemExit) as info:
       demos.main([name, '--help'])

@@ -9,10 +9,10 @@ from demotools import load
 from demotools import run
 from PIL import Image
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
-from dreamer_gail_plugin.demos import atari_head_files as files
-from dreamer_gail_plugin.demos import atari_head_steps
+from dreamer_gail_plugin.demos.importers import atari_head_files as files
+from dreamer_gail_plugin.demos.importers import atari_head_steps
 from dreamer_gail_plugin.envs.atari import Atari
 
 REAL = pathlib.Path(__file__).parent.parent / '../shared/data/atari_head'

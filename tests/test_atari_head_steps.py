@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin.demos import atari_head_files as files
-from dreamer_gail_plugin.demos import atari_head_steps
+from dreamer_gail_plugin.demos.importers import atari_head_files as files
+from dreamer_gail_plugin.demos.importers import atari_head_steps
 
 
 def steps(rows, rule='majority', repeat=4, pooling=2, resumed=False):

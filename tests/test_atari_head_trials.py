@@ -12,9 +12,9 @@ from atarihead import refused
 from atarihead import run
 from demotools import load
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
-from dreamer_gail_plugin.demos import atari_head_files as files
+from dreamer_gail_plugin.demos.importers import atari_head_files as files
 
 REAL = pathlib.Path(__file__).parent.parent / '../shared/data/atari_head'
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin.demos import atari_player
-from dreamer_gail_plugin.demos import planner
+from dreamer_gail_plugin.demos.experts import atari_player
+from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.errors import UserError
 
 TASKS = ('atari_alien', 'atari_freeway', 'atari_seaquest')

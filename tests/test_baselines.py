@@ -10,19 +10,20 @@ import gymnasium
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import build
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin import main
-from dreamer_gail_plugin import provenance
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin.baselines import __main__ as baselines
 from dreamer_gail_plugin.baselines import config as configlib
 from dreamer_gail_plugin.baselines import demonstrations
 from dreamer_gail_plugin.baselines import gymenv
 from dreamer_gail_plugin.baselines import mgail
 from dreamer_gail_plugin.baselines import mgailactor
-from dreamer_gail_plugin.demos import record
+from dreamer_gail_plugin.data import record
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.envs import minatar
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.running import provenance
 
 DEBUG = ('--task', 'minatar_breakout', '--settings', 'debug')
 missing = [
@@ -300,7 +301,7 @@ class TestDemonstrations:
     assert not np.array_equal(obs[1, :4], obs[1, 4:])
 
   def test_of_another_task(self):
-    path = main.expert_path(self.config())
+    path = build.expert_path(self.config())
     config = configlib.load(
         'bc', ['--task', 'minatar_seaquest', '--expert', str(path)])
     with pytest.raises(UserError, match='do not fit the task'):

@@ -8,7 +8,6 @@ import gymnasium
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin.baselines import __main__ as baselines
 from dreamer_gail_plugin.baselines import config as configlib
 from dreamer_gail_plugin.baselines import demonstrations
@@ -16,6 +15,7 @@ from dreamer_gail_plugin.baselines import evaluate
 from dreamer_gail_plugin.baselines import gymenv
 from dreamer_gail_plugin.baselines import mgail
 from dreamer_gail_plugin.baselines import mgailactor
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 
 DEBUG = ['--task', 'minatar_breakout', '--settings', 'debug']

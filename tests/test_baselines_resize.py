@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin import build
 from dreamer_gail_plugin import upstream
 from dreamer_gail_plugin.baselines import config as configlib
 from dreamer_gail_plugin.baselines import demonstrations
 from dreamer_gail_plugin.baselines import resize
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
 from dreamer_gail_plugin.errors import UserError
 
@@ -35,7 +35,7 @@ def bundled(tmp_path, monkeypatch):
 
 def test_images_have_the_size_of_the_baseline(bundled):
   config = bundled[1]()
-  first = main.expert_path(config)
+  first = build.expert_path(config)
   path = demonstrations.check(config)
   assert path != first and path == demonstrations.check(config)
   with store.Store(first) as old, store.Store(path) as new:
@@ -54,7 +54,7 @@ def test_images_have_the_size_of_the_baseline(bundled):
 
 def test_nothing_is_played_where_it_fits_or_is_named(bundled):
   config = bundled[1]('--env.atari.size', '96', '96')
-  path = main.expert_path(config)
+  path = build.expert_path(config)
   assert resize.fitting(config, path) == path
   named = bundled[1]('--expert', str(path))
   assert resize.fitting(named, path) == path
@@ -62,7 +62,7 @@ def test_nothing_is_played_where_it_fits_or_is_named(bundled):
 
 def test_other_actions_are_an_error(bundled):
   config = bundled[1]()
-  path = main.expert_path(config)
+  path = build.expert_path(config)
   data = json.loads(bundled[0].read_text())
   info = data['trajectories'][1]
   info['actions'] = 'b' * len(info['actions'])

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin.bench import __main__ as bench
-from dreamer_gail_plugin.bench import profiler
-from dreamer_gail_plugin.bench import roofline
-from dreamer_gail_plugin.bench import step
-from dreamer_gail_plugin.bench import stream
-from dreamer_gail_plugin.bench import worker
+from dreamer_gail_plugin.perf import __main__ as bench
+from dreamer_gail_plugin.perf import profiler
+from dreamer_gail_plugin.perf import roofline
+from dreamer_gail_plugin.perf import step
+from dreamer_gail_plugin.perf import stream
+from dreamer_gail_plugin.perf import worker
 
 DEBUG = ['--configs', 'minatar', 'gail', 'debug', '--logdir', '/nowhere']
 

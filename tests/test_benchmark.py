@@ -18,11 +18,11 @@ import numpy as np
 import psutil
 import pytest
 
-from dreamer_gail_plugin.benchmark import __main__ as benchmark
-from dreamer_gail_plugin.benchmark import plans
-from dreamer_gail_plugin.benchmark import runner
-from dreamer_gail_plugin.benchmark import suites
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.experiments import __main__ as benchmark
+from dreamer_gail_plugin.experiments import plans
+from dreamer_gail_plugin.experiments import runner
+from dreamer_gail_plugin.experiments import suites
 
 FAKE = str(pathlib.Path(__file__).parent / 'fakebench.py')
 GAIL, ENV = 'minatar_breakout-gail-0', 'minatar_breakout-env-0'
@@ -134,7 +134,7 @@ class TestKill:
 
   def test_goes_on(self, start, tmp_path):
     code = (
-        'from dreamer_gail_plugin.benchmark import __main__, jobs, plans;'
+        'from dreamer_gail_plugin.experiments import __main__, jobs, plans;'
         f'plans.PYTHON = ({sys.executable!r}, {FAKE!r}); jobs.KEEP = 0.1;'
         '__main__.cli()')
     runner = subprocess.Popen(

@@ -6,10 +6,11 @@ import pathlib
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import store
-from dreamer_gail_plugin.benchmark import cloning
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.experiments import cloning
 
 FLAGS = [
     '--configs', 'minatar', 'gail', 'debug', '--agent.opt.lr', '3e-3',
@@ -20,9 +21,9 @@ FLAGS = [
 class TestDemonstrations:
 
   def test_steps(self):
-    config = main.load_config(FLAGS)
-    parts = cloning.demonstrations(config, *main.spaces(config))
-    with store.Store(main.expert_path(config)) as demos:
+    config = configs.load_config(FLAGS)
+    parts = cloning.demonstrations(config, *build.spaces(config))
+    with store.Store(build.expert_path(config)) as demos:
       data = demos.read(3)
     obs, acts = parts[3]
     keep = ~data['is_last']
@@ -65,14 +66,14 @@ class TestLearning:
     assert 'expected one of train, evaluate' in capsys.readouterr().err
 
   def test_device_is_the_users(self, tmp_path, monkeypatch):
-    config = main.load_config([*FLAGS, '--logdir', str(tmp_path)])
+    config = configs.load_config([*FLAGS, '--logdir', str(tmp_path)])
     config.save(str(tmp_path / 'config.yaml'))
     monkeypatch.setattr(cloning.checks, 'cuda_installed', lambda: False)
     with pytest.raises(UserError, match='--jax.platform cuda'):
       cloning.evaluate(['--logdir', str(tmp_path), '--platform', 'cuda'])
 
   def test_nothing_saved(self, tmp_path):
-    config = main.load_config([*FLAGS, '--logdir', str(tmp_path)])
+    config = configs.load_config([*FLAGS, '--logdir', str(tmp_path)])
     config.save(str(tmp_path / 'config.yaml'))
     with pytest.raises(UserError, match='Train it again'):
       cloning.evaluate(['--logdir', str(tmp_path)])

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamer_gail_plugin import stats
-from dreamer_gail_plugin.benchmark import __main__ as benchmark
-from dreamer_gail_plugin.benchmark import results
-from dreamer_gail_plugin.benchmark import suites
-from dreamer_gail_plugin.benchmark import table
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import stats
+from dreamer_gail_plugin.experiments import __main__ as benchmark
+from dreamer_gail_plugin.experiments import results
+from dreamer_gail_plugin.experiments import suites
+from dreamer_gail_plugin.experiments import table
 
 BREAKOUT, SEAQUEST = 'minatar_breakout', 'minatar_seaquest'
 # Random play scores 2 and the expert 12, so normalised is (x - 2) / 10.
@@ -191,7 +191,7 @@ class TestPlot:
       benchmark.main(args)
 
   def test_windows_without_an_end(self):
-    from dreamer_gail_plugin.benchmark import plot
+    from dreamer_gail_plugin.experiments import plot
     curve = plot._curve([
         {'steps': [1, 2, 3, 4], 'scores': [None, 1.0, None, 3.0]},
         {'steps': [1, 2, 3], 'scores': [None, 5.0, 5.0]}])

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import black
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin.benchmark import suites
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.experiments import suites
+from dreamer_gail_plugin.variants import black
 
 FLAGS = dict(agent__gail__anchor=0.1, agent__gail__risk=5.0)
 
@@ -42,7 +42,7 @@ def first_layer(agent, name, images):
 @pytest.mark.parametrize('zero,low,high', [
     ('gray', -0.5, 0.5), ('black', 0.0, 0.5)])
 def test_what_encoders_take(name, zero, low, high):
-  agent = agents.build(
+  agent = agents.make(
       **FLAGS, agent__image_zero=zero, agent__gail__anchor_shift=0)
   images = np.zeros((2, 10, 10, 4), np.uint8)
   images[1] = 255
@@ -53,7 +53,7 @@ def test_what_encoders_take(name, zero, low, high):
 
 @pytest.mark.parametrize('zero,shade', [('gray', 0.0), ('black', -0.5)])
 def test_no_pixel_looks_as_the_margin(zero, shade):
-  agent = agents.build(
+  agent = agents.make(
       **FLAGS, agent__image_zero=zero, agent__gail__anchor_shift=1)
   images = np.zeros((1, 10, 10, 4), np.uint8)
   images[:, ::2] = 255
@@ -73,10 +73,10 @@ def test_values_in_between():
 
 
 def test_default_of_minatar_alone():
-  config = main.load_config(['--configs', 'minatar', 'tiny', 'gail'])
+  config = configs.load_config(['--configs', 'minatar', 'tiny', 'gail'])
   assert config.agent.image_zero == 'black'
-  config = main.load_config(['--configs', 'atari', 'tiny', 'gail'])
+  config = configs.load_config(['--configs', 'atari', 'tiny', 'gail'])
   assert config.agent.image_zero == 'gray'
   flags = suites.METHODS['plain_cloning'].flags
-  config = main.load_config(['--configs', 'minatar', 'tiny', 'gail', *flags])
+  config = configs.load_config(['--configs', 'minatar', 'tiny', 'gail', *flags])
   assert config.agent.image_zero == 'gray'

@@ -25,9 +25,9 @@ from test_recipe import record as record_recipe
 from test_replay_import import config
 from test_replay_import import record as record_replay
 
-from dreamer_gail_plugin import store
-from dreamer_gail_plugin.demos import atari_head_files
-from dreamer_gail_plugin.demos import recipe
+from dreamer_gail_plugin.data import recipe
+from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.demos.importers import atari_head_files
 from dreamer_gail_plugin.errors import UserError
 
 SMALL = 1 << 22  # Bytes that a limit is lowered to.

@@ -8,11 +8,11 @@ import pytest
 from demotools import run
 from PIL import Image
 
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin import upstream
-from dreamer_gail_plugin.demos import alignment
-from dreamer_gail_plugin.demos import episodes
-from dreamer_gail_plugin.demos.gymnasium_record import RecordEpisodes
+from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.demos.importers import alignment
+from dreamer_gail_plugin.demos.importers import episodes
+from dreamer_gail_plugin.demos.importers.gymnasium_record import RecordEpisodes
 
 BUNDLED = ('minatar_breakout', 'minatar_seaquest')
 

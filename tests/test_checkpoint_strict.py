@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import checkpoint
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.running import checkpoint
 
 SAVED = {'enc/w': np.zeros((2, 3)), 'pol/w': np.zeros(4)}
 

@@ -10,15 +10,18 @@ import jax
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.data import memory
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.running import checks
+from dreamer_gail_plugin.running import device
 
 
 @functools.cache
 def config(*flags):
-  return main.load_config(['--configs', 'minatar', 'gail', 'debug', *flags])
+  return configs.load_config(['--configs', 'minatar', 'gail', 'debug', *flags])
 
 
 @contextlib.contextmanager
@@ -35,7 +38,7 @@ class TestValues:
 
   def test_configs_pass(self):
     for block in ('gail', 'gail_paper', 'tiny'):
-      checks.values(main.load_config(['--configs', 'atari', block]))
+      checks.values(configs.load_config(['--configs', 'atari', block]))
 
   @pytest.mark.parametrize('key', sorted(checks.CHOICES))
   def test_choices(self, key):
@@ -81,18 +84,18 @@ class TestRows:
     for extra, want in {
         ('replay',): (6, 32), ('both',): (3, 16),
         ('both', '--agent.gail.reward', 'env'): (6, 32)}.items():
-      found = checks.rows(config(*flags, '--agent.gail.world', *extra))
+      found = configs.rows(config(*flags, '--agent.gail.world', *extra))
       assert (found.batch_size, found.run.train_ratio) == want
 
   def test_so_their_number_is_even(self):
     with refused('--batch_size 5', 'even', '--agent.gail.world both'):
-      checks.rows(config('--batch_size', '5', '--agent.gail.world', 'both'))
+      configs.rows(config('--batch_size', '5', '--agent.gail.world', 'both'))
 
 
 class TestPlatform:
 
   def platform(self, *flags):
-    result = checks.platform(config('--jax.platform', 'auto', *flags))
+    result = device.platform(config('--jax.platform', 'auto', *flags))
     return result.jax.platform, result.jax.compute_dtype
 
   @pytest.fixture(params=[None, False, True])
@@ -107,7 +110,7 @@ class TestPlatform:
     def run(*args, **kwargs):
       assert plugin  # Without one there is nothing to ask.
       return Done()
-    monkeypatch.setattr(checks.subprocess, 'run', run)
+    monkeypatch.setattr(device.subprocess, 'run', run)
     return request.param
 
   def test_auto(self, cuda, capsys):
@@ -130,7 +133,7 @@ class TestPlatform:
       assert self.platform('--jax.platform', 'cuda') == ('cuda', 'bfloat16')
 
   def test_no_gpu_no_query_of_it(self):
-    result = checks.platform(config('--jax.platform', 'cpu'))
+    result = device.platform(config('--jax.platform', 'cpu'))
     assert not result.run.usage.nvsmi
 
 
@@ -150,25 +153,25 @@ class TestPrepareJax:
       jax.config.update(name, old)
 
   def test_programs_are_kept_for_the_next_start(self, tmp_path):
-    checks.prepare_jax(config())
+    device.prepare_jax(config())
     assert jax.config.jax_compilation_cache_dir == str(
         tmp_path / 'dreamer_gail_plugin' / 'jax')
 
   def test_not_if_turned_off(self):
-    checks.prepare_jax(config('--jax.compilation_cache', 'False'))
+    device.prepare_jax(config('--jax.compilation_cache', 'False'))
     assert jax.config.jax_compilation_cache_dir is None
 
   def test_not_elsewhere_than_the_user_wants(self):
     jax.config.update('jax_compilation_cache_dir', '/elsewhere')
-    checks.prepare_jax(config())
+    device.prepare_jax(config())
     assert jax.config.jax_compilation_cache_dir == '/elsewhere'
 
   @pytest.mark.skipif(
       jax.__version_info__ < (0, 9), reason='this jax lacks the flag')
   def test_flags_of_the_user_stay(self):
     for _ in range(2):
-      checks.prepare_jax(config('--jax.platform', 'cpu'))
-      assert os.environ['XLA_FLAGS'].split() == ['--mine', checks.NO_FUSION]
+      device.prepare_jax(config('--jax.platform', 'cpu'))
+      assert os.environ['XLA_FLAGS'].split() == ['--mine', device.NO_FUSION]
 
 
 class TestMemory:
@@ -181,7 +184,7 @@ class TestMemory:
       ['--agent.dyn.rssm.deter', '32', '--agent.dyn.rssm.stoch', '3']])
   def test_step_is_what_upstream_keeps(self, flags):
     given = config(*flags)
-    obs_space, act_space = main.spaces(given)
+    obs_space, act_space = build.spaces(given)
     step = {
         k: np.zeros(v.shape, v.dtype)
         for k, v in {**obs_space, **act_space}.items()}
@@ -192,26 +195,26 @@ class TestMemory:
     replay = embodied.replay.Replay(4, 100, chunksize=16)
     replay.add({**step, 'log/extra': np.zeros(9)})
     chunk, = replay.chunks.values()
-    each = checks.step_bytes(given, (obs_space, act_space))
+    each = memory.step_bytes(given, (obs_space, act_space))
     assert chunk.nbytes == 16 * each
 
   def test_too_much_is_refused_and_the_advice_works(self, monkeypatch, capsys):
     given = config('--replay.size', '1e6', '--run.steps', '1e7')
-    spaces = main.spaces(given)
-    each = checks.step_bytes(given, spaces)
+    spaces = build.spaces(given)
+    each = memory.step_bytes(given, spaces)
     self.free(monkeypatch, 300_000 * each)
     with refused(
         '--replay.size 1.0e+06: needs', f'{1e6 * each / 1e9:.1f} GB',
         'Use --replay.size 2.4e+05 or less'):
-      checks.memory(given, spaces)
-    checks.memory(given.update({'replay.size': 2.4e5}), spaces)
+      memory.check(given, spaces)
+    memory.check(given.update({'replay.size': 2.4e5}), spaces)
     assert f'(240,000 steps of {each} bytes)' in capsys.readouterr().out
 
   def test_a_short_run_fills_no_replay(self, monkeypatch):
     given = config('--replay.size', '1e6', '--run.steps', '1e3')
-    spaces = main.spaces(given)
-    self.free(monkeypatch, 1000 * checks.step_bytes(given, spaces))
-    checks.memory(given, spaces)
+    spaces = build.spaces(given)
+    self.free(monkeypatch, 1000 * memory.step_bytes(given, spaces))
+    memory.check(given, spaces)
 
   @pytest.mark.parametrize('script, refuses', [
       ('train', True), ('train_eval', True), ('parallel', True),
@@ -221,13 +224,13 @@ class TestMemory:
     given = config('--script', script)
     self.free(monkeypatch, 0)
     with refused('--replay.size') if refuses else contextlib.nullcontext():
-      checks.memory(given, main.spaces(given))
+      memory.check(given, build.spaces(given))
 
   def test_less_than_a_batch(self):
     # 8 sequences of 10 steps and one of context.
-    checks.memory(config('--replay.size', '88'), main.spaces(config()))
+    memory.check(config('--replay.size', '88'), build.spaces(config()))
     with refused('--replay.size 8.7e+01', 'less than 88 steps'):
-      checks.memory(config('--replay.size', '87'), main.spaces(config()))
+      memory.check(config('--replay.size', '87'), build.spaces(config()))
 
   @pytest.mark.parametrize('script', ['train_eval', 'parallel'])
   def test_less_than_a_batch_of_the_evaluation(self, script, tmp_path):
@@ -235,15 +238,15 @@ class TestMemory:
     fits, less = [
         config('--script', script, '--replay.size', size, '--logdir',
                str(tmp_path)) for size in ('480', '479')]
-    checks.memory(fits, main.spaces(fits))
+    memory.check(fits, build.spaces(fits))
     upmain.make_replay(fits, 'replay', 'eval')
     with refused('--replay.size 4.8e+02', 'less than 480 steps'):
-      checks.memory(less, main.spaces(less))
+      memory.check(less, build.spaces(less))
     with pytest.raises(AssertionError):
       upmain.make_replay(less, 'replay', 'eval')
 
   def test_free_memory(self):
-    assert 0 < checks.free_memory() < 1e15
+    assert 0 < memory.free_memory() < 1e15
 
 
 class TestSameEyes:

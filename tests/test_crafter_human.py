@@ -13,7 +13,7 @@ from demotools import refused
 from demotools import run
 
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.envs import crafter as adapter
 
 SCORES = (

@@ -5,10 +5,10 @@ from unittest import mock
 import crafter
 import numpy as np
 
-from dreamer_gail_plugin.demos import crafter_map
-from dreamer_gail_plugin.demos import crafter_player
-from dreamer_gail_plugin.demos import crafter_shelter
-from dreamer_gail_plugin.demos import planner
+from dreamer_gail_plugin.demos.experts import crafter_map
+from dreamer_gail_plugin.demos.experts import crafter_player
+from dreamer_gail_plugin.demos.experts import crafter_shelter
+from dreamer_gail_plugin.demos.experts import planner
 
 
 def meadow(**inventory):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import decoder
+from dreamer_gail_plugin.variants import decoder
 
 
 class TestBinary:
@@ -39,10 +39,10 @@ class TestAgent:
 
   def test_image_loss_of_the_agent(self):
     # A new decoder says about 0.5 for every pixel: ln 2 each, against 0.25.
-    data = agents.batch(agents.build())
+    data = agents.batch(agents.make())
     losses = {
         kind: agents.loss(
-            agents.build(agent__image_loss=kind), data)['image']
+            agents.make(agent__image_loss=kind), data)['image']
         for kind in ('mse', 'binary')}
     losses = {k: np.asarray(v).mean() for k, v in losses.items()}
     pixels = data['image'][0, 0].size
@@ -50,7 +50,7 @@ class TestAgent:
     assert losses['binary'] > 2 * losses['mse']
 
   def test_decoder_learns(self):
-    agent = agents.build(agent__image_loss='binary')
+    agent = agents.make(agent__image_loss='binary')
     before = dict(agent.initial)
     after, _ = agents.train(agent, [agents.batch(agent)])
     assert [
@@ -59,8 +59,8 @@ class TestAgent:
 
   def test_plain_dreamer_has_it_too(self):
     kw = dict(agent__gail__reward='env')
-    agent = agents.build(agent__image_loss='binary', **kw)
+    agent = agents.make(agent__image_loss='binary', **kw)
     data = agents.batch(agent)
     one = agents.loss(agent, data)['image']
-    two = agents.loss(agents.build(**kw), data)['image']
+    two = agents.loss(agents.make(**kw), data)['image']
     assert np.asarray(one).mean() > 2 * np.asarray(two).mean()

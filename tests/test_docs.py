@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import importlib
 import pathlib
 import re
 import shlex
@@ -14,13 +13,14 @@ import ninjax as nj
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import evaluate
-from dreamer_gail_plugin import main
 from dreamer_gail_plugin import rewards
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin.baselines import config as baselines
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
+from dreamer_gail_plugin.evaluate import protocol
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
@@ -56,7 +56,7 @@ def metrics():
   """Return the names of the metrics of one update, computed by shape only."""
   from dreamer_gail_plugin.agent import Agent
   config = agents.config(agent__gail__absorbing=True)
-  obs_space, act_space = main.spaces(config)
+  obs_space, act_space = build.spaces(config)
   model = object.__new__(Agent)  # Not upstream's outer one, which compiles.
   model.__init__(obs_space, act_space, elements.Config(
       **config.agent, replay_context=config.replay_context))
@@ -114,7 +114,7 @@ class TestConfigs:
       if re.match(r' {6}\w', line):
         found.append(line.split(':')[0].strip())
         assert lines[number - 1].startswith(' ' * 6 + '#'), line
-    assert set(found) == set(main.load_config([]).agent.gail)
+    assert set(found) == set(configs.load_config([]).agent.gail)
 
 
 class TestLinks:
@@ -157,16 +157,16 @@ class TestCommands:
 
   @pytest.mark.parametrize('args', commands('dreamer_gail_plugin.main'))
   def test_training(self, args):
-    config = main.load_config(list(args))
+    config = configs.load_config(list(args))
     assert config.task.partition('_')[0] in envs.SUITES
 
   @pytest.mark.parametrize('args', commands('dreamer_gail_plugin.demos'))
   def test_importers(self, args):
     name, *rest = args
-    assert name in demos.IMPORTERS
+    assert name in demos.COMMANDS
     if '--help' in rest:
       return
-    module = importlib.import_module(f'dreamer_gail_plugin.demos.{name}')
+    module = demos.module(name)
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     parser.parse_args(rest)
@@ -175,7 +175,7 @@ class TestCommands:
   def test_baselines(self, args):
     name, *rest = args
     if name == 'evaluate':
-      assert evaluate.parse(rest).logdir
+      assert protocol.parse(rest).logdir
     else:
       assert baselines.load(name, rest).baseline == name
 

@@ -4,7 +4,7 @@ import elements
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import ends
+from dreamer_gail_plugin.variants import risk_stream
 
 BOOL = elements.Space(bool)
 OBS = {
@@ -33,7 +33,7 @@ def flags(text):
     ('.t.T', [1, 0, 1, 0], [1, 1, 1, 1]),
 ])
 def test_until(text, ahead, end):
-  found = ends.until(*flags(text))
+  found = risk_stream.until(*flags(text))
   assert [list(x[0]) for x in found] == [ahead, [bool(x) for x in end]]
 
 
@@ -69,7 +69,7 @@ class Source:
 
 
 def make(agent, expert, seed=0, **kwargs):
-  return iter(ends.EndStream(
+  return iter(risk_stream.EndStream(
       Source(agent, expert), OBS, ACT, 0.5, seed=seed, **kwargs))
 
 
@@ -126,7 +126,7 @@ def test_ends_of_both_are_as_many():
 
 def test_steps_before_ends_are_kept():
   source = Source('.' * 23 + 'T', PLAIN)
-  stream = iter(ends.EndStream(source, OBS, ACT, 0.5))
+  stream = iter(risk_stream.EndStream(source, OBS, ACT, 0.5))
   next(stream)
   source.agent = PLAIN
   assert set(drawn(stream)[1]) == {0.5}
@@ -140,7 +140,7 @@ def test_short_batches():
 
 
 def test_kept_are_the_latest():
-  kept = ends.Kept(5)
+  kept = risk_stream.Kept(5)
   for start in (0, 3, 6):
     kept.add({'target': np.arange(start, start + 3)})
   assert sorted(kept.steps['target']) == [4, 5, 6, 7, 8]
@@ -178,7 +178,7 @@ def test_mirrors_what_it_draws():
 
 def test_spaces():
   act = {**ACT, 'number': elements.Space(np.float32, (), -1, 1)}
-  spaces = ends.space({**OBS, 'log/x': BOOL}, act)
+  spaces = risk_stream.space({**OBS, 'log/x': BOOL}, act)
   assert set(spaces) == KEYS
   assert spaces['ends/image'] == OBS['image']
 
@@ -191,4 +191,4 @@ def test_spaces():
 def test_needed(gail, act, want):
   gail = elements.Config(**{
       'anchor': 0.1, 'risk': 20, 'terminals': True, **gail})
-  assert ends.needed(gail, act) is want
+  assert risk_stream.needed(gail, act) is want

@@ -11,10 +11,10 @@ from demotools import refused
 from demotools import run
 
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import store
-from dreamer_gail_plugin.demos import episodes
-from dreamer_gail_plugin.demos import gymnasium as files
-from dreamer_gail_plugin.demos.gymnasium_record import RecordEpisodes
+from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.demos.importers import episodes
+from dreamer_gail_plugin.demos.importers import gymnasium as files
+from dreamer_gail_plugin.demos.importers.gymnasium_record import RecordEpisodes
 
 spaces = gymnasium.spaces
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import savedruns
 
-from dreamer_gail_plugin import error_terms
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import policy
-from dreamer_gail_plugin import store
-from dreamer_gail_plugin.demos import record
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.data import record
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import error_terms
+from dreamer_gail_plugin.evaluate import policy
 
 NETWORK = dict(
     layers=2, units=32, act='silu', norm='none', spectral=0.0,
@@ -58,13 +59,13 @@ class TestCut:
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run')
   logdir = savedruns.seaquest(folder / 'logdir')
-  config = main.load_config([
+  config = configs.load_config([
       '--configs', 'minatar', '--task', 'minatar_seaquest'])
   files = []
   for name, seed in (('expert', 1), ('agent', 2)):
     files.append(folder / f'{name}.h5')
     store.write(files[-1], record.record(
-        lambda seed: main.make_raw_env(config.update(seed=seed), 0),
+        lambda seed: build.make_raw_env(config.update(seed=seed), 0),
         record.Random, 3, 500, seed=seed, limit=0), {
             'task': 'minatar_seaquest', 'source': 'random', 'licence': '',
             'preprocessing': dict(config.env.minatar),

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import savedruns
 
-from dreamer_gail_plugin import checkpoint
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import evaluate
-from dreamer_gail_plugin import policy as policylib
-from dreamer_gail_plugin import stats
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.evaluate import __main__ as command
+from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.evaluate import stats
+from dreamer_gail_plugin.running import checkpoint
 
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ['--chunks', '2', '--episodes', '5', '--envs', '4', '--no-films']
@@ -27,7 +28,7 @@ FLAGS = ['--chunks', '2', '--episodes', '5', '--envs', '4', '--no-films']
 def run(tmp_path_factory):
   """Return the logdir of an evaluated run, which tests only read."""
   logdir = savedruns.seaquest(tmp_path_factory.mktemp('run'))
-  evaluate.main(['--logdir', str(logdir), *FLAGS])
+  command.main(['--logdir', str(logdir), *FLAGS])
   return logdir
 
 
@@ -134,7 +135,7 @@ class TestResult:
     assert 'human_normalised' not in x and 'crafter_score' not in x
 
   def test_repeats(self, run, tmp_path):
-    evaluate.main([
+    command.main([
         '--logdir', str(run), *FLAGS, '--policy', 'sampled',
         '--out', str(tmp_path)])
     again = json.loads((tmp_path / '1234_sampled.json').read_text())
@@ -142,10 +143,10 @@ class TestResult:
     assert again['summary'] == load(run)['summary']
 
   def test_seed_decides_the_games(self):
-    one, other = evaluate.seeds(0, 0, 50), evaluate.seeds(0, 1, 50)
+    one, other = protocol.seeds(0, 0, 50), protocol.seeds(0, 1, 50)
     assert len(set(one + other)) == 100
-    assert evaluate.seeds(0, 0, 3) == one[:3]
-    assert not set(evaluate.seeds(1, 0, 50)) & set(one)
+    assert protocol.seeds(0, 0, 3) == one[:3]
+    assert not set(protocol.seeds(1, 0, 50)) & set(one)
     # Those of the training games, see main.make_raw_env.
     training = {
         int(np.random.SeedSequence([0, i]).generate_state(1)[0])
@@ -154,7 +155,7 @@ class TestResult:
 
   def test_random_agent(self, tmp_path, capsys):
     logdir = savedruns.random(tmp_path / 'run')
-    files = evaluate.main(['--logdir', str(logdir), *FLAGS])
+    files = command.main(['--logdir', str(logdir), *FLAGS])
     assert [x.name for x in files] == ['1234_sampled.json']
     result = load(logdir)
     assert result['reward'] == 'random' and not result['summary']['flags']
@@ -163,7 +164,7 @@ class TestResult:
   def test_crafter(self, tmp_path):
     logdir = savedruns.random(
         tmp_path / 'run', '--task', 'crafter_noreward')
-    evaluate.main([
+    command.main([
         '--logdir', str(logdir), '--chunks', '1', '--episodes', '2',
         '--workers', '1', '--no-films'])
     result = load(logdir)
@@ -217,13 +218,13 @@ class TestEarlierCheckpoint:
 
   def test_by_its_step(self, run, logdir):
     flags = ['--logdir', str(logdir), *FLAGS, '--policy', 'sampled']
-    files = evaluate.main([*flags, '--checkpoint', '500'])
+    files = command.main([*flags, '--checkpoint', '500'])
     assert [x.name for x in files] == ['500_sampled.json']
     early = json.loads(files[0].read_text())
     assert early['step'] == 500
     assert '--checkpoint 500' in early['command']
     assert early['episodes'] != load(run)['episodes']
-    evaluate.main([*flags, '--checkpoint', '1234'])
+    command.main([*flags, '--checkpoint', '1234'])
     assert load(logdir)['episodes'] == load(run)['episodes']
 
   def test_policies_differ(self, logdir):
@@ -240,7 +241,7 @@ class TestFilms:
 
   def test_recorded(self, run, tmp_path, capsys):
     import av
-    evaluate.main([
+    command.main([
         '--logdir', str(run), *FLAGS[:-1], '--policy', 'sampled', '--disc',
         '--out', str(tmp_path)])
     names = {x.name for x in tmp_path.iterdir()}
@@ -269,12 +270,12 @@ class TestInformative:
     played = [
         {'score': 5 - i, 'disc_return': 10.0 + i, 'length': 10 * (i + 1)}
         for i in range(5)]
-    assert evaluate.informative(played) == {
+    assert protocol.informative(played) == {
         'disc_sum_rank': pytest.approx(-1), 'disc_mean_rank': pytest.approx(1)}
 
   def test_equal_scores(self):
     played = [{'score': 1, 'disc_return': x, 'length': 2} for x in (1., 2.)]
-    assert evaluate.informative(played) == {
+    assert protocol.informative(played) == {
         'disc_sum_rank': None, 'disc_mean_rank': None}
 
 
@@ -285,7 +286,7 @@ class TestRefusals:
     def refused(*flags):
       monkeypatch.setattr(sys, 'argv', ['evaluate', *map(str, flags)])
       with pytest.raises(SystemExit) as caught:
-        evaluate.cli()
+        command.cli()
       assert caught.value.code == 2
       line, = capsys.readouterr().err.splitlines()
       assert line.startswith('error: ')

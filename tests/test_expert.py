@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import expert
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 
 BOOL = elements.Space(bool)

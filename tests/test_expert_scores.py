@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin import upstream
+from dreamer_gail_plugin.data import recipe
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as command
-from dreamer_gail_plugin.demos import recipe
 
 DATA = upstream.resource('expert_data')
 

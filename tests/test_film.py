@@ -4,7 +4,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from dreamer_gail_plugin import film
+from dreamer_gail_plugin.evaluate import film
 
 
 def games(*scores):

@@ -7,7 +7,7 @@ import embodied
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import games
+from dreamer_gail_plugin.evaluate import games
 
 
 class Known(embodied.Env):

@@ -25,8 +25,8 @@ from test_recipe import record as record_recipe
 from test_replay_import import config
 from test_replay_import import record
 
-from dreamer_gail_plugin import store
-from dreamer_gail_plugin.demos import planner
+from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.demos.experts import planner
 
 COUNT = int(os.environ.get('FUZZ', 12))
 SEED = int(os.environ.get('FUZZ_SEED', 0))

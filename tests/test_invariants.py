@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import agent as agentlib
-from dreamer_gail_plugin import main
+from dreamer_gail_plugin import build
 from dreamer_gail_plugin import pairs
 from dreamer_gail_plugin import rows
-from dreamer_gail_plugin import world
+from dreamer_gail_plugin import worldmodel
 
 
 def same(xs, ys):
@@ -31,9 +31,9 @@ class TestNoEnvironmentReward:
 
   def collect(self, factor, steps=40, **flags):
     # Batches of real play whose environments differ in their rewards only.
-    agent = agents.build(**flags)
+    agent = agents.make(**flags)
     agents.reset(agent)
-    envs = [main.make_env(agents.config(), i) for i in range(2)]
+    envs = [build.make_env(agents.config(), i) for i in range(2)]
     carry = agent.init_policy(2)
     acts = {'action': np.zeros(2, np.int32), 'reset': np.ones(2, bool)}
     played = []
@@ -69,7 +69,7 @@ class TestNoEnvironmentReward:
   def test_rewards_reach_plain_dreamer(self):
     # The test above could not fail if the batches made no difference.
     runs = []
-    agent = agents.build(agent__gail__reward='env')
+    agent = agents.make(agent__gail__reward='env')
     for reward in (0.0, 50.0):
       data = agents.batch(agent)
       data['reward'][:] = reward
@@ -77,12 +77,12 @@ class TestNoEnvironmentReward:
     assert not same(*runs)
 
   def test_no_reward_head(self):
-    assert not [k for k in agents.build().params if k.startswith('rew/')]
+    assert not [k for k in agents.make().params if k.startswith('rew/')]
 
   @pytest.mark.parametrize('flags', [{}, LEARN])
   def test_hidden_terminals(self, flags):
     runs = []
-    agent = agents.build(agent__gail__terminals=False, **flags)
+    agent = agents.make(agent__gail__terminals=False, **flags)
     for terminal in (False, True):
       data = agents.batch(agent)
       data['is_terminal'][:] = terminal
@@ -96,15 +96,15 @@ class TestUpstreamEquivalence:
   def test_env_reward_is_plain_dreamer(self):
     runs = []
     for cls in (None, dreamerv3.agent.Agent):
-      agent = agents.build(cls, agent__gail__reward='env')
+      agent = agents.make(cls, agent__gail__reward='env')
       batches = [agents.batch(agent, seed=i) for i in range(2)]
       runs.append(agents.train(agent, batches))
     assert same(runs[0][0], runs[1][0])
     assert same(runs[0][1][1], runs[1][1][1])
 
   def test_world_model_losses_are_unchanged(self):
-    ours = agents.build()
-    theirs = agents.build(
+    ours = agents.make()
+    theirs = agents.make(
         dreamerv3.agent.Agent, agent__gail__reward='env')
     shared = {k: v for k, v in ours.initial.items() if k in theirs.initial}
     params = {**theirs.initial, **shared}
@@ -125,7 +125,7 @@ class TestTimeAlignment:
   def seen(self, request, monkeypatch):
     # A discriminator whose logit is 10 * deter[0] + action, and all that the
     # actor and critic losses receive under it.
-    agent = agents.build(agent__imag_last=request.param, **self.FLAGS)
+    agent = agents.make(agent__imag_last=request.param, **self.FLAGS)
     model, seen = agent.model, {}
     class Disc:
       def inputs(self, feat, act):
@@ -199,7 +199,7 @@ class TestGradientsStayHome:
   @classmethod
   def agent(cls):
     # Heads that start at zero would hide gradients through them.
-    return agents.build(
+    return agents.make(
         agent__value__outscale=1.0, agent__policy__outscale=1.0)
 
   def test_disc_loss_moves_the_discriminator_alone(self, agent):
@@ -208,7 +208,7 @@ class TestGradientsStayHome:
   @pytest.mark.parametrize('flags', [
       dict(agent__gail__joint_scan=True), LEARN])
   def test_so_it_does_by_other_ways(self, flags):
-    assert self.grads(agents.build(**flags), 'disc/loss') == {'disc'}
+    assert self.grads(agents.make(**flags), 'disc/loss') == {'disc'}
 
   def test_policy_loss_moves_the_policy_alone(self, agent):
     assert self.grads(agent, 'policy') == {'pol'}
@@ -222,7 +222,7 @@ class TestGradientsStayHome:
     for name, flags in {
         'main': dict(agent__gail__opt__learning_rate=0.0),
         'disc': dict(agent__opt__lr=0.0)}.items():
-      agent = agents.build(**flags)
+      agent = agents.make(**flags)
       after, _ = agents.train(agent, [agents.batch(agent)])
       moved[name] = {
           k.split('/')[0] for k, v in agent.initial.items()
@@ -238,7 +238,7 @@ class TestGradientsStayHome:
     # else is equal, so rewards of the old D would be equal to the last bit.
     rewards = []
     for flags in ({}, dict(agent__gail__opt__learning_rate=0.0)):
-      agent = agents.build(**flags)
+      agent = agents.make(**flags)
       _, metrics = agents.train(agent, [agents.batch(agent)])
       rewards.append(metrics[0]['disc/rew_mean'])
     assert rewards[0] != rewards[1]
@@ -251,8 +251,8 @@ class TestExpertSequences:
         k[7:]: v for k, v in data.items() if 'expert/' in k}
     model = agent.model
     def fn(rows):
-      inputs = world.expert_inputs(model, rows, False)
-      _, _, feat = world.observe_expert(model, inputs, False)
+      inputs = worldmodel.expert_inputs(model, rows, False)
+      _, _, feat = worldmodel.observe_expert(model, inputs, False)
       return pairs.of_expert(model, rows, feat)
     return jax.tree.map(np.asarray, agents.call(agent, fn, rows))
 
@@ -266,7 +266,7 @@ class TestExpertSequences:
     assert settled == [np.array(want, bool).tolist(), [[True] * 5] * 3]
 
   def test_past_beyond_a_border_is_forgotten(self):
-    agent = agents.build()
+    agent = agents.make()
     data = agents.batch(agent)
     data['expert/is_first'][:] = False
     data['expert/is_first'][:, [0, 3]] = True
@@ -278,13 +278,13 @@ class TestExpertSequences:
     assert np.array_equal(one[:, 3:], two[:, 3:])
 
   def test_actions_stand_with_their_state(self):
-    agent = agents.build()
+    agent = agents.make()
     data = agents.batch(agent)
     inputs, _ = self.pairs(agent, data)
     assert np.array_equal(inputs[..., -3:].argmax(-1), data['expert/action'])
 
   def test_last_steps_and_burnin_weigh_nothing(self):
-    agent = agents.build()
+    agent = agents.make()
     data = agents.batch(agent)
     for key in ('is_first', 'is_cut', 'is_last'):
       data[f'expert/{key}'][:] = False
@@ -296,10 +296,10 @@ class TestExpertSequences:
         [0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 1, 1], [1] * 7]
 
   def test_posterior_and_prior_differ_in_stoch_only(self):
-    deter = agents.build().config.dyn.rssm.deter
+    deter = agents.make().config.dyn.rssm.deter
     shown = [
         self.pairs(agent, agents.batch(agent))[0] for agent in (
-            agents.build(), agents.build(
+            agents.make(), agents.make(
                 agent__gail__expert_latent='posterior'))]
     assert np.array_equal(shown[0][..., :deter], shown[1][..., :deter])
     assert not np.array_equal(shown[0], shown[1])
@@ -314,7 +314,7 @@ class TestJointScan:
       carry, obs, prevact = agents.context(agent, data)
       expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
       expert = rows.skip(expert, agent.config.replay_context)
-      (_, _, _, feat, _, _), expfeat, _ = world.WAYS[model.gail.world](
+      (_, _, _, feat, _, _), expfeat, _ = worldmodel.WAYS[model.gail.world](
           model, carry, obs, prevact, expert, obs['past'], False)
       return feat, expfeat
     return jax.tree.map(np.asarray, agents.call(agent, fn, data))
@@ -323,7 +323,7 @@ class TestJointScan:
 
   @pytest.mark.parametrize('flags', FLAGS)
   def test_rows_do_not_mix(self, flags):
-    agent = agents.build(**flags)
+    agent = agents.make(**flags)
     base = self.feats(agent, agents.batch(agent))
     for changed, key in enumerate(('image', 'expert/image')):
       data = agents.batch(agent)
@@ -339,7 +339,7 @@ class TestJointScan:
     # Later ones follow other random draws.
     one, two = [
         self.feats(agent, agents.batch(agent))
-        for agent in (agents.build(), agents.build(**flags))]
+        for agent in (agents.make(), agents.make(**flags))]
     for x, y in zip(one, two):
       for key in ('deter', 'logit'):
         assert np.allclose(x[key][:, 0], y[key][:, 0], atol=1e-5), key
@@ -377,7 +377,7 @@ class TestLearningFromDemonstrations:
   def test_world_loss_is_the_mean_over_both(self):
     # Demonstrations that are the replayed rows themselves, first steps of
     # episodes at their start, so that nothing hangs on what was before.
-    replay, both = agents.build(), agents.build(agent__gail__world='both')
+    replay, both = agents.make(), agents.make(agent__gail__world='both')
     def copy(data):
       for key in ('image', 'action', 'is_first', 'is_last', 'is_terminal'):
         data[f'expert/{key}'][:] = data[key]
@@ -393,13 +393,13 @@ class TestLearningFromDemonstrations:
     def invert(data):
       data['expert/image'][:] = 255 - data['expert/image']
     for agent, moves in (
-        (agents.build(), False), (agents.build(**LEARN), True)):
+        (agents.make(), False), (agents.make(**LEARN), True)):
       one, two = self.losses(agent), self.losses(agent, invert)
       assert np.array_equal(one['image'], two['image']) != moves
 
   def test_cut_steps_do_not_move_the_model(self):
     # All steps cut: the rows weigh nothing, whatever is in them.
-    agent = agents.build(**LEARN)
+    agent = agents.make(**LEARN)
     def cut(data):
       for key in ('is_first', 'is_cut'):
         data[f'expert/{key}'][:] = True
@@ -417,7 +417,7 @@ class TestControls:
   @pytest.mark.parametrize('reward,negatives', [
       ('constant', 'both'), ('fairl', 'replay')])
   def test_choices(self, reward, negatives):
-    agent = agents.build(
+    agent = agents.make(
         agent__gail__reward=reward, agent__gail__negatives=negatives,
         agent__gail__disc__spectral=1.0, agent__gail__disc__norm='layer',
         agent__gail__disc_loss__entropy=0.01)

@@ -10,9 +10,11 @@ import h5py
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import checks
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import main
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.running import checks
 
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']
 
@@ -147,7 +149,7 @@ class TestBadInput:
   def test_fitting_demonstrations_pass(self, tmp_path, capsys):
     # The tests above could not fail if these did not pass.
     path = demos(tmp_path / 'demos.h5')
-    main.describe_expert(main.load_config(
+    main.describe_expert(configs.load_config(
         [*FLAGS, '--agent.gail.expert', str(path)]))
     assert f'{path}: 1 trajectories, 30 steps' in capsys.readouterr().out
 
@@ -185,7 +187,7 @@ class TestBadInput:
 class TestExpertPath:
 
   def path(self, *flags):
-    return main.expert_path(main.load_config([*FLAGS, *flags]))
+    return build.expert_path(configs.load_config([*FLAGS, *flags]))
 
   def test_bundled(self):
     for task in ('minatar_breakout', 'minatar_seaquest'):
@@ -203,7 +205,7 @@ class TestExpertPath:
 class TestRandomExpert:
 
   def test_is_recorded_once(self, tmp_path, capsys):
-    config = main.load_config([
+    config = configs.load_config([
         *FLAGS, '--logdir', str(tmp_path), '--agent.gail.expert', 'random'])
     stats = main.describe_expert(config)
     assert stats['trajectories'] == 10 and stats['steps'] == 10_240
@@ -231,8 +233,8 @@ class Replay:
 class TestStream:
 
   def stream(self, mode, *flags):
-    config = main.load_config([*FLAGS, *flags])
-    return iter(main.make_stream(config, Replay(), mode))
+    config = configs.load_config([*FLAGS, *flags])
+    return iter(build.make_stream(config, Replay(), mode))
 
   @pytest.mark.parametrize('mode, length', [
       ('train', 11), ('report', 6), ('eval', 6)])
@@ -283,7 +285,7 @@ class TestActionUnits:
         'single/move': np.float32([[[2, 4, 3, 0, 5]]]),
         'is_first': np.ones((1, 3), bool)}
     kept = {k: v.copy() for k, v in batch.items()}
-    result = main.normalize_actions(batch, self.SPACE)
+    result = build.normalize_actions(batch, self.SPACE)
     assert result.keys() == batch.keys()
     assert result['expert/move'].dtype == np.float32
     assert result['expert/move'].tolist() == np.float32([[
@@ -296,22 +298,22 @@ class TestActionUnits:
 
   def test_environment_gets_what_the_expert_did(self, tmp_path, monkeypatch):
     # The stream's actions pass through upstream's wrappers.
-    config = main.load_config([
+    config = configs.load_config([
         '--configs', 'gym', 'gail', 'debug', '--task', 'gym_Pendulum-v1',
         '--agent.gail.expert', 'random', '--logdir', str(tmp_path)])
     main.describe_expert(config)
-    env = main.make_raw_env(config, 0)
-    raw = main.make_expert(
+    env = build.make_raw_env(config, 0)
+    raw = build.make_expert(
         config, env, 11, seed=(config.seed, 0),
         context=config.replay_context).sample()['expert/action']
-    batch = next(iter(main.make_stream(config, Replay(), 'train')))
+    batch = next(iter(build.make_stream(config, Replay(), 'train')))
     assert raw.shape == batch['expert/action'].shape == (8, 11, 1)
     assert 1.9 < abs(raw).max() <= 2
     assert 0.95 < abs(batch['expert/action']).max() <= 1
     seen, step = [], env.step
     monkeypatch.setattr(main, 'make_raw_env', lambda *args: env)
     monkeypatch.setattr(env, 'step', lambda x: seen.append(x) or step(x))
-    wrapped = main.make_env(config, 0)
+    wrapped = build.make_env(config, 0)
     for action in batch['expert/action'].reshape((-1, 1)):
       wrapped.step({'action': action, 'reset': np.bool_(False)})
     np.testing.assert_allclose(

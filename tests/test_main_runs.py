@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import scope
 
-from dreamer_gail_plugin import provenance
+from dreamer_gail_plugin.running import provenance
 
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']

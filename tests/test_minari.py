@@ -13,8 +13,8 @@ from test_episodes import MIXED
 from test_episodes import play
 from test_episodes import same
 
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin import upstream
+from dreamer_gail_plugin.data import store
 
 minari = pytest.importorskip('minari')
 spaces = gymnasium.spaces

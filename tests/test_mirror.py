@@ -5,12 +5,13 @@ import envtools
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import mirror
-from dreamer_gail_plugin.benchmark import cloning
-from dreamer_gail_plugin.benchmark import suites
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.experiments import cloning
+from dreamer_gail_plugin.experiments import suites
+from dreamer_gail_plugin.variants import mirror
 
 FLAGS = ('--configs', 'minatar', 'tiny', 'gail', '--jax.platform', 'cpu')
 NOOP, LEFT, RIGHT = range(3)
@@ -90,9 +91,9 @@ def test_breakout_is_the_same_in_a_mirror():
 
 def test_what_the_anchor_learns_from():
   def make(flag):
-    config = main.load_config([*FLAGS, '--agent.gail.anchor_mirror', flag])
-    env = main.make_raw_env(config, 0)
-    return main.make_expert(config, env, 17), mirror.Mirror(env).perm
+    config = configs.load_config([*FLAGS, '--agent.gail.anchor_mirror', flag])
+    env = build.make_raw_env(config, 0)
+    return build.make_expert(config, env, 17), mirror.Mirror(env).perm
   (plain, _), (mirrored, perm) = make('False'), make('True')
   plain, mirrored = plain.sample(), mirrored.sample()
   for key in plain:
@@ -104,10 +105,10 @@ def test_what_the_anchor_learns_from():
 
 
 def test_what_the_control_learns_from():
-  config = main.load_config([*FLAGS])
-  fit = cloning.demonstrations(config, *main.spaces(config))[3]
+  config = configs.load_config([*FLAGS])
+  fit = cloning.demonstrations(config, *build.spaces(config))[3]
   saved = fit[0]['image'].copy(), fit[1]['action'].copy()
-  change = main.make_mirror(config, main.make_raw_env(config, 0))
+  change = build.make_mirror(config, build.make_raw_env(config, 0))
   draws = [
       cloning.sample(np.random.default_rng(0), fit, x) for x in (None, change)]
   half_mirrored(*(
@@ -128,5 +129,5 @@ def half_mirrored(plain, other, perm):
 
 def test_not_plain_cloning():
   flags = suites.METHODS['plain_cloning'].flags
-  config = main.load_config([*FLAGS, *flags])
-  assert main.make_mirror(config, main.make_raw_env(config, 0)) is None
+  config = configs.load_config([*FLAGS, *flags])
+  assert build.make_mirror(config, build.make_raw_env(config, 0)) is None

@@ -4,7 +4,7 @@ import elements
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import openloop
+from dreamer_gail_plugin.running import videos
 
 GREEN, RED = (0, 255, 0), (255, 0, 0)
 
@@ -13,28 +13,28 @@ class TestColour:
 
   def test_grey(self):
     images = np.array([[[0.0], [0.5]]])
-    assert openloop.colour(images).tolist() == [[[0, 0, 0], [0.5, 0.5, 0.5]]]
+    assert videos.colour(images).tolist() == [[[0, 0, 0], [0.5, 0.5, 0.5]]]
 
   def test_rgb_is_kept(self):
     images = np.random.default_rng(0).uniform(size=(2, 4, 5, 3))
-    np.testing.assert_array_equal(openloop.colour(images), images)
+    np.testing.assert_array_equal(videos.colour(images), images)
 
   def test_a_hue_for_each_channel(self):
-    colours = openloop.colour(np.eye(4)[None])[0]
+    colours = videos.colour(np.eye(4)[None])[0]
     np.testing.assert_allclose(
         colours, [[1, 0, 0], [0.5, 1, 0], [0, 1, 1], [0.5, 0, 1]], atol=1e-9)
 
   def test_overlaps_add_up(self):
     pixel = np.array([[[1.0, 1.0, 0.0, 0.0]]])
-    np.testing.assert_allclose(openloop.colour(pixel), [[[1, 1, 0]]])
+    np.testing.assert_allclose(videos.colour(pixel), [[[1, 1, 0]]])
 
   @pytest.mark.parametrize('channels', [1, 2, 4, 7, 10])
   def test_every_channel_is_seen(self, channels):
-    colours = openloop.colour(np.eye(channels)[None])[0]
+    colours = videos.colour(np.eye(channels)[None])[0]
     assert colours.shape == (channels, 3)
     assert colours.min() >= 0 and colours.max() <= 1
     assert len(np.unique(colours.round(3), axis=0)) == channels
-    assert not openloop.colour(np.zeros((1, 1, channels))).any()
+    assert not videos.colour(np.zeros((1, 1, channels))).any()
 
 
 class TestGrid:
@@ -44,10 +44,10 @@ class TestGrid:
     B, T, h, w = 2, 4, 6, 5
     rng = np.random.default_rng(0)
     true = rng.uniform(size=(B, T, h, w, channels)).astype(np.float32)
-    video = np.asarray(openloop.grid(true, 0 * true, half=1))
+    video = np.asarray(videos.grid(true, 0 * true, half=1))
     assert video.dtype == np.uint8
     assert video.shape == (T, 3 * h + 4, B * (w + 4), 3)
-    want = (255 * openloop.colour(true)).astype(int)
+    want = (255 * videos.colour(true)).astype(int)
     for row in range(B):
       left = row * (w + 4)
       tile = video[:, :, left: left + w + 4].astype(int)
@@ -63,13 +63,13 @@ class TestGrid:
 
   def test_equal_images_have_a_grey_difference(self):
     true = np.full((1, 2, 3, 3, 3), 0.25, np.float32)
-    video = np.asarray(openloop.grid(true, true, half=1))
+    video = np.asarray(videos.grid(true, true, half=1))
     assert (video[:, 2 + 6: -2, 2: -2] == 127).all()
 
   def test_predictions_out_of_range(self):
     true = np.zeros((1, 1, 2, 2, 3), np.float32)
     for value, seen in ((-3.0, 0), (3.0, 255)):
-      video = np.asarray(openloop.grid(true, true + value, half=1))
+      video = np.asarray(videos.grid(true, true + value, half=1))
       assert (video[:, 2 + 2: 2 + 4, 2: -2] == seen).all()
 
 
@@ -77,7 +77,7 @@ class TestColourOutput:
 
   def output(self, value):
     seen = []
-    openloop.ColourOutput(seen.extend)(((7, 'name', value),))
+    videos.ColourOutput(seen.extend)(((7, 'name', value),))
     ((step, name, value),) = seen
     assert (step, name) == (7, 'name')
     return value
@@ -105,8 +105,8 @@ class TestColourOutput:
       def wait(self):
         self.waited = True
     output = Output()
-    openloop.ColourOutput(output).wait()
+    videos.ColourOutput(output).wait()
     assert output.waited
     # Upstream's logger asks by hasattr.
     assert not hasattr(
-        openloop.ColourOutput(elements.logger.TerminalOutput()), 'wait')
+        videos.ColourOutput(elements.logger.TerminalOutput()), 'wait')

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import checks
-from dreamer_gail_plugin import main
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.running import checks
 
 
 def installed(name):
@@ -21,7 +22,7 @@ def installed(name):
 
 def log(logdir, output):
   """Log three games, a video and a text by the logger of a run."""
-  logger = main.make_logger(main.load_config([
+  logger = build.make_logger(configs.load_config([
       '--configs', 'minatar', 'debug', '--logdir', str(logdir),
       '--logger.outputs', output]))
   for step in (10, 20, 30):

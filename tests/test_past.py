@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import rows
-from dreamer_gail_plugin import world
+from dreamer_gail_plugin import worldmodel
 
 WAYS = [
     dict(agent__gail__joint_scan=False), dict(agent__gail__joint_scan=True),
@@ -23,7 +23,7 @@ def observe(agent, data, past=None):
     carry, obs, prevact = agents.context(agent, data)
     expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
     expert = rows.skip(expert, agent.config.replay_context)
-    _, feat, new = world.WAYS[agent.model.gail.world](
+    _, feat, new = worldmodel.WAYS[agent.model.gail.world](
         agent.model, carry, obs, prevact, expert, past or obs['past'], False)
     return feat, new
   return jax.device_get(agents.call(agent, fn, data, past))
@@ -41,7 +41,7 @@ def batch(agent, consec):
 class TestPast:
 
   def test_rows_go_on_from_the_last_state_and_action(self, flags):
-    agent = agents.build(**flags)
+    agent = agents.make(**flags)
     data = batch(agent, 1)
     feat, (carry, act) = observe(agent, data)
     for key in ('deter', 'stoch'):
@@ -49,7 +49,7 @@ class TestPast:
     assert np.array_equal(act['action'], data['expert/action'][:, -1])
 
   def test_only_rows_that_go_on_know_it(self, flags):
-    agent = agents.build(**flags)
+    agent = agents.make(**flags)
     for consec, knows in ((0, False), (1, True)):
       data = batch(agent, consec)
       fresh, (carry, act) = observe(agent, data)
@@ -62,7 +62,7 @@ class TestPast:
 
 
 def test_training_hands_it_on():
-  agent = agents.build()
+  agent = agents.make()
   agents.reset(agent)
   data = batch(agent, 1)
   results = []

@@ -9,7 +9,6 @@ import embodied
 import portal
 import pytest
 
-from dreamer_gail_plugin import checkpoint
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.patches import child_processes
 from dreamer_gail_plugin.patches import final_save
@@ -19,6 +18,7 @@ from dreamer_gail_plugin.patches import loops
 from dreamer_gail_plugin.patches import parallel_end
 from dreamer_gail_plugin.patches import proxies
 from dreamer_gail_plugin.patches import timer_summary
+from dreamer_gail_plugin.running import checkpoint
 
 bind = functools.partial
 pristine = inspect.unwrap

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin import upstream
+from dreamer_gail_plugin.data import record
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as command
-from dreamer_gail_plugin.demos import breakout
-from dreamer_gail_plugin.demos import planner
-from dreamer_gail_plugin.demos import record
-from dreamer_gail_plugin.demos import seaquest
+from dreamer_gail_plugin.demos.experts import breakout
+from dreamer_gail_plugin.demos.experts import planner
+from dreamer_gail_plugin.demos.experts import seaquest
 from dreamer_gail_plugin.errors import UserError
 
 BUNDLED = sorted(x for x in planner.PLANNERS if x.startswith('minatar_'))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin.demos import asterix
-from dreamer_gail_plugin.demos import freeway
-from dreamer_gail_plugin.demos import lookahead
-from dreamer_gail_plugin.demos import planner
-from dreamer_gail_plugin.demos import record
-from dreamer_gail_plugin.demos import space_invaders
+from dreamer_gail_plugin.data import record
+from dreamer_gail_plugin.demos.experts import asterix
+from dreamer_gail_plugin.demos.experts import freeway
+from dreamer_gail_plugin.demos.experts import planner
+from dreamer_gail_plugin.demos.experts import space_invaders
+from dreamer_gail_plugin.demos.experts import sticky
 
 
 def make(task, **state):
@@ -62,11 +62,11 @@ class TestLookahead:
 
   def test_no_op_wins_ties(self):
     cost = np.array([0, 0.1, 0.1])
-    assert lookahead.pick(np.array([1.0, 1.1, 1.0]), cost) == 0
-    assert lookahead.pick(np.array([1.0, 1.0, 1.2]), cost) == 2
+    assert sticky.pick(np.array([1.0, 1.1, 1.0]), cost) == 0
+    assert sticky.pick(np.array([1.0, 1.0, 1.2]), cost) == 2
 
   def test_value_of_a_choice_that_may_slip(self):
-    values = lookahead.decide(
+    values = sticky.decide(
         np.array([[0.0], [2.0]]), 0.25, np.array([0, 0.5]))
     # The best is worth 1.5, after the previous action in one of four.
     np.testing.assert_allclose(values, [[1.125], [1.625]])

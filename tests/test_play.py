@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import store
-from dreamer_gail_plugin.demos import planner
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import play
+from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.demos.play import game as games
 from dreamer_gail_plugin.demos.play.keyboard import Keyboard
 from dreamer_gail_plugin.demos.play.session import Episode

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import play
 
 for name in play.PACKAGES:

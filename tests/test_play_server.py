@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as command
 from dreamer_gail_plugin.demos import play
 

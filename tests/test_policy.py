@@ -13,10 +13,11 @@ import pytest
 import savedruns
 import toyenv  # noqa: F401
 
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import policy as policylib
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.envs import common as envs_common
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import policy as policylib
 
 ROOT = pathlib.Path(__file__).parent.parent
 TASK = 'gym_toyenv:Toy-v0'
@@ -25,7 +26,7 @@ TASK = 'gym_toyenv:Toy-v0'
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
   """Return the logdir of a run on the toy environment."""
-  agent = agents.build(task=TASK)
+  agent = agents.make(task=TASK)
   agents.reset(agent)
   return savedruns.save(
       tmp_path_factory.mktemp('run'), agent, agents.config(task=TASK))
@@ -115,14 +116,14 @@ class TestLoadPolicy:
 class TestLoadConfig:
 
   def test_older_and_newer_runs(self, tmp_path):
-    config = main.load_config(['--configs', 'minatar', 'debug'])
+    config = configs.load_config(['--configs', 'minatar', 'debug'])
     nested = dict(config)
     nested['agent'] = {**config.agent, 'gone': 3}
     nested.pop('replay')
     elements.Config(nested).save(elements.Path(tmp_path / 'config.yaml'))
     loaded = policylib.load_config(tmp_path)
     assert 'gone' not in loaded.agent
-    assert loaded.replay == main.load_config([]).replay
+    assert loaded.replay == configs.load_config([]).replay
     assert loaded.agent.policy == config.agent.policy
     assert loaded.logdir == str(tmp_path)
 
@@ -216,7 +217,7 @@ class TestDenormalise:
     space = elements.Space(np.float32, (2,), -3.0, 5.0)
     value = np.float32([[[-0.5, 0.25]]])
     action = envs_common.restore(value, space)
-    batch = main.normalize_actions({'expert/a': action}, {'a': space})
+    batch = build.normalize_actions({'expert/a': action}, {'a': space})
     np.testing.assert_allclose(batch['expert/a'], value, rtol=1e-6)
     choice = elements.Space(np.int32, (), 0, 3)
     assert envs_common.restore(np.int32(2), choice) == 2

@@ -11,8 +11,9 @@ import embodied
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import progress
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.running import progress
 
 bind = functools.partial
 
@@ -72,7 +73,7 @@ class TestLine:
 
   def test_in_the_logger_of_a_run(self, tmp_path, capsys):
     # In frames, as all steps of the logger.
-    logger = main.make_logger(main.load_config([
+    logger = build.make_logger(configs.load_config([
         '--configs', 'atari', 'debug', '--logdir', str(tmp_path),
         '--logger.outputs', 'jsonl', '--run.steps', '1e3']))
     logger.step.increment(100)

@@ -1,6 +1,6 @@
 """What a run keeps of its machine."""
 
-from dreamer_gail_plugin import provenance
+from dreamer_gail_plugin.running import provenance
 
 
 class TestGpu:

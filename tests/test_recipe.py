@@ -3,13 +3,15 @@ import json
 
 import pytest
 
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import main
-from dreamer_gail_plugin import store
 from dreamer_gail_plugin import upstream
+from dreamer_gail_plugin.data import recipe
+from dreamer_gail_plugin.data import record as played
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as command
-from dreamer_gail_plugin.demos import planner
-from dreamer_gail_plugin.demos import recipe
-from dreamer_gail_plugin.demos import record as played
+from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.errors import UserError
 
 BUNDLED = sorted(upstream.resource('expert_data').glob('*.json'))
@@ -108,7 +110,7 @@ class TestCache:
     config = type('Config', (), dict(task='crafter_reward'))
     config.agent = type('Agent', (), {})
     config.agent.gail = type('Gail', (), dict(expert='auto'))
-    found = main.expert_path(config)
+    found = build.expert_path(config)
     assert found == ('cached', made[1].with_name('crafter_reward.json'))
 
 
@@ -158,7 +160,7 @@ class TestBundled:
       return tmp_path / f'{path.stem}.h5'
     # The path is asked for more than once.
     monkeypatch.setattr(recipe, 'cached', functools.cache(first_only))
-    config = main.load_config(['--configs', *flags])
+    config = configs.load_config(['--configs', *flags])
     assert main.describe_expert(config)
     said = capsys.readouterr().out
     assert f'Demonstrations: {tmp_path / config.task}.h5: 1 traj' in said

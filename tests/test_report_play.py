@@ -5,9 +5,9 @@ import pytest
 import reportruns
 from embodied.core.chunk import Chunk
 
-from dreamer_gail_plugin.report import film
-from dreamer_gail_plugin.report import play
+from dreamer_gail_plugin.report import behaviour
 from dreamer_gail_plugin.report import runs as runlib
+from dreamer_gail_plugin.report import strips
 
 
 class TestPlay:
@@ -22,7 +22,7 @@ class TestPlay:
         is_terminal=last & ended, reward=np.zeros(length, np.float32))
 
   def captions(self, *args):
-    return [x for _, x in play.strip(self.game(*args))]
+    return [x for _, x in behaviour.strip(self.game(*args))]
 
   def test_every_eighth_frame(self):
     assert self.captions(100) == [str(x) for x in range(0, 80, 8)]
@@ -34,18 +34,18 @@ class TestPlay:
     assert self.captions(20, False) == ['0', '8', '16']
 
   def test_frames_are_those_of_their_steps(self):
-    for data, text in play.strip(self.game(100)):
-      image = np.array(play.Image.open(play.io.BytesIO(data)))
+    for data, text in behaviour.strip(self.game(100)):
+      image = np.array(behaviour.Image.open(behaviour.io.BytesIO(data)))
       assert image.shape == (120, 120, 3)
       assert (image == int(text)).all()
 
   def test_names_of_actions(self):
-    strip = play.strip(self.game(9), ('noop', 'fire'))
+    strip = behaviour.strip(self.game(9), ('noop', 'fire'))
     assert [x for _, x in strip] == ['0 noop', '8 end']
 
   def test_bundled_expert(self):
     flat = reportruns.defaults().flat
-    own = play.expert(flat, None)
+    own = behaviour.expert(flat, None)
     assert own.score == pytest.approx(30.27, abs=0.005)
     assert own.actions.sum() == 10 * 1024 - 30  # 30 games end in them.
     assert own.meanings == ('noop', 'left', 'right')
@@ -55,17 +55,17 @@ class TestPlay:
     # Crafter's demonstrations are bundled as seeds and actions.
     seen = []
     monkeypatch.setattr(
-        play.recipe, 'cached', lambda x: seen.append(x.name) or x)
+        behaviour.recipe, 'cached', lambda x: seen.append(x.name) or x)
     flat = {'agent.gail.expert': 'auto', 'task': 'crafter_reward'}
-    assert play.expert_path(flat, tmp_path).exists()
+    assert behaviour.expert_path(flat, tmp_path).exists()
     assert seen == ['crafter_reward.json']
 
   def test_missing_expert(self):
     flat = {**reportruns.defaults().flat, 'agent.gail.expert': 'none.h5'}
     run = runlib.Run('x', task='minatar_breakout', flat=flat)
-    run.path = play.pathlib.Path('.')
+    run.path = behaviour.pathlib.Path('.')
     notes = []
-    assert film.experts([run], notes) == {}
+    assert strips.experts([run], notes) == {}
     assert 'none.h5: no such file' in notes[0]
 
   def test_learner_from_upstreams_replay(self, tmp_path):
@@ -75,7 +75,7 @@ class TestPlay:
         chunk.append({k: v[step] for k, v in game.items()})
     (tmp_path / 'replay').mkdir()
     chunk.save(reportruns.elements.Path(str(tmp_path / 'replay')))
-    own = play.learner(tmp_path)
+    own = behaviour.learner(tmp_path)
     assert [x for _, x in own.strip] == ['0', '8', '16', '24', '29 end']
     # The actions of last steps mean nothing.
     assert own.actions.tolist() == [5 + 15, 4 + 14]
@@ -85,4 +85,4 @@ class TestPlay:
     bad = np.array([{}, {}], object)
     np.savez(tmp_path / 'replay' / 'a.npz', is_first=bad, is_last=bad)
     (tmp_path / 'replay' / 'b.npz').write_bytes(b'PK\x03\x04 no archive')
-    assert play.learner(tmp_path) is None
+    assert behaviour.learner(tmp_path) is None

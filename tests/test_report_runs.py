@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import reportruns
 
-from dreamer_gail_plugin import scores as scorelib
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import scores as scorelib
+from dreamer_gail_plugin.report import behaviour
 from dreamer_gail_plugin.report import command
 from dreamer_gail_plugin.report import evaluations
 from dreamer_gail_plugin.report import methods
-from dreamer_gail_plugin.report import play
 from dreamer_gail_plugin.report import runs as runlib
 from dreamer_gail_plugin.report import scorefiles
 
@@ -220,7 +220,7 @@ class TestEvaluations:
   def test_strips(self, logdir):
     reportruns.evaluation(logdir, [1])
     for name in ('20000_sampled_best', '20000_greedy_best', 'other'):
-      (logdir / 'eval' / f'{name}.png').write_bytes(play.png(
+      (logdir / 'eval' / f'{name}.png').write_bytes(behaviour.png(
           np.zeros((4, 4, 3), np.uint8)))
     (logdir / 'eval' / '20000_sampled_worst.png').write_bytes(b'no picture')
     evals = evaluations.load(logdir, [])
@@ -361,13 +361,13 @@ class TestCommand:
       dict(agent__gail__expert="a folder/it's.h5", agent__ac_grads=True),
       dict(env__gym__size=(32, 48), agent__enc__simple__mults=(2, 3))])
   def test_gives_the_same_config(self, changes):
-    from dreamer_gail_plugin import main
+    from dreamer_gail_plugin import configs
     wanted = reportruns.config(**changes)
     text, lost = command.rebuild(wanted.flat)
     assert lost == []
     words = shlex.split(text)
     assert words[:3] == shlex.split(command.MODULE)
-    parsed = main.load_config(words[3:])
+    parsed = configs.load_config(words[3:])
     assert parsed.update(logdir=wanted.logdir) == wanted
 
   def test_is_short(self):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import reportruns
 
-from dreamer_gail_plugin import evaluate
-from dreamer_gail_plugin import scores as scorelib
+from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.evaluate import scores as scorelib
 from dreamer_gail_plugin.report import methods
 from dreamer_gail_plugin.report import runs as runlib
 from dreamer_gail_plugin.report import summary
@@ -96,7 +96,7 @@ class TestSummary:
       scores = 68.4 + level * (42054.7 - 68.4) * np.float64([1, 0.5, 1.5])
       played = [
           dict(chunk=0, score=x, length=9, limit=False) for x in scores]
-      found = evaluate.summary(
+      found = protocol.summary(
           reportruns.config(task='atari_seaquest'), played, chance)
       assert found['human_normalised'] == pytest.approx(level)
       reportruns.evaluation(logdir, scores, summary=found)
@@ -117,7 +117,7 @@ class TestSummary:
       played = [
           dict(chunk=0, score=x, length=9, limit=False,
                achievements={'wake_up': x, 'eat_cow': y}) for x, y in games]
-      found = evaluate.summary(
+      found = protocol.summary(
           reportruns.config(task='crafter_reward'), played, played)
       logdir = reportruns.save(
           tmp_path / str(seed), task='crafter_reward', seed=seed)

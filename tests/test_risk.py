@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from test_invariants import TestGradientsStayHome as Gradients
 
-from dreamer_gail_plugin import anchor
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import main
-from dreamer_gail_plugin import policy
-from dreamer_gail_plugin import risk
+from dreamer_gail_plugin.evaluate import policy
+from dreamer_gail_plugin.variants import anchor
+from dreamer_gail_plugin.variants import risk
 
 FLAGS = dict(
     agent__gail__anchor=0.5, agent__gail__risk=3.0,
@@ -19,7 +21,7 @@ FLAGS = dict(
 
 @pytest.fixture(scope='module')
 def agent():
-  return agents.build(**FLAGS)
+  return agents.make(**FLAGS)
 
 
 def test_moves_itself_alone(agent):
@@ -70,7 +72,7 @@ def test_values_of_single_choices_alone():
 def test_learns_and_avoids():
   # Left ends the game where it is light, right where it is dark.
   flags = dict(agent__opt__lr=1e-2, agent__gail__anchor_rate=1.0, **FLAGS)
-  agent, config = agents.build(**flags), agents.config(**flags)
+  agent, config = agents.make(**flags), agents.config(**flags)
   batches = []
   for seed in range(80):
     data = agents.batch(agent, seed)
@@ -103,11 +105,11 @@ def test_learns_and_avoids():
 def test_stream_has_what_the_agent_wants():
   flags = ['--configs', 'minatar', 'gail', 'debug', '--jax.platform', 'cpu']
   for scale in ('0', '1'):
-    config = main.load_config([*flags, '--agent.gail.risk', scale])
+    config = configs.load_config([*flags, '--agent.gail.risk', scale])
     replay = main.upmain.make_replay(
         config.update({'logdir': '/nowhere'}), 'replay')
     length = config.batch_length + config.replay_context
-    env = main.make_env(config, 0)
+    env = build.make_env(config, 0)
     for step in range(4 * length):
       action = {k: v.sample() for k, v in env.act_space.items()}
       obs = env.step({**action, 'reset': np.array(step == 0)})
@@ -115,7 +117,7 @@ def test_stream_has_what_the_agent_wants():
           'stepid': elements.Space(np.uint8, 20),
           'consec': elements.Space(np.int32)}.items()}
       replay.add({**obs, **action, **extra})
-    batch = next(iter(main.make_stream(config, replay, 'train')))
+    batch = next(iter(build.make_stream(config, replay, 'train')))
     found = {k for k in batch if k.startswith('ends/')}
     assert found == ({
         'ends/image', 'ends/action', 'ends/target'} if scale == '1' else set())

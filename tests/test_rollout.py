@@ -8,10 +8,11 @@ from demotools import load
 from demotools import refused
 from demotools import run
 
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import store
-from dreamer_gail_plugin.demos import record
+from dreamer_gail_plugin.data import record
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import rollout
 
 
@@ -46,7 +47,7 @@ def test_player_starts_anew_with_every_episode():
 
 
 def test_a_run(tmp_path, capsys):
-  config = main.load_config([
+  config = configs.load_config([
       '--configs', 'minatar', 'debug', '--task', 'minatar_freeway',
       '--random_agent', 'True', '--env.minatar.sticky', '0.25'])
   logdir = tmp_path / 'logdir'
@@ -61,7 +62,7 @@ def test_a_run(tmp_path, capsys):
   for left, right in zip(load(tmp_path / 'a.h5'), load(tmp_path / 'b.h5')):
     for key, value in left.items():
       np.testing.assert_array_equal(value, right[key])
-  env = main.make_raw_env(config, 0)
+  env = build.make_raw_env(config, 0)
   with store.Store(tmp_path / 'a.h5') as demos:
     store.validate(demos, env.obs_space, env.act_space, 'minatar_freeway')
     eyes = json.loads(demos.attrs['preprocessing'])

@@ -7,8 +7,8 @@ import elements
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import scores
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import scores
 
 ROWS = [(100, 1.0), (9_000, 2.0), (10_100, 4.0), (19_000, 6.0)]
 

@@ -9,7 +9,7 @@ from demotools import run
 from demotools import snapshot
 from PIL import Image
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 
 ATTRS = dict(
     task='gym_Toy-v0', source='a test', licence='MIT', preprocessing='',

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from dreamer_gail_plugin import stats
+from dreamer_gail_plugin.evaluate import stats
 
 
 class TestIqm:

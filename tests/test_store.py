@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 
 ROOT = pathlib.Path(__file__).parent.parent

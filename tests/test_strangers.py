@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from demotools import run
 
-from dreamer_gail_plugin import store
+from dreamer_gail_plugin.data import store
 
 TASK = 'gym_planted_module:X-v0'
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import test_invariants
 
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import discriminator
-from dreamer_gail_plugin import main
-from dreamer_gail_plugin import vmail
-from dreamer_gail_plugin import world
+from dreamer_gail_plugin import worldmodel
+from dreamer_gail_plugin.variants import vmail
 
 SEED = np.array([1, 2], np.uint32)
 SPACE = {'action': elements.Space(np.int32, (), 0, 2)}
@@ -163,7 +163,7 @@ class TestAgent:
       ('policy', {'pol'}), ('disc/loss', {'disc'}),
       ('total', {'enc', 'dyn', 'dec', 'con', 'pol', 'val'})])
   def test_gradients_stay_home(self, key, want):
-    agent = agents.build(**FLAGS)
+    agent = agents.make(**FLAGS)
     assert test_invariants.TestGradientsStayHome().grads(agent, key) == want
 
   def grads(self, agent, factor):
@@ -180,7 +180,7 @@ class TestAgent:
           np.asarray(v).flatten() for v in jax.grad(fn)(pol).values()])
 
   def test_with_flat_d_and_critic_only_the_entropy_bonus_is_left(self):
-    agent = agents.build(**FLAGS)
+    agent = agents.make(**FLAGS)
     flat, steep = self.grads(agent, 0.0), self.grads(agent, 1.0)
     assert 0 < np.linalg.norm(flat) < 1e-2 * np.linalg.norm(steep)
 
@@ -188,12 +188,12 @@ class TestAgent:
       'minatar_breakout', 'gym_toyenv:Toy-v0'])
   def test_what_d_sees_of_a_path(self, task):
     other = {} if task.startswith('minatar') else {'task': task}
-    agent = agents.build(**FLAGS, **other)
+    agent = agents.make(**FLAGS, **other)
     model = agent.model
     def fn(data):
       carry, obs, prevact = agents.context(agent, data)
       expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
-      (carry, entries, _, feat, _, _), _, _ = world.replay(
+      (carry, entries, _, feat, _, _), _, _ = worldmodel.replay(
           model, carry, obs, prevact,
           {k: v[:, 1:] for k, v in expert.items()}, obs['past'], False)
       path = model._imagine(carry[1], entries[1], feat, 6, False)
@@ -211,7 +211,7 @@ class TestAgent:
         assert act[key].shape[2:-1] == space.shape
 
   def test_trains(self):
-    agent = agents.build(**FLAGS)
+    agent = agents.make(**FLAGS)
     after, metrics = agents.train(
         agent, [agents.batch(agent, seed=i) for i in range(2)])
     assert all(np.isfinite(x).all() for x in metrics[1].values())
@@ -224,11 +224,11 @@ class TestAgent:
 class TestConfig:
 
   def test_block(self):
-    config = main.load_config(['--configs', 'minatar', 'tiny', 'vmail'])
+    config = configs.load_config(['--configs', 'minatar', 'tiny', 'vmail'])
     assert config.agent.gail.actor == 'dynamics'
     assert config.agent.gail.reward == 'prob'
     assert config.agent.gail.disc_loss.penalty == 10
     assert config.agent.gail.anchor == 0
     assert config.agent.imag_loss == {
-        **main.load_config([]).agent.imag_loss, 'lam': 1.0, 'actent': 0.03}
-    assert main.load_config([]).agent.gail.actor == 'reinforce'
+        **configs.load_config([]).agent.imag_loss, 'lam': 1.0, 'actent': 0.03}
+    assert configs.load_config([]).agent.gail.actor == 'reinforce'

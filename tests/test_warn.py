@@ -7,8 +7,8 @@ import pytest
 
 from dreamer_gail_plugin import agent as agentlib
 from dreamer_gail_plugin import pairs
-from dreamer_gail_plugin import progress
-from dreamer_gail_plugin import warn
+from dreamer_gail_plugin.running import progress
+from dreamer_gail_plugin.running import warn
 
 CALM = {
     'train/disc/acc_expert': 0.8, 'train/disc/acc_imag': 0.7,
@@ -95,7 +95,7 @@ class TestMetrics:
   @pytest.fixture(params=['prior', 'posterior'])
   def seen(self, request, monkeypatch):
     # D's logit is the first class of the first latent.
-    agent = agents.build(agent__gail__expert_latent=request.param)
+    agent = agents.make(agent__gail__expert_latent=request.param)
     model, seen = agent.model, {}
     class Disc:
       def inputs(self, feat, act):

@@ -12,7 +12,7 @@ import sys
 import gymnasium
 import numpy as np
 
-from dreamer_gail_plugin.demos.gymnasium_record import RecordEpisodes
+from dreamer_gail_plugin.demos.importers.gymnasium_record import RecordEpisodes
 
 EPISODES = 10
 # Push to the right where the sum of position, speed, angle and its speed, so

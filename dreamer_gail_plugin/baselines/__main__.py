@@ -15,8 +15,8 @@ import importlib
 import pathlib
 import sys
 
-from .. import provenance
 from ..errors import UserError
+from ..running import provenance
 from . import config as configlib
 from . import demonstrations
 from . import evaluate
@@ -100,5 +100,5 @@ def cli():
 
 if __name__ == '__main__':
   # Processes of environments unpickle functions by their module's name.
-  from dreamer_gail_plugin.baselines.__main__ import cli
+  from .__main__ import cli
   cli()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import main
+from .. import build
 from . import gymenv
 
 
@@ -16,7 +16,7 @@ class Actor:
   imitates = False
 
   def __init__(self, config):
-    obs_space, act_space = main.spaces(config)
+    obs_space, act_space = build.spaces(config)
     self.eyes = gymenv.Eyes(obs_space, config.stack)
     self.hands = gymenv.Hands(act_space)
 

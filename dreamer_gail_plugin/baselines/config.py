@@ -7,7 +7,7 @@ import re
 import elements
 import ruamel.yaml as yaml
 
-from .. import main
+from .. import configs
 from ..errors import UserError
 
 # name: title in reports
@@ -35,7 +35,7 @@ def load(name, argv):
   """
   blocks = yaml.YAML(typ='safe').load(
       (pathlib.Path(__file__).parent / 'settings.yaml').read_text())
-  base = main.load_config([])
+  base = configs.load_config([])
   config = elements.Config({
       **blocks.pop('defaults'), 'env': base.env, 'logger': base.logger,
       'baseline': name, 'method': NAMES[name], 'random_agent': False,

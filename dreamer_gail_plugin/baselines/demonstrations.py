@@ -6,10 +6,11 @@ import json
 import embodied
 import numpy as np
 
-from .. import checks
+from .. import build
 from .. import main
-from .. import store
+from ..data import store
 from ..errors import UserError
+from ..running import checks
 from . import gymenv
 from . import resize
 
@@ -26,8 +27,8 @@ def check(config):
   """
   if config.agent.gail.expert == 'random':
     main.record_random(config)
-  path = resize.fitting(config, main.expert_path(config))
-  env = embodied.wrappers.UnifyDtypes(main.make_raw_env(config, 0))
+  path = resize.fitting(config, build.expert_path(config))
+  env = embodied.wrappers.UnifyDtypes(build.make_raw_env(config, 0))
   with store.Store(path) as demos:
     store.validate(demos, env.obs_space, env.act_space, config.task)
   env.close()
@@ -37,7 +38,7 @@ def check(config):
 
 def spaces(config):
   """Return the Gymnasium spaces of what the learner sees and does."""
-  env = main.make_env(config, 0)
+  env = build.make_env(config, 0)
   env.close()
   eyes = gymenv.Eyes(env.obs_space, config.stack)
   return eyes.space, gymenv.Hands(env.act_space).space
@@ -64,14 +65,14 @@ def episodes(config, path):
   not read. The last action of an episode that is cut has no next observation
   and is left out.
   """
-  env = main.make_raw_env(config, 0)
+  env = build.make_raw_env(config, 0)
   eyes = gymenv.Eyes(env.obs_space, config.stack)
   key, = [k for k in env.act_space if k != 'reset']
   result = []
   with store.Store(path) as demos:
     for index in range(len(demos)):
       data = demos.read(index, keys=[*store.FLAGS, eyes.key, key])
-      acts = main.normalize_actions(
+      acts = build.normalize_actions(
           {f'expert/{key}': data[key]}, env.act_space)[f'expert/{key}']
       starts = np.flatnonzero(data['is_first'])
       for start, stop in zip(

@@ -8,10 +8,10 @@ The flags are those of `python -m dreamer_gail_plugin.evaluate`.
 import importlib
 import math
 
-from .. import evaluate
-from .. import main as mainlib
-from .. import provenance
+from .. import build
 from ..errors import UserError
+from ..evaluate import protocol
+from ..running import provenance
 from . import config as configlib
 from . import demonstrations
 
@@ -20,7 +20,7 @@ PROGRAM = ('dreamer_gail_plugin.baselines', 'evaluate')
 
 def main(argv):
   """Evaluate the run named by the flags; return the files written."""
-  args = evaluate.parse(argv)
+  args = protocol.parse(argv)
   config = configlib.saved(args.logdir)
   if args.platform != 'auto':
     config = config.update(device=args.platform)
@@ -33,7 +33,7 @@ def main(argv):
   step, actors = module.load(config, args)
   step *= frames(config)
   command = provenance.command(argv, PROGRAM)
-  return evaluate.judge(
+  return protocol.judge(
       config, actors, step, expert_score(config), args, command)
 
 
@@ -45,7 +45,7 @@ def expert_score(config):
   if config.baseline not in configlib.IMITATORS:
     return None
   try:
-    score = demonstrations.score(mainlib.expert_path(config))
+    score = demonstrations.score(build.expert_path(config))
   except UserError:
     return None
   return None if math.isnan(score) else score

@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from .. import main
+from .. import build
 from ..envs import common
 from ..errors import UserError
 
@@ -111,7 +111,7 @@ class Env(gymnasium.Env):
     lives = {'lives': 'discount'} if config.lives else {}
     if lives and 'lives' not in config.env.get(suite, {}):
       raise UserError(f'--lives True: tasks of {suite} do not tell lives.')
-    self.env = main.make_env(config, index, **lives)
+    self.env = build.make_env(config, index, **lives)
     self.eyes = Eyes(self.env.obs_space, config.stack)
     self.hands = Hands(self.env.act_space)
     self.observation_space = self.eyes.space

@@ -7,9 +7,10 @@ import jax
 import ninjax as nj
 import numpy as np
 
-from .. import checks
-from .. import main
+from .. import configs
 from ..errors import UserError
+from ..running.device import platform
+from ..running.device import prepare_jax
 from . import actors
 from . import demonstrations
 from . import mgail
@@ -19,10 +20,10 @@ NAME = 'policy.npz'
 
 def device(config):
   """Prepare JAX and return what computes, cpu or cuda."""
-  base = checks.platform(
-      main.load_config(['--jax.platform', config.device]).update(
+  base = platform(
+      configs.load_config(['--jax.platform', config.device]).update(
           {'jax.compute_dtype': 'float32'}))
-  checks.prepare_jax(base)
+  prepare_jax(base)
   if base.jax.platform == 'cpu':
     jax.config.update('jax_platforms', 'cpu')
   return base.jax.platform

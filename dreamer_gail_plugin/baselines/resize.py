@@ -9,10 +9,10 @@ import numpy as np
 import tqdm
 
 from .. import envs
-from .. import store
 from .. import upstream
-from ..demos import recipe
-from ..demos import record
+from ..data import recipe
+from ..data import record
+from ..data import store
 from ..errors import UserError
 
 

@@ -9,21 +9,31 @@ from ..errors import UserError
 
 # Each module has add_arguments(parser) and run(args), which may return an
 # exit code.
-IMPORTERS = {
-    'atari_head': 'human players of Atari games, from Atari-HEAD',
-    'check': 'look for what ruins imitation in a store',
-    'show': 'a table, pictures and films of what is in a store',
-    'crafter_human': 'human players of Crafter',
-    'gymnasium': 'episodes of a Gymnasium environment, an npz each',
-    'imitation': 'trajectories of the library `imitation`',
-    'minari': 'a Minari dataset',
-    'minari_export': 'the other way: a store becomes a Minari dataset',
-    'replay': 'what a DreamerV3 agent played, from its logdir',
-    'rollout': 'a trained agent of ours, from its logdir',
-    'planner': 'a scripted expert or random play, recorded here',
-    'expert_scores': 'no store: scores of a scripted expert and random play',
-    'play': 'a person who plays in the browser, recorded here',
+COMMANDS = {
+    'atari_head': (
+        'importers', 'human players of Atari games, from Atari-HEAD'),
+    'crafter_human': ('importers', 'human players of Crafter'),
+    'gymnasium': (
+        'importers', 'episodes of a Gymnasium environment, an npz each'),
+    'imitation': ('importers', 'trajectories of the library `imitation`'),
+    'minari': ('importers', 'a Minari dataset'),
+    'replay': ('importers', 'what a DreamerV3 agent played, from its logdir'),
+    'rollout': ('', 'a trained agent of ours, from its logdir'),
+    'planner': ('experts', 'a scripted expert or random play, recorded here'),
+    'play': ('', 'a person who plays in the browser, recorded here'),
+    'check': ('', 'look for what ruins imitation in a store'),
+    'show': ('', 'a table, pictures and films of what is in a store'),
+    'minari_export': ('', 'the other way: a store becomes a Minari dataset'),
+    'expert_scores': (
+        'experts', 'no store: scores of a scripted expert and random play'),
 }
+
+
+def module(name):
+  """Return the module of a command."""
+  # Only the one that runs is imported: each has its own needs.
+  path = '.'.join(filter(None, (__package__, COMMANDS[name][0], name)))
+  return importlib.import_module(path)
 
 
 def main(argv=None):
@@ -33,21 +43,20 @@ def main(argv=None):
   parser = argparse.ArgumentParser(
       prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter,
       description=__doc__, epilog='\n'.join(
-          f'{k:<15}{v}' for k, v in IMPORTERS.items()))
-  parser.add_argument('name', choices=IMPORTERS)
+          f'{k:<15}{v}' for k, (_, v) in COMMANDS.items()))
+  parser.add_argument('name', choices=COMMANDS)
   name = parser.parse_args(argv[:1]).name
-  # Only the one that runs is imported: each has its own needs.
-  module = importlib.import_module(f'{__package__}.{name}')
+  command = module(name)
   parser = argparse.ArgumentParser(
-      prog=f'{prog} {name}', description=module.__doc__,
+      prog=f'{prog} {name}', description=command.__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter)
-  module.add_arguments(parser)
+  command.add_arguments(parser)
   # Text out of strangers' files need not be one that the terminal can show.
   for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):  # Not so in a notebook.
       stream.reconfigure(errors='backslashreplace')
   try:
-    return module.run(parser.parse_args(argv[1:])) or 0
+    return command.run(parser.parse_args(argv[1:])) or 0
   except UserError as e:
     print(f'error: {e}', file=sys.stderr)
     return 2

@@ -11,14 +11,14 @@ import json
 
 import numpy as np
 
-from .. import checks
-from .. import store
+from ..data import recipe
+from ..data import record
+from ..data import store
 from ..errors import UserError
-from . import alignment
-from . import common
-from . import planner
-from . import recipe
-from . import record
+from ..running import checks
+from .experts import planner
+from .importers import alignment
+from .importers import common
 
 PLAY = 4000  # Steps of random play; fewer do not show the lag of Seaquest.
 SAMPLE = 20000  # Steps of the demonstrations for all but duplicates.

@@ -16,9 +16,9 @@ import numpy as np
 import tqdm
 from gymnasium import spaces as gym_spaces
 
-from .. import store
+from ..data import store
 from ..errors import UserError
-from . import planner
+from .experts import planner
 
 SIDECAR = 'dreamer_gail.h5'  # All but the observations.
 INSTALL = (

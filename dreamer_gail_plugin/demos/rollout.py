@@ -9,11 +9,11 @@ import pathlib
 import numpy as np
 import tqdm
 
-from .. import store
+from ..data import record
+from ..data import store
 from ..envs import common as envs_common
-from . import common
-from . import planner
-from . import record
+from .experts import planner
+from .importers import common
 
 
 def add_arguments(parser):
@@ -37,16 +37,16 @@ def run(args):
   Raises UserError if the run has no checkpoint or it does not fit.
   """
   # Here, as no other part of the demonstrations needs the agent.
-  from .. import checks
-  from .. import main
-  from .. import policy
+  from .. import build
+  from ..evaluate import policy
+  from ..running import device
   out = common.output(args)
   common.at_least_one(args, 'trajectories', 'length')
   common.not_negative(args, 'seed', 'limit')
-  config = checks.platform(policy.load_config(args.logdir))
+  config = device.platform(policy.load_config(args.logdir))
   actor = policy.load_actor(config, args.logdir, args.greedy)
   suite = planner.split(config.task)[0]
-  make_env = lambda seed: main.make_raw_env(config.update(seed=seed), 0)
+  make_env = lambda seed: build.make_raw_env(config.update(seed=seed), 0)
   env = make_env(0)
   meanings = list(getattr(env, 'action_meanings', []))
   env.close()

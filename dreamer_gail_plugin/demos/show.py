@@ -14,10 +14,10 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from .. import film
-from .. import store
+from ..data import recipe
+from ..data import store
 from ..errors import UserError
-from . import recipe
+from ..evaluate import film
 
 COLUMNS = film.COLUMNS  # Frames of a trajectory on the contact sheet.
 ROWS = 40  # Trajectories on it at most.

@@ -17,10 +17,10 @@ import tqdm
 from .. import __version__
 from . import command
 from . import figures
-from . import film
 from . import methods as methodlib
 from . import runs as runlib
 from . import scorefiles
+from . import strips
 from . import style
 from . import summary
 from . import tables
@@ -68,7 +68,7 @@ def _context(runs, report, folder):
       'headlines': tables.headlines(report.rows, report.experts),
       'notes': report.notes, 'figures': _draw(report, folder / 'figures'),
       'films': {
-          x: film.strips(report.of(x), report.experts.get(x))
+          x: strips.strips(report.of(x), report.experts.get(x))
           for x in report.tasks},
       'commands': command.describe(report.runs),
       'scorefiles': scorefiles.save(report.runs, folder / 'scores'),
@@ -87,10 +87,10 @@ class Report:
     self.methods = methodlib.assign(runs)
     self.tasks = summary.tasks(runs)
     self.notes = []
-    self.experts = film.experts(runs, self.notes)
+    self.experts = strips.experts(runs, self.notes)
     self.rows = summary.table(
         runs, self.methods, {x: self.score(x) for x in self.tasks})
-    self.shown = film.shown(runs, self.experts)
+    self.shown = strips.shown(runs, self.experts)
 
   def legend(self):
     """Return what tells the methods apart, for the page."""
@@ -176,7 +176,7 @@ class Report:
           figures.curves, title, lines, self.methods, **look)
 
   def _shares(self, task):
-    shares = film.actions(self.of(task), self.experts.get(task))
+    shares = strips.actions(self.of(task), self.experts.get(task))
     if shares:
       names, series, expert = shares
       yield 'actions', task, f'Actions on {task}', bind(

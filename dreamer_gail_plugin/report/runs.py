@@ -13,9 +13,9 @@ import time
 import elements
 import numpy as np
 
-from .. import provenance
 from ..errors import UserError
-from ..scores import kept
+from ..evaluate.scores import kept
+from ..running import provenance
 from . import evaluations
 
 # Of metrics.jsonl only these are kept; docs/metrics.md explains them.

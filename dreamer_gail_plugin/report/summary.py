@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from .. import stats
-from ..scores import WINDOW
+from ..evaluate import stats
+from ..evaluate.scores import WINDOW
 from . import evaluations
 from . import methods as methodlib
 

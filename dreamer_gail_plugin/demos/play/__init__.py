@@ -10,10 +10,10 @@ import pathlib
 import re
 import secrets
 
-from ... import store
+from ...data import store
 from ...errors import UserError
-from .. import common
-from .. import planner
+from ..experts import planner
+from ..importers import common
 
 PACKAGES = ('filelock', 'starlette', 'uvicorn', 'websockets')
 

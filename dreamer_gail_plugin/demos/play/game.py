@@ -14,7 +14,7 @@ import numpy as np
 from ... import envs
 from ...envs import atari
 from ...errors import UserError
-from .. import planner
+from ..experts import planner
 
 # Distinct on black; MinAtar has up to ten kinds of objects.
 PALETTE = (

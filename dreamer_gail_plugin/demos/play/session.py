@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ... import store
-from .. import record
+from ...data import record
+from ...data import store
 from .game import make
 
 SPACING = 16  # Steps between copies of the game.

@@ -1,0 +1,168 @@
+"""The parts of a run, made from its config: agent, environments, streams."""
+
+import pathlib
+
+import dreamerv3.main as upmain
+import elements
+import embodied
+import numpy as np
+
+from . import envs
+from . import upstream
+from .data import recipe
+from .errors import UserError
+from .expert import ExpertReplay
+from .expert import ExpertStream
+from .running import checkpoint
+from .running import device
+from .running import progress
+from .running import videos
+from .variants import mirror
+from .variants import risk_stream
+
+
+def make_logdir(config):
+  """Return the path of the log directory, made if it is not there."""
+  logdir = elements.Path(config.logdir)
+  try:
+    logdir.mkdir()
+  except OSError as error:
+    raise UserError(
+        f'--logdir {logdir}: cannot make this folder: {error}') from None
+  return logdir
+
+
+def make_agent(config):
+  """Return our agent, or upstream's random one with `random_agent`."""
+  obs_space, act_space = spaces(config)
+  if config.random_agent:
+    return embodied.RandomAgent(obs_space, act_space)
+  from .agent import Agent
+  device.prepare_jax(config)
+  [elements.print(line) for line in Agent.banner]
+  keys = (
+      'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
+      'report_length', 'replica', 'replicas')
+  return checkpoint.strict(Agent(obs_space, act_space, elements.Config(
+      **config.agent, **{k: config[k] for k in keys})))
+
+
+def make_logger(config):
+  """Return upstream's logger, with a line of progress at the terminal.
+
+  Boards and frame stacks are shown in colour.
+  """
+  logger = upmain.make_logger(config)
+  logger.outputs = [videos.ColourOutput(x) for x in logger.outputs]
+  logger.outputs.append(progress.Progress(
+      config.run.steps * logger.multiplier, config.agent.gail))
+  return logger
+
+
+def make_env(config, index, **overrides):
+  """Return environment number `index` of the task, in upstream's wrappers."""
+  return upmain.wrap_env(make_raw_env(config, index, **overrides), config)
+
+
+def make_raw_env(config, index, **overrides):
+  """Return environment number `index` with actions in their own units.
+
+  Demonstrations hold its steps.
+  """
+  suite, _, task = config.task.partition('_')
+  kwargs = {**config.env.get(suite, {}), **overrides}
+  seed = np.random.SeedSequence([config.seed, index]).generate_state(1)[0]
+  return envs.make(suite, task, seed=int(seed), **kwargs)
+
+
+def spaces(config):
+  """Return the agent's observation and action spaces for the task."""
+  env = make_env(config, 0)
+  obs_space = {
+      k: v for k, v in env.obs_space.items() if not k.startswith('log/')}
+  act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
+  env.close()
+  return obs_space, act_space
+
+
+def make_stream(config, replay, mode):
+  """Return upstream's stream of replay batches with the expert's added.
+
+  `mode` is train, report or eval, as in upstream. The expert's sequences are
+  as long as the replay's with their context.
+  """
+  stream = upmain.make_stream(config, replay, mode)
+  if not needs_expert(config):
+    return stream
+  length = config.batch_length if mode == 'train' else config.report_length
+  env = make_raw_env(config, 0)
+  env.close()
+  seed = (config.seed, ('train', 'report', 'eval').index(mode))
+  stream = ExpertStream(stream, make_expert(
+      config, env, length + config.replay_context, seed=seed,
+      context=config.replay_context))
+  obs_space, act_space = spaces(config)
+  if risk_stream.needed(config.agent.gail, act_space):
+    stream = risk_stream.EndStream(
+        stream, obs_space, act_space, config.agent.gail.risk_discount,
+        make_mirror(config, env), seed=seed)
+  return embodied.streams.Map(stream, normalize_actions, env.act_space)
+
+
+def make_expert(config, env, length, seed=0, context=0):
+  """Return the ExpertReplay of the demonstrations for a raw environment."""
+  return ExpertReplay(
+      expert_path(config), config.batch_size, length,
+      embodied.wrappers.UnifyDtypes(env).obs_space, env.act_space,
+      seed=seed, task=config.task, singles=bool(config.agent.gail.anchor),
+      mirror=make_mirror(config, env), consec=config.agent.gail.consec,
+      context=context)
+
+
+def make_mirror(config, env):
+  """Return the Mirror of what the anchor learns from, None for none."""
+  return mirror.Mirror(env) if config.agent.gail.anchor_mirror else None
+
+
+def normalize_actions(batch, act_space):
+  """Return the batch with its expert actions in the units of the agent.
+
+  Demonstrations hold actions as the environment of `act_space` takes them.
+  The agent's continuous ones are from -1 to 1 where both bounds are finite:
+  this is the inverse of upstream's wrapper NormalizeAction.
+  """
+  batch = dict(batch)
+  for key in [k for k, v in act_space.items() if not v.discrete]:
+    low, high = act_space[key].low, act_space[key].high
+    bounded = np.isfinite(low) & np.isfinite(high) & (low < high)
+    low, high = np.where(bounded, low, -1), np.where(bounded, high, 1)
+    middle, half = (low + high) / 2, (high - low) / 2
+    for name in {f'expert/{key}', f'single/{key}'} & batch.keys():
+      batch[name] = np.float32((batch[name] - middle) / half)  # (B, T, A)
+  return batch
+
+
+def needs_expert(config):
+  """Return whether the config's agent learns from demonstrations."""
+  return config.agent.gail.reward != 'env' and not config.random_agent
+
+
+def expert_path(config):
+  """Return the path of the store that `agent.gail.expert` names."""
+  name = config.agent.gail.expert
+  if name == 'random':
+    return pathlib.Path(config.logdir).expanduser() / 'expert_random.h5'
+  if name != 'auto':
+    return pathlib.Path(name).expanduser()
+  folder = upstream.resource('expert_data')
+  path = folder / f'{config.task}.h5'
+  if path.with_suffix('.json').exists():
+    return recipe.cached(path.with_suffix('.json'))
+  if not path.exists():
+    bundled = ', '.join(sorted(
+        x.stem for x in folder.iterdir() if x.suffix in ('.h5', '.json')))
+    raise UserError(
+        f'--agent.gail.expert auto: no demonstrations are bundled for '
+        f'{config.task} (there are: {bundled}). Import some with `python -m '
+        f'dreamer_gail_plugin.demos` and name the file by this flag.')
+  return path

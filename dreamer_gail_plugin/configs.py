@@ -1,0 +1,71 @@
+"""The config of a run: configs.yaml, its blocks and the flags."""
+
+import os
+import re
+
+import elements
+import ruamel.yaml as yaml
+
+from . import upstream
+from .errors import UserError
+
+
+def load_config(argv=None):
+  """Return the Config of the flags `argv`, without touching the disk."""
+  blocks = yaml.YAML(typ='safe').load(
+      upstream.resource('configs.yaml').read_text())
+  try:
+    parsed, other = elements.Flags(configs=['defaults']).parse_known(argv)
+    config = elements.Config(blocks['defaults'])
+    for name in parsed.configs:
+      if name not in blocks:
+        raise UserError(
+            f'--configs {name}: no such block in configs.yaml. '
+            f'There are: {", ".join(sorted(blocks))}')
+      config = config.update(blocks[name])
+    config = elements.Flags(config).parse(other)
+  except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
+    raise UserError(
+        f'{error.args[0]} See configs.yaml for all keys.') from None
+  try:
+    logdir = config.logdir.format(timestamp=elements.timestamp())
+  except (KeyError, IndexError, ValueError):
+    raise UserError(
+        f'--logdir {config.logdir}: in braces only {{timestamp}} is allowed.'
+    ) from None
+  config = config.update(logdir=logdir)
+  if 'JOB_COMPLETION_INDEX' in os.environ:
+    config = config.update(replica=int(os.environ['JOB_COMPLETION_INDEX']))
+  return config
+
+
+def lengths(config):
+  """Return the config with `report_length` cut to what the replay holds.
+
+  Upstream takes its reports from the sequences of the training replay and
+  fails where those are shorter, as with a small `--batch_length`.
+  """
+  held = config.consec_train * config.batch_length // config.consec_report
+  if config.report_length <= held:
+    return config
+  print(f'Reports use --report_length {held}, as long as the replay allows')
+  return config.update(report_length=held)
+
+
+def rows(config):
+  """Return the config of the streams: half the rows where both feed the model.
+
+  With `agent.gail.world: both` half of a batch's rows are demonstrations, so
+  replay and expert have half as many each. The train ratio is halved with
+  them, as it counts replayed steps, which leaves the updates as they were.
+  """
+  gail = config.agent.gail
+  if gail.world != 'both' or gail.reward == 'env' or config.random_agent:
+    return config
+  if config.batch_size % 2:
+    raise UserError(
+        f'--batch_size {config.batch_size}: must be even, as half of the rows '
+        f'are demonstrations (--agent.gail.world both)')
+  return config.update({
+      'batch_size': config.batch_size // 2,
+      'run.train_ratio': config.run.train_ratio / 2})

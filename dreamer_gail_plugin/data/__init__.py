@@ -1,0 +1,1 @@
+"""Demonstrations on the disk: stores, recipes, and how they are recorded."""

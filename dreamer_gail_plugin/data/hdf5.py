@@ -1,0 +1,79 @@
+"""Reads HDF5 files of strangers: no links, no external data, no bombs."""
+
+import h5py
+
+from ..errors import UserError
+
+RATIO = 1100  # Deflate cannot do better than 1032 to 1.
+SMALL = 1 << 20  # Bytes that may be claimed in any case.
+
+
+def open_file(path, wanted='a demonstration store'):
+  """Return an h5py.File to read; raises UserError if it is not one."""
+  if not path.exists():
+    raise UserError(
+        f'{path}: no such file; give the path of {wanted}, see '
+        'docs/demonstrations.md for how to make one')
+  if not path.is_file():
+    raise UserError(f'{path}: not a file; expected an HDF5 store')
+  try:
+    return h5py.File(path, 'r')
+  except OSError as e:
+    raise UserError(damaged(path, e, wanted)) from e
+
+
+def hard(path, file, name, kind):
+  """Return a group or dataset (`kind`) of an HDF5 file of a stranger.
+
+  Raises UserError for a link or external storage, which could make it read
+  any file of the user, and for what is missing or of another kind.
+  """
+  try:
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+      raise UserError(f'{path}: {name} is missing or a link, expected data')
+    value = file[name]
+    if not isinstance(value, kind):
+      raise UserError(f'{path}: {name} is not a {kind.__name__.lower()}')
+    outside = kind is h5py.Dataset and (
+        value.dtype.hasobject or value.external or value.is_virtual)
+  except (KeyError, OSError, RuntimeError, TypeError, ValueError) as e:
+    raise UserError(damaged(path, f'{name}: {e}')) from e
+  if outside:
+    raise UserError(
+        f'{path}: {name} has type {value.dtype} or points outside of the '
+        'file; expected plain numbers in it')
+  return value
+
+
+def bounded(path, name, data, largest):
+  """Raise UserError for a dataset of claims rather than of data.
+
+  That is one of more than `largest` bytes, or of so many more than are in
+  the file that no compression explains it: a few bytes could claim terabytes.
+  """
+  stored = data.id.get_storage_size()
+  if data.nbytes > min(largest, RATIO * stored + SMALL):
+    raise UserError(
+        f'{path}: {name} claims the shape {data.shape} ({data.nbytes:,} '
+        f'bytes), of which {stored:,} are in the file; at most {largest:,} '
+        'are read')
+
+
+def read_into(group, name, start, out):
+  """Read the steps from `start` on of a dataset into an array (T, ...).
+
+  Raises OSError for damaged data. Half the time of h5py's own `read_direct`,
+  which counts where many short trajectories make a batch. The dataset is
+  closed again, as an open one keeps 100 kB.
+  """
+  data = h5py.h5d.open(group.id, name.encode())
+  space = data.get_space()
+  space.select_hyperslab((start, *[0] * (out.ndim - 1)), out.shape)
+  data.read(h5py.h5s.create_simple(out.shape), space, out)
+
+
+def damaged(path, error, wanted='a demonstration store'):
+  """Return the message for a file that HDF5 cannot read."""
+  return (
+      f'{path}: cannot be read as {wanted} ({error}); expected a whole HDF5 '
+      'file, so copy or import it again')

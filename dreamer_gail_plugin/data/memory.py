@@ -1,0 +1,67 @@
+"""What a run's replay takes of the memory, and what is free."""
+
+import pathlib
+
+import numpy as np
+import psutil
+
+from ..errors import UserError
+
+# The scripts that keep a replay and read demonstrations.
+LEARNING = ('train', 'train_eval', 'parallel', 'parallel_replay')
+EVALUATING = LEARNING[1:]  # Those that keep another one, of a tenth the size.
+
+
+def check(config, spaces):
+  """Print what the replay will take and raise UserError if it cannot fit."""
+  if config.script not in LEARNING:
+    return
+  least = batch_steps(config)
+  if config.replay.size < least:
+    raise UserError(
+        f'--replay.size {config.replay.size:.1e}: holds less than {least} '
+        'steps, one batch, or ten of evaluation, whose replay is a tenth.')
+  each = step_bytes(config, spaces)
+  steps = min(config.replay.size, config.run.steps)
+  need, free = each * steps, free_memory()
+  print(
+      f'Replay memory: up to {need / 1e9:.1f} GB ({steps:,.0f} steps of '
+      f'{each:,} bytes); free now: {free / 1e9:.1f} GB')
+  if need > free:
+    fits = float(f'{0.8 * free / each:.1e}')
+    raise UserError(
+        f'--replay.size {config.replay.size:.1e}: needs {need / 1e9:.1f} GB, '
+        f'but {free / 1e9:.1f} GB are free. Use --replay.size {fits:.1e} or '
+        f'less.')
+
+
+def batch_steps(config):
+  """Return the least steps of a replay that holds the batches of a script."""
+  steps = lambda consec, length: config.batch_size * (
+      consec * length + config.replay_context)
+  least = steps(config.consec_train, config.batch_length)
+  if config.script in EVALUATING:
+    least = max(
+        least, 10 * steps(config.consec_report, config.report_length))
+  return least
+
+
+def step_bytes(config, spaces):
+  """Return the bytes that upstream's replay keeps for one step."""
+  total = 20  # The step's identifier.
+  for space in [*spaces[0].values(), *spaces[1].values()]:
+    total += int(np.prod(space.shape)) * np.dtype(space.dtype).itemsize
+  if config.replay_context:
+    dyn = config.agent.dyn[config.agent.dyn.typ]
+    total += 4 * (dyn.deter + dyn.stoch * dyn.classes)
+  return total
+
+
+def free_memory():
+  """Return the bytes that this process can still use, container included."""
+  free = psutil.virtual_memory().available
+  limit = pathlib.Path('/sys/fs/cgroup/memory.max')
+  used = pathlib.Path('/sys/fs/cgroup/memory.current')
+  if limit.exists() and limit.read_text().strip().isdigit():
+    free = min(free, int(limit.read_text()) - int(used.read_text()))
+  return free

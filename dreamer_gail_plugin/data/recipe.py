@@ -1,0 +1,175 @@
+"""Demonstrations kept as seeds and actions, and made by playing them again.
+
+Frames of Atari and Crafter would take megabytes; what was pressed takes
+kilobytes. A recipe is a JSON file: the attributes of the store, and for each
+trajectory the seed of the environment, the number of steps, the actions as
+text, one letter each, and the SHA-256 of the arrays that came out. Playing it
+makes the same store on any machine, or a clear error. The last step of an
+episode has no action.
+"""
+
+import hashlib
+import importlib.metadata
+import os
+import pathlib
+import string
+
+import numpy as np
+import tqdm
+
+from .. import envs
+from ..errors import UserError
+from ..running import provenance
+from . import recipe_file
+from . import record
+from . import store
+from .recipe_file import FORMAT
+from .recipe_file import VERSION
+
+LETTERS = string.ascii_letters + string.digits  # One for every action.
+# The packages that decide how the pixels come out.
+PACKAGES = {
+    'atari': ('ale-py', 'pillow', 'numpy'),
+    'crafter': ('crafter', 'opensimplex', 'pillow', 'numpy'),
+}
+
+
+def save(path, trajectories, attrs):
+  """Write the recipe of trajectories that `record.record` made.
+
+  `attrs` are the root attributes of the store, with `task`, `preprocessing`
+  (the options of the environment) and the `limit` of the recorder. Raises
+  UserError for a suite that is not among PACKAGES.
+  """
+  suite = suited(path, attrs['task'])
+  data = {
+      'format': FORMAT, 'version': VERSION, 'made_with': _versions(suite),
+      'attrs': attrs, 'trajectories': [_describe(x) for x in trajectories]}
+  provenance.write(pathlib.Path(path), data)
+
+
+def suited(path, task):
+  """Return the suite of a task; raises UserError if recipes are not for it."""
+  suite = task.partition('_')[0]
+  if suite not in PACKAGES:
+    raise UserError(
+        f'{path}: recipes are for {" and ".join(PACKAGES)}, not for '
+        f'{task}; name an .h5 file')
+  return suite
+
+
+def load(path):
+  """Return the content of a recipe; raises UserError if it is none.
+
+  See `recipe_file.load`.
+  """
+  return recipe_file.load(path, tuple(PACKAGES), LETTERS)
+
+
+def stored(name):
+  """Return the path of a store, which is made first if `name` is a recipe."""
+  path = pathlib.Path(name)
+  return cached(path) if path.suffix == '.json' else path
+
+
+def cached(path):
+  """Return the path of the store of a recipe, made now if it was not yet.
+
+  It is kept in $XDG_CACHE_HOME or ~/.cache, in dreamer_gail_plugin/expert,
+  under a name that changes with the recipe.
+  """
+  path = pathlib.Path(path)
+  load(path)
+  digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+  cache = pathlib.Path(
+      os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()
+  target = cache / 'dreamer_gail_plugin/expert' / f'{path.stem}-{digest}.h5'
+  if not target.exists():
+    try:
+      target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+      raise UserError(
+          f'{target.parent}: cannot make this folder ({error}); set '
+          'XDG_CACHE_HOME to one that can be written') from None
+    rebuild(path, target)
+  return target
+
+
+def rebuild(path, target):
+  """Play a recipe and write its store to `target`.
+
+  Raises UserError if what comes out is not what was recorded, and writes
+  nothing then.
+  """
+  data = load(path)
+  steps = sum(len(x['actions']) for x in data['trajectories'])
+  print(f'Playing the bundled demonstrations {path} once, into {target}')
+  # Several processes may start at once; each writes under its own name.
+  with tqdm.tqdm(total=steps, unit='step', unit_scale=True) as bar:
+    store.write(target, _play(path, data, bar), data['attrs'])
+
+
+def digest(data):
+  """Return the SHA-256 of the arrays of a trajectory, as hexadecimal text."""
+  result = hashlib.sha256()
+  for key in sorted(data):
+    value = np.ascontiguousarray(data[key])
+    result.update(f'{key} {value.dtype.str} {value.shape}\n'.encode())
+    result.update(value.tobytes())
+  return result.hexdigest()
+
+
+class Playback:
+  """The policy that repeats the actions of a recipe, and then rests.
+
+  Args:
+    actions: text, one of LETTERS for each action.
+    bar: a tqdm bar of steps, or None.
+  """
+
+  def __init__(self, actions, bar=None):
+    self.actions = iter(actions)
+    self.bar = bar
+
+  def __call__(self, obs):
+    """Return the next action."""
+    if self.bar is not None:
+      self.bar.update()
+    return {'action': np.int32(LETTERS.index(next(self.actions, LETTERS[0])))}
+
+
+def _play(path, data, bar):
+  attrs = data['attrs']
+  suite, _, name = attrs['task'].partition('_')
+  for number, info in enumerate(data['trajectories']):
+    env = envs.make(suite, name, **attrs['preprocessing'], seed=info['seed'])
+    known = LETTERS[:len(env.action_meanings)]
+    if set(info['actions']) - set(known):
+      raise UserError(
+          f'{path}: trajectory {number} has actions that {attrs["task"]} '
+          f'does not have; expected letters of {known}')
+    made = record.rollout(
+        env, Playback(info['actions'], bar), info['length'], attrs['limit'])
+    env.close()
+    if digest(made) != info['sha256']:
+      raise UserError(
+          f'{path}: trajectory {number}, played on this machine, is not what '
+          f'was recorded (SHA-256 {digest(made)}, expected {info["sha256"]}). '
+          f'It was recorded with {data["made_with"]}, here are '
+          f'{_versions(suite)}. Install those, or record your own by '
+          f'`{attrs["command"]}` and name the file by --agent.gail.expert')
+    yield {**made, 'attrs': {k: info[k] for k in ('seed', 'source_id')}}
+
+
+def _describe(trajectory):
+  data = {k: v for k, v in trajectory.items() if k != 'attrs'}
+  actions = data['action'][~data['is_last']]
+  return {
+      **trajectory['attrs'], 'length': len(data['action']),
+      'sha256': digest(data),
+      'actions': ''.join(LETTERS[x] for x in actions)}
+
+
+def _versions(suite):
+  found = [f'{x} {importlib.metadata.version(x)}' for x in PACKAGES[suite]]
+  return ', '.join(found)

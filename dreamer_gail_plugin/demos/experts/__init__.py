@@ -1,0 +1,1 @@
+"""Experts by rule and by planning, to record demonstrations from."""

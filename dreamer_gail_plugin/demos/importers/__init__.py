@@ -1,0 +1,1 @@
+"""Importers: files of others become stores."""

@@ -1,0 +1,68 @@
+"""What importers share: the flag for the output and how sources are opened."""
+
+import pathlib
+
+from ...errors import UserError
+
+
+def add_output(add, required=True):
+  """Add the flags of the output, given an argparse parser's add_argument."""
+  add('--out', required=required, help='the .h5 file to write')
+  add('--overwrite', action='store_true', help='replace it if it exists')
+
+
+def output(args):
+  """Return the path of the output, before any work is done for it.
+
+  Raises UserError if it exists and may not be replaced, or has no folder.
+  """
+  if not args.out:
+    raise UserError('--out is missing: name the .h5 file to write')
+  out = pathlib.Path(args.out)
+  if out.is_dir():
+    raise UserError(f'--out {out}: is a folder; give the name of a file')
+  if out.exists() and not args.overwrite:
+    raise UserError(
+        f'--out {out}: exists; choose another name or add --overwrite')
+  if not out.parent.is_dir():
+    raise UserError(f'--out {out}: there is no folder {out.parent}; make it')
+  return out
+
+
+def at_least_one(args, *names):
+  """Raise UserError if one of these flags was given a number below 1."""
+  for name in names:
+    value = getattr(args, name)
+    if value is not None and value < 1:
+      raise UserError(f'--{name} {value}: expected at least 1')
+
+
+def not_negative(args, *names):
+  """Raise UserError if one of these flags was given a number below 0."""
+  for name in names:
+    if getattr(args, name) < 0:
+      raise UserError(f'--{name} {getattr(args, name)}: must not be negative')
+
+
+def size(args, least):
+  """Raise UserError if --size was given numbers below `least`."""
+  if args.size and min(args.size) < least:
+    raise UserError(
+        f'--size {" ".join(map(str, args.size))}: expected height and width, '
+        f'at least {least}')
+
+
+def source(args, wanted):
+  """Return the path of the source; raises UserError if it is not there."""
+  path = pathlib.Path(args.source)
+  if not path.exists():
+    raise UserError(
+        f'--source {path}: no such file or folder; give {wanted}')
+  return path
+
+
+def listing(folder):
+  """Return the first names in a folder or zip, for an error message."""
+  names = sorted(x.name for x in folder.iterdir())
+  more = f' and {len(names) - 5} more' if len(names) > 5 else ''
+  return (', '.join(names[:5]) + more) or 'nothing'

@@ -1,0 +1,242 @@
+"""Imports the Crafter Human Dataset (Hafner, 2021, CC-BY-4.0).
+
+Five people playing 20 games of Crafter each. The data (dataset.zip, 132 MB)
+is at https://archive.org/details/crafter_human_dataset. Episodes that
+crafter.Recorder saves today are read, too. See docs/demonstrations_import.md.
+"""
+
+import collections
+import io
+import json
+import pathlib
+import zipfile
+
+import numpy as np
+import tqdm
+
+from ... import envs
+from ...data import npz
+from ...data import store
+from ...errors import UserError
+from ..experts import planner
+from . import common
+
+SOURCE = 'Crafter Human Dataset (archive.org, 2021)'
+LICENCE = 'CC-BY-4.0'
+CITATION = (
+    'Hafner (2021), Benchmarking the Spectrum of Agent Capabilities. '
+    'https://archive.org/details/crafter_human_dataset')
+LARGEST = 1 << 28  # Bytes of an array; images of 10,000 steps are half that.
+PACKED = 1 << 27  # Bytes of an npz in the zip; a real one has a million.
+ACHIEVEMENT = ('achivement_', 'achievement_')  # In 2021, and mended since.
+
+# One file, opened lazily: `open()` gives a path or a binary file.
+Entry = collections.namedtuple('Entry', 'place open')
+
+
+def add_arguments(parser):
+  """Add the flags of the subcommand to an argparse parser."""
+  add = parser.add_argument
+  add('--source', required=True,
+      help='dataset.zip, its unpacked folder, or one episode')
+  common.add_output(add)
+  add('--longest', type=int, default=10, help='so many episodes (10)')
+  add('--length', type=int, default=1024,
+      help='at most so many steps, from the start of each (1024)')
+  add('--task', default='crafter_reward',
+      help='task of the store (crafter_reward)')
+
+
+def run(args):
+  """Import the episodes and write the store to `args.out`.
+
+  Raises UserError, and writes nothing, if the flags or any file of the
+  source are not as expected.
+  """
+  out = common.output(args)
+  common.at_least_one(args, 'longest', 'length')
+  if args.task not in ('crafter_reward', 'crafter_noreward'):
+    raise UserError(
+        f'--task {args.task}: expected crafter_reward or crafter_noreward')
+  entries = find(common.source(args, 'the zip or folder of the data set'))
+  # The lengths of all before the images of any: only the longest are read.
+  heads = [
+      read_head(x) for x in tqdm.tqdm(entries, 'look', unit=' episodes')]
+  order = sorted(range(len(heads)), key=lambda x: -len(heads[x].done))
+  chosen = [(entries[x], heads[x]) for x in order[:args.longest]]
+  meanings = envs.make(*planner.split(args.task)).action_meanings
+  attrs = {
+      'task': args.task, 'source': SOURCE, 'licence': LICENCE,
+      'citation': CITATION, 'action_meanings': meanings,
+      'preprocessing': {'size': chosen[0][1].size},
+      'expert_score': float(np.mean([x.reward.sum() for _, x in chosen])),
+  }
+  bar = tqdm.tqdm(chosen, 'read', unit=' episodes')
+  store.write(
+      out, (trajectory(*x, args.length, len(meanings)) for x in bar), attrs)
+  report(out, heads, [x for _, x in chosen], args.length)
+
+
+def find(path):
+  """Return an Entry for every npz of a zip, a folder or a single file.
+
+  Nothing is extracted; of a zip, names are used for messages only.
+  """
+  if path.is_dir():
+    found = [
+        Entry(str(x), lambda x=x: x)
+        for x in sorted(path.rglob('*.npz')) if _wanted(x.name)]
+  elif path.suffix == '.npz':
+    found = [Entry(str(path), lambda: path)]
+  else:
+    found = _in_zip(path)
+  if not found:
+    raise UserError(
+        f'--source {path}: has no .npz files; give dataset.zip or the folder '
+        'that it unpacks to')
+  return found
+
+
+def read_head(entry):
+  """Return the Head of an episode: all that is small, checked.
+
+  Raises UserError if the file is damaged, its arrays differ in length or the
+  episode goes on after its end.
+  """
+  with _open(entry) as data:
+    size = _image_shape(entry, data)[:2]
+    reward = data.read('reward', 'buif').astype(np.float32)
+    done = data.read('done', 'b')
+    lengths = {'done': done.shape, 'reward': reward.shape}
+    # Zero at a death alone. Before the first step it is filled with zero.
+    discount = data.read('discount') if 'discount' in data else ~done
+    lengths['discount'] = discount.shape
+    wrong = [k for k, v in lengths.items() if v != done.shape[:1] or v[0] < 2]
+    if wrong:
+      raise UserError(
+          f'{entry.place}: {wrong[0]} has shape {lengths[wrong[0]]}, expected '
+          'one value for the reset and one for every step, at least two')
+    if done[:-1].any():
+      raise UserError(
+          f'{entry.place}: done at step {int(done.argmax())} of '
+          f'{len(done) - 1}, expected at the last one only')
+    return Head(
+        [int(x) for x in size], reward, done,
+        bool(done[-1] and discount[-1] == 0), _achievements(entry, data))
+
+
+# Arrays (T + 1,) for T steps, with the reset in front.
+Head = collections.namedtuple(
+    'Head', 'size reward done terminal achievements')
+
+
+def trajectory(entry, head, length, actions):
+  """Return the first `length` steps of an episode for `store.write`.
+
+  In the file, action k led to image k, and index 0 is the reset with zeros
+  for everything but the image. A step of the store holds the action that was
+  chosen at its image, so actions move by one.
+  """
+  steps = len(head.done)
+  with _open(entry) as data:
+    image = data.read('image', 'u')
+    action = data.read('action', 'iu')
+  if image.shape[:1] != (steps,) or action.shape != (steps,):
+    raise UserError(
+        f'{entry.place}: image has shape {image.shape} and action '
+        f'{action.shape}, expected {steps} of both as of done')
+  if action.min() < 0 or action.max() >= actions:
+    raise UserError(
+        f'{entry.place}: has actions from {action.min()} to {action.max()}, '
+        f'expected 0 to {actions - 1}')
+  part = slice(0, length)
+  last = np.arange(steps) == steps - 1
+  return {
+      'image': image[part],
+      'action': np.append(action[1:], 0).astype(np.int32)[part],
+      # Zero at the reset, whatever the file was filled with.
+      'reward': np.append(0, head.reward[1:]).astype(np.float32)[part],
+      'is_first': (np.arange(steps) == 0)[part],
+      'is_last': last[part],
+      'is_terminal': (last & head.terminal)[part],
+      'attrs': {
+          'source_id': pathlib.PurePath(entry.place).name,
+          'episode_length': steps - 1,
+          'episode_score': float(head.reward[1:].sum()),
+          'achievements': json.dumps(head.achievements),
+      },
+  }
+
+
+def report(out, heads, chosen, length):
+  """Print what was read and kept, and how good the players were."""
+  steps = sum(len(x.done) - 1 for x in heads)
+  kept = sum(min(len(x.done) - 1, length) for x in chosen)
+  unlocked = [sum(y > 0 for y in x.achievements.values()) for x in chosen]
+  lines = [
+      f'{out}: {len(chosen)} of {len(heads)} episodes, {kept:,} steps of '
+      f'{steps:,}',
+      f'lengths {", ".join(str(len(x.done) - 1) for x in chosen)}',
+      f'mean score {np.mean([x.reward.sum() for x in chosen]):.2f}, mean '
+      f'achievements {np.mean(unlocked):.1f} of 22, of whole episodes',
+      f'source: {SOURCE}, {LICENCE}; cite {CITATION}']
+  print('\n  '.join(lines))
+
+
+def _in_zip(path):
+  try:
+    archive = zipfile.ZipFile(path)
+    infos = [x for x in archive.infolist() if _wanted(x.filename)]
+  except npz.BROKEN as e:
+    raise UserError(
+        f'--source {path}: not a whole zip ({e}); expected dataset.zip, its '
+        'folder or one .npz') from e
+
+  def read(info):
+    place = f'{path}: {info.filename}'
+    if info.file_size > PACKED:
+      raise UserError(
+          f'{place}: has {info.file_size:,} bytes, more than the '
+          f'{PACKED:,} of any episode')
+    try:
+      return io.BytesIO(archive.read(info))
+    except npz.BROKEN as e:
+      raise UserError(
+          f'{place}: damaged ({e}); copy the zip again') from e
+
+  return [
+      Entry(f'{path}: {x.filename}', lambda x=x: read(x)) for x in infos]
+
+
+def _wanted(name):
+  # macOS adds files such as __MACOSX/._1CKF.npz, which hold no arrays.
+  name = pathlib.PurePosixPath(name).name
+  return name.endswith('.npz') and not name.startswith('.')
+
+
+def _open(entry):
+  return npz.Npz(entry.open(), entry.place, LARGEST)
+
+
+def _image_shape(entry, data):
+  dtype, shape = data.spec('image')
+  if dtype != np.uint8 or len(shape) != 4 or shape[3] != 3:
+    raise UserError(
+        f'{entry.place}: image has {dtype} {shape}, expected uint8 (steps, '
+        'height, width, 3)')
+  return shape[1:]
+
+
+def _achievements(entry, data):
+  # How often each was reached, in the last step of the episode.
+  counts = {}
+  for key in data.keys:
+    for prefix in ACHIEVEMENT:
+      if key.startswith(prefix):
+        values = data.read(key, 'buif')
+        if values.ndim != 1 or not np.isfinite(values[-1:]).sum():
+          raise UserError(
+              f'{entry.place}: {key} has shape {values.shape} and ends with '
+              f'{values[-1:]}, expected one count for every step')
+        counts[key.removeprefix(prefix)] = int(values[-1])
+  return counts

@@ -1,0 +1,104 @@
+"""Imports episodes of a Gymnasium environment, one npz each.
+
+`RecordEpisodes` in demos/gymnasium_record.py writes them from any loop; the
+layout is in docs/demonstrations_import.md, so other programs can, too.
+"""
+
+import pathlib
+
+import numpy as np
+import tqdm
+
+from ...data import npz
+from ...data import store
+from ...errors import UserError
+from . import common
+from . import episodes
+
+
+def add_arguments(parser):
+  """Add the flags of the subcommand to an argparse parser."""
+  add = parser.add_argument
+  add('--source', required=True, help='one npz or the folder of some')
+  common.add_output(add)
+  episodes.add_arguments(add, 'as in gym_CartPole-v1 (required)')
+  add('--name', default='', help='where the episodes are from, for the store')
+  add('--licence', default='', help='what they may be used for')
+
+
+def run(args):
+  """Import the episodes and write the store to `args.out`."""
+  out = common.output(args)
+  common.at_least_one(args, 'best')
+  obs_space, act_space, meanings = episodes.task_spaces(args.task)
+  size = episodes.image_size(args)
+  files = find(common.source(args, 'an npz or the folder of some'))
+  scores = [_score(x) for x in files] if args.best else [0] * len(files)
+  chosen = [files[i] for i in episodes.pick(scores, args.best or len(files))]
+  convert = episodes.Converter(obs_space, act_space, size)
+  attrs = {
+      'task': args.task, 'source': args.name, 'licence': args.licence,
+      'preprocessing': {'size': list(size)}, 'action_meanings': meanings}
+  bar = tqdm.tqdm(chosen, 'read', unit=' episodes')
+  count = store.write(out, (
+      {**convert(read(x, obs_space, act_space)), 'attrs': {
+          'source_id': x.name}} for x in bar), attrs)
+  print(f'{out}: {count} of {len(files)} episodes')
+  convert.report()
+
+
+def find(path):
+  """Return the npz files of a folder, by name, or the one given."""
+  files = sorted(path.glob('*.npz')) if path.is_dir() else [path]
+  if not files:
+    raise UserError(
+        f'--source {path}: has no .npz files; it has {common.listing(path)}')
+  return files
+
+
+def read(path, obs_space, act_space):
+  """Return the Episode in a file; raises UserError if it is not whole."""
+  with npz.Npz(path, str(path)) as data:
+    return episodes.Episode(
+        str(path), episodes.read(obs_space, 'observations', data.read),
+        episodes.read(act_space, 'actions', data.read),
+        data.read('rewards'), data.read('terminations', 'b'),
+        data.read('truncations', 'b'))
+
+
+def save(path, observations, actions, rewards, terminated, truncated):
+  """Write an episode so that `read` gives it back.
+
+  `observations` and `actions` are lists of what the environment gave and
+  took, T + 1 and T of them; the others have T values.
+  """
+  path = pathlib.Path(path)
+  arrays = {
+      **_flat('observations', observations), **_flat('actions', actions),
+      'rewards': np.asarray(rewards, np.float64),
+      'terminations': np.asarray(terminated, bool),
+      'truncations': np.asarray(truncated, bool)}
+  part = path.with_name(f'.{path.name}.part')
+  try:
+    with part.open('wb') as file:
+      np.savez_compressed(file, **arrays)
+    part.replace(path)
+  finally:
+    part.unlink(missing_ok=True)
+
+
+def _flat(name, values):
+  first = values[0]
+  if isinstance(first, dict):
+    keys = first.keys()
+  elif isinstance(first, tuple):
+    keys = range(len(first))
+  else:
+    return {name: np.stack([np.asarray(x) for x in values])}
+  parts = [_flat(f'{name}/{k}', [x[k] for x in values]) for k in keys]
+  return {k: v for part in parts for k, v in part.items()}
+
+
+def _score(path):
+  with npz.Npz(path, str(path)) as data:
+    return float(data.read('rewards').sum())

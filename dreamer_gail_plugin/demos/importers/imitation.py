@@ -1,0 +1,273 @@
+"""Imports trajectories saved by the `imitation` library.
+
+Both of its forms: the folder that `serialize.save` writes (a Hugging Face
+dataset) and the older npz. Infos, which are pickles in either, are not read.
+"""
+
+import contextlib
+import json
+import pathlib
+import struct
+
+import numpy as np
+import tqdm
+
+from ...data import npz
+from ...data import store
+from ...errors import UserError
+from . import common
+from . import episodes
+
+LARGEST = 1 << 30  # Bytes of one column of one trajectory.
+STATE = 1 << 20  # Bytes of the file state.json.
+
+
+def add_arguments(parser):
+  """Add the flags of the subcommand to an argparse parser."""
+  add = parser.add_argument
+  add('--source', required=True, help='the folder or the npz')
+  common.add_output(add)
+  episodes.add_arguments(add, 'as in gym_CartPole-v1 (required)')
+  add('--name', default='', help='where the data is from, for the store')
+  add('--licence', default='', help='what it may be used for')
+
+
+def run(args):
+  """Import the trajectories and write the store to `args.out`."""
+  out = common.output(args)
+  common.at_least_one(args, 'best')
+  obs_space, act_space, meanings = episodes.task_spaces(args.task)
+  size = episodes.image_size(args)
+  source = common.source(args, 'what imitation.data.serialize.save wrote')
+  convert = episodes.Converter(obs_space, act_space, size)
+  attrs = {
+      'task': args.task, 'source': args.name, 'licence': args.licence,
+      'preprocessing': {'size': list(size)}, 'action_meanings': meanings}
+  with open_source(source) as data:
+    scores = [_score(data, i) if args.best else 0 for i in range(len(data))]
+    chosen = episodes.pick(scores, args.best or len(data))
+    bar = tqdm.tqdm(chosen, 'read', unit=' trajectories')
+    count = store.write(out, (
+        {**convert(data.read(i)), 'attrs': {'source_id': f'number {i}'}}
+        for i in bar), attrs)
+    print(f'{out}: {count} of {len(data)} trajectories')
+  convert.report()
+
+
+@contextlib.contextmanager
+def open_source(path):
+  """Yield an object with a length and `read(index)`, which gives an Episode.
+
+  Raises UserError for what is neither a saved folder nor an npz.
+  """
+  if path.is_dir():
+    yield Folder(path)
+  elif path.suffix == '.npz':
+    with npz.Npz(path, str(path), LARGEST) as data:
+      yield Flat(path, data)
+  else:
+    raise UserError(
+        f'--source {path}: expected a folder with state.json or a .npz. '
+        'Pickles run code when they are opened, so they are not read: load it '
+        'where you trust it, and save it by imitation.data.serialize.save')
+
+
+class Flat:
+  """The older npz: all trajectories end to end, `indices` where they part."""
+
+  def __init__(self, path, data):
+    self.path = path
+    self.arrays = {
+        k: data.read(k) for k in ('obs', 'acts', 'indices', 'terminal')}
+    if 'rews' in data:
+      self.arrays['rews'] = data.read('rews')
+    self.edges = self._edges()
+
+  def __len__(self):
+    return len(self.edges) - 1
+
+  def read(self, index):
+    """Return an Episode."""
+    start, stop = self.edges[index: index + 2]
+    # Each trajectory has one observation more than actions.
+    obs = self.arrays['obs'][start + index: stop + index + 1]
+    rews = self.arrays.get('rews')
+    return _episode(
+        f'{self.path}: trajectory {index}', obs,
+        self.arrays['acts'][start: stop],
+        None if rews is None else rews[start: stop],
+        self.arrays['terminal'][index])
+
+  def _edges(self):
+    shapes = {k: v.shape for k, v in self.arrays.items()}
+    steps = shapes['acts'][:1]
+    indices, terminal = self.arrays['indices'], self.arrays['terminal']
+    flat = indices.ndim == 1 and indices.dtype.kind in 'iu' and steps
+    edges = [0, *indices.tolist(), *steps] if flat else []
+    fits = (
+        flat and sorted(set(edges)) == edges
+        and terminal.shape == (len(edges) - 1,)
+        and shapes['obs'][:1] == (steps[0] + len(edges) - 1,)
+        and shapes.get('rews', steps) == steps)
+    if not fits:
+      raise UserError(
+          f'{self.path}: the shapes do not fit together: '
+          f'{", ".join(f"{k} {v}" for k, v in shapes.items())}; expected '
+          'increasing indices where trajectories part, and one observation '
+          'more than actions in each')
+    return edges
+
+
+class Folder:
+  """A Hugging Face dataset on the disk, one trajectory a row."""
+
+  def __init__(self, path):
+    self.path = path
+    self.tables = [self._table(x) for x in self._names()]
+    self.rows = [
+        (table, i) for table in self.tables for i in range(table.num_rows)]
+    if not self.rows:
+      raise UserError(f'{path}: has no trajectories, expected at least one')
+
+  def __len__(self):
+    return len(self.rows)
+
+  def read(self, index):
+    """Return an Episode."""
+    table, row = self.rows[index]
+    place = f'{self.path}: row {index}'
+    get = lambda key: _array(table[key][row], f'{place}: {key}')
+    rews = get('rews') if 'rews' in table.column_names else None
+    return _episode(
+        place, get('obs'), get('acts'), rews, table['terminal'][row].as_py())
+
+  def _names(self):
+    path = self.path / 'state.json'
+    try:
+      if path.stat().st_size > STATE:
+        raise UserError(f'{path}: has more than {STATE:,} bytes')
+      state = json.loads(path.read_text('utf-8'))
+      names = [x['filename'] for x in state['_data_files']]
+      indices = state.get('_indices_files')
+    except (OSError, ValueError, KeyError, TypeError, AttributeError,
+            RecursionError) as e:
+      raise UserError(
+          f'{path}: cannot be read ({e!r:.200}); expected the folder that '
+          'imitation.data.serialize.save wrote') from e
+    bad = [x for x in names if pathlib.PurePath(str(x)).name != x]
+    if bad or not names:
+      raise UserError(
+          f'{path}: names the data files {str(names)[:100]}, expected files '
+          'in this folder')
+    if indices:
+      raise UserError(
+          f'{path}: rows were selected after saving; call flatten_indices() '
+          'on the dataset and save it again')
+    return names
+
+  def _table(self, name):
+    pyarrow = library()
+    path = self.path / name
+    try:
+      # Mapped, so what is not asked for takes no memory.
+      with pyarrow.memory_map(str(path)) as file:
+        _refuse_packed(pyarrow, file)
+        table = pyarrow.ipc.open_stream(file).read_all()
+        lost = {'obs', 'acts', 'terminal'} - set(table.column_names)
+        if lost:
+          raise UserError(
+              f'{path}: has no column {min(lost)}; it has '
+              f'{", ".join(table.column_names)[:200]}')
+        keys = {'obs', 'acts', 'terminal', 'rews'} & set(table.column_names)
+        table = table.select(sorted(keys))
+        # Offsets of a stranger could point anywhere.
+        table.validate(full=True)
+    except (OSError, ValueError, TypeError, NotImplementedError,
+            KeyError, MemoryError, struct.error) as e:
+      raise UserError(
+          f'{path}: cannot be read as Arrow ({str(e)[:200]}); copy it '
+          'again') from e
+    kind = table['terminal'].type
+    if kind != pyarrow.bool_():
+      raise UserError(f'{path}: terminal has type {kind}, expected bool')
+    return table
+
+
+def library():
+  """Return the package `pyarrow`; raises UserError if it is not there."""
+  try:
+    import pyarrow
+    import pyarrow.ipc
+  except ImportError as e:
+    raise UserError(
+        'This folder needs the Python package pyarrow, which is not '
+        "installed. Run: pip install 'dreamer_gail_plugin[imitation]'") from e
+  return pyarrow
+
+
+def _refuse_packed(pyarrow, file):
+  # Compressed batches inflate as they are read, to any size. Hugging Face
+  # never writes them, nor dictionaries for these columns.
+  for message in pyarrow.ipc.MessageReader.open_stream(file):
+    if message.type == 'schema':
+      continue
+    if message.type != 'record batch' or _compressed(message.metadata):
+      raise ValueError('compressed or encoded data, expected plain arrays')
+  file.seek(0)
+
+
+def _compressed(metadata):
+  # Whether the field `compression` of the RecordBatch in a Message is there
+  # (Arrow's Message.fbs; offsets as in every flatbuffer).
+  data = memoryview(metadata)
+  word = lambda form, at: struct.unpack_from(form, data, at)[0]
+
+  def field(table, index):
+    fields = table - word('<i', table)
+    at = 4 + 2 * index
+    offset = word('<H', fields + at) if at < word('<H', fields) else 0
+    return table + offset if offset else 0
+  header = field(word('<I', 0), 2)
+  return bool(header and field(header + word('<I', header), 3))
+
+
+def _array(scalar, place):
+  # Nested lists, which must be equally long at every level.
+  values = getattr(scalar, 'values', None)
+  if values is None:
+    raise UserError(f'{place} is {str(scalar)[:50]}, expected a list')
+  shape = [len(values)]
+  while _is_list(values.type):
+    inner = values.flatten()
+    each = len(inner) // len(values) if len(values) else 0
+    lengths = values.value_lengths().to_numpy(zero_copy_only=False)
+    if values.null_count or (lengths != each).any():
+      raise UserError(f'{place} has rows of unequal length')
+    shape.append(each)
+    values = inner
+  if values.null_count or not library().types.is_primitive(values.type):
+    raise UserError(
+        f'{place} holds {values.type}, expected numbers, without gaps')
+  if values.nbytes > LARGEST:
+    raise UserError(f'{place} has more than {LARGEST:,} bytes')
+  return values.to_numpy(zero_copy_only=False).reshape(shape)
+
+
+def _is_list(kind):
+  types = library().types
+  return (types.is_list(kind) or types.is_large_list(kind)
+          or types.is_fixed_size_list(kind))
+
+
+def _episode(place, obs, acts, rews, terminal):
+  last = np.arange(len(acts)) == len(acts) - 1
+  return episodes.Episode(
+      place, obs, acts, rews, last & bool(terminal), last & (not terminal))
+
+
+def _score(data, index):
+  rews = data.read(index).rewards
+  if rews is None:
+    raise UserError(
+        '--best: these trajectories have no rewards; import all of them')
+  return float(rews.sum())

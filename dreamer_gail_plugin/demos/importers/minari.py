@@ -1,0 +1,261 @@
+"""Imports a Minari dataset (Minari 0.5.4 or newer, HDF5 storage).
+
+Images must have been saved with jpeg_encoding=False. A set that
+`demos minari_export` made gives back its store exactly.
+"""
+
+import json
+import math
+import pathlib
+
+import h5py
+import numpy as np
+import tqdm
+
+from ...data import hdf5
+from ...data import store
+from ...errors import UserError
+from .. import minari_export
+from . import common
+from . import episodes
+
+LARGEST = 1 << 32  # Bytes of one array of one episode.
+METADATA = 1 << 26  # Bytes of the file metadata.json.
+ELEMENTS = 1 << 24  # Of a space; Gymnasium makes arrays of its bounds.
+
+
+def add_arguments(parser):
+  """Add the flags of the subcommand to an argparse parser."""
+  add = parser.add_argument
+  add('--source', required=True,
+      help='folder of the dataset, or its id, as in cartpole/expert-v0')
+  common.add_output(add)
+  episodes.add_arguments(
+      add, 'task of the store (gym_ID with the id in the dataset)')
+
+
+def run(args):
+  """Import the dataset and write the store to `args.out`."""
+  out = common.output(args)
+  common.at_least_one(args, 'best')
+  folder = find(args.source)
+  with Dataset(folder) as data:
+    if minari_export.has_sidecar(folder):
+      return rebuild(args, folder, data, out)
+    task = data.task() if args.task is None else args.task
+    args.task = task
+    size = episodes.image_size(args)
+    scores = [data.score(i) if args.best else 0 for i in range(len(data))]
+    chosen = episodes.pick(scores, args.best or len(data))
+    convert = episodes.Converter(data.obs_space, data.act_space, size)
+    attrs = {
+        'task': task, 'source': f'Minari {data.name}',
+        'preprocessing': {'size': list(size)},
+        **{k: data.text(k) for k in ('author', 'algorithm_name')}}
+    bar = tqdm.tqdm(chosen, 'read', unit=' episodes')
+    count = store.write(out, (
+        {**convert(data.read(i)), 'attrs': {'source_id': f'episode {i}'}}
+        for i in bar), attrs)
+  print(f'{out}: {count} of {len(data)} episodes of {data.name}')
+  print(f'  task: {task or "any; name it by --task"}. Minari keeps no '
+        'licence: see where the set is from')
+  convert.report()
+
+
+def rebuild(args, folder, data, out):
+  """Write the store that a set was exported from, or the best of it."""
+  for flag in ('task', 'size'):
+    if getattr(args, flag) is not None:
+      raise UserError(
+          f'--{flag}: {folder} was exported from a store, which is made again '
+          'as it was; leave it out')
+  read = lambda: minari_export.rebuild(
+      folder, (data.read(i) for i in range(len(data))))
+  trajectories, attrs = read()
+  if args.best:
+    scores = [
+        store.score(x['reward'], x['is_first'], x['is_last'])
+        if 'reward' in x else 0 for x in trajectories]
+    chosen = episodes.pick(scores, args.best)
+    trajectories = (x for i, x in enumerate(read()[0]) if i in chosen)
+  count = store.write(out, trajectories, attrs)
+  print(f'{out}: {count} trajectories, as they were before the export')
+
+
+def find(source):
+  """Return the folder with a dataset's files, given that, its parent or id."""
+  path = pathlib.Path(source)
+  for folder in (path / 'data', path):
+    if (folder / 'metadata.json').is_file():
+      return folder
+  if path.exists() or path.is_absolute():
+    raise UserError(
+        f'--source {source}: has no data/metadata.json; give the folder of a '
+        'Minari dataset, as in ~/.minari/datasets/NAME-v0')
+  folder = minari_export.library().storage.get_dataset_path('') / path / 'data'
+  if '..' in path.parts or not (folder / 'metadata.json').is_file():
+    raise UserError(
+        f'--source {source}: no such folder, and no dataset of that id in '
+        f'{folder.parent}; download it: minari download {source}')
+  return folder
+
+
+class Dataset:
+  """Read access to a dataset: its spaces and its episodes.
+
+  Raises UserError for a set that is damaged, of another storage format, or
+  whose images are JPEG-encoded.
+  """
+
+  def __init__(self, folder):
+    self.folder = folder
+    self.place = folder / 'metadata.json'
+    self.metadata = self._metadata()
+    self.name = self.text('dataset_id') or folder.parent.name
+    self.obs_space = self._space('observation_space')
+    self.act_space = self._space('action_space')
+    self._refuse_other_storage()
+    self.path = folder / 'main_data.hdf5'
+    self.file = hdf5.open_file(self.path, 'a Minari dataset')
+    self.count, have = self.metadata.get('total_episodes'), len(self.file)
+    if type(self.count) is not int or not 0 < self.count <= have:
+      self.file.close()
+      raise UserError(
+          f'{self.place}: total_episodes is {self.count!r:.50}, but '
+          f'{self.path} has {have}')
+
+  def __len__(self):
+    return self.count
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *args):
+    self.file.close()
+
+  def text(self, key):
+    """Return a text of the metadata, or a list of texts joined, or ''."""
+    value = self.metadata.get(key) or ''
+    value = value if isinstance(value, list) else [value]
+    return ', '.join(x for x in value if isinstance(x, str))
+
+  def task(self):
+    """Return gym_ID of the environment in the metadata, '' if unknown."""
+    try:
+      spec = json.loads(self.metadata.get('env_spec') or '{}')
+      name, kwargs = spec.get('id', ''), spec.get('kwargs')
+    except (ValueError, TypeError, AttributeError) as e:
+      raise UserError(f'{self.place}: env_spec is not JSON: {e}') from e
+    if kwargs:
+      print(
+          f'WARNING: {self.name} was made with {kwargs}, which the task '
+          f'gym_{name} does not have; see that both agree')
+    return f'gym_{name}' if name and isinstance(name, str) else ''
+
+  def read(self, index):
+    """Return an Episode."""
+    name = f'episode_{index}'
+    get = lambda x: self._array(f'{name}/{x}')
+    flag = lambda x: get(x).astype(bool)
+    # Tuples are groups with the names _index_0, _index_1, ...
+    nested = lambda space, part: episodes.read(
+        space, part, get, '_index_{}'.format)
+    return episodes.Episode(
+        f'{self.path}: {name}', nested(self.obs_space, 'observations'),
+        nested(self.act_space, 'actions'), get('rewards'),
+        flag('terminations'), flag('truncations'))
+
+  def score(self, index):
+    """Return the sum of the rewards of an episode."""
+    return float(self._array(f'episode_{index}/rewards').sum())
+
+  def _array(self, name):
+    path = pathlib.PurePosixPath(name)
+    for parent in reversed(path.parents[:-1]):
+      hdf5.hard(self.path, self.file, str(parent), h5py.Group)
+    data = hdf5.hard(self.path, self.file, name, h5py.Dataset)
+    hdf5.bounded(self.path, name, data, LARGEST)
+    try:
+      return data[()]
+    except (OSError, RuntimeError, ValueError, MemoryError) as e:
+      raise UserError(
+          f'{self.path}: {name} cannot be read ({e}); copy the dataset '
+          'again') from e
+
+  def _metadata(self):
+    try:
+      if self.place.stat().st_size > METADATA:
+        raise UserError(f'{self.place}: has more than {METADATA:,} bytes')
+      data = json.loads(self.place.read_text('utf-8'))
+    except (OSError, ValueError, RecursionError) as e:
+      raise UserError(
+          f'{self.place}: cannot be read as JSON ({e}); copy the dataset '
+          'again') from e
+    if not isinstance(data, dict):
+      raise UserError(f'{self.place}: expected an object with metadata')
+    return data
+
+  def _space(self, key):
+    from_json = _reader()
+    value = self.metadata.get(key)
+    if not isinstance(value, str):
+      raise UserError(
+          f'{self.place}: {key} is {str(value)[:50]!r}, expected a space; '
+          'this was made by a Minari before 0.5, make it again')
+    try:
+      if _elements(json.loads(value)) > ELEMENTS:
+        raise ValueError(f'more than {ELEMENTS:,} elements')
+      return from_json(value)
+    except Exception as e:  # Whatever Gymnasium says to wrong bounds.
+      raise UserError(
+          f'{self.place}: {key} is no Gymnasium space ({e!r:.200})') from e
+
+  def _refuse_other_storage(self):
+    kind = self.metadata.get('data_format', 'hdf5')
+    if kind != 'hdf5':
+      raise UserError(
+          f"{self.place}: data_format is {kind!r:.50}, expected 'hdf5'; make "
+          "the set again with data_format='hdf5'")
+    # What was saved without the key was saved as JPEG.
+    if not self.metadata.get('jpeg_encoding', True):
+      return
+    spaces = {'observation': self.obs_space, 'action': self.act_space}
+    for name, space in spaces.items():
+      if any(minari_export.is_image(x) for x in leaves(space)):
+        raise UserError(
+            f'{self.place}: its {name} images are JPEG-encoded. JPEG changes '
+            'every picture a little, and a discriminator would tell the '
+            'expert by that alone. Record it again with jpeg_encoding=False '
+            '(Minari 0.5.4 or newer)')
+
+
+def _elements(value):
+  # How many elements a space claims to have, with all of its parts.
+  if isinstance(value, dict):
+    shape = value.get('shape')
+    shape = shape if isinstance(shape, list) else []
+    # A MultiBinary may give its shape as `n`; a Discrete has no arrays.
+    if value.get('type') == 'MultiBinary':
+      shape = np.ravel(value.get('n')).tolist()
+    own = math.prod(x for x in shape if isinstance(x, int))
+    return own + sum(map(_elements, value.values()))
+  if isinstance(value, list):
+    return sum(map(_elements, value))
+  return 0
+
+
+def _reader():
+  """Return Minari's function from JSON to a space."""
+  minari_export.library()
+  from minari.serialization import deserialize_space
+  return deserialize_space
+
+
+def leaves(space):
+  """Yield the spaces inside of a space that are not nested."""
+  parts = getattr(space, 'spaces', None)
+  if parts is None:
+    yield space
+  else:
+    for part in parts.values() if isinstance(parts, dict) else parts:
+      yield from leaves(part)

@@ -1,0 +1,325 @@
+"""The two error terms of learning in a model's latents, measured for a run.
+
+  python -m dreamer_gail_plugin.evaluate.error_terms --logdir LOGDIR \\
+      --expert HELD_OUT.h5 --agent PLAY.h5
+
+docs/theory.md derives the terms: what the latents lose of what parts expert
+and agent (representation), and how far imagination drifts from what happens
+(model). Both stores must be new to the run: demonstrations that it did not
+learn from, and play of its agent (`demos rollout --from LOGDIR`).
+"""
+
+import argparse
+import functools
+import json
+import os
+import pathlib
+import sys
+
+import jax
+import jax.numpy as jnp
+import ninjax as nj
+import numpy as np
+import optax
+
+from .. import build
+from .. import discriminator
+from .. import pairs
+from .. import worldmodel
+from ..data import store
+from ..errors import UserError
+from ..running import checkpoint
+from ..running import device
+from ..running import provenance
+from . import policy as policylib
+
+PROGRAM = ('dreamer_gail_plugin.evaluate.error_terms',)
+LENGTH = 48  # Steps of a sequence.
+CONTEXT = 32  # Steps of it that the model observes before it imagines.
+BATCH, UPDATES, EVERY, RATE = 256, 3000, 100, 1e-3  # Of a probe.
+STACK = 4  # Images that a probe sees at once, the last ones.
+SPLITS = ('fit', 'choose', 'test')
+
+
+def main(argv=None):
+  """Measure, print the tables and write the JSON; return the results."""
+  args = parse(argv)
+  out = pathlib.Path(args.out or f'{args.logdir}/error_terms.json')
+  if out.exists() and not args.overwrite:
+    raise UserError(f'{out}: exists; --overwrite replaces it.')
+  if args.out and not out.parent.is_dir():
+    raise UserError(f'--out {out}: there is no such folder, make it.')
+  config = device.platform(policylib.load_config(args.logdir))
+  device.prepare_jax(config)
+  if config.agent.gail.reward == 'env' or config.random_agent:
+    raise UserError(f'--logdir {args.logdir}: this run has no discriminator.')
+  folder = checkpoint.find(args.logdir)
+  actor = policylib.load_actor(config, folder)
+  if not actor.model.dec.imgkeys:
+    raise UserError(
+        f'--logdir {args.logdir}: {config.task} has no images, whose '
+        'reconstructions the latents are compared with.')
+  views, drifts = {}, {}
+  for name in ('expert', 'agent'):
+    parts = sequences(getattr(args, name), config)
+    views[name] = [encode(actor, x) for x in parts]
+    drifts[name] = drift(actor, parts)
+  results = {
+      'representation': representation(views, config, args.seed),
+      'model': drifts, 'context': CONTEXT,
+      'step': checkpoint.step(args.logdir, folder, config),
+      'command': provenance.command(argv, PROGRAM)}
+  show(results)
+  part = out.with_name(f'{out.name}.{os.getpid()}.part')
+  part.write_text(json.dumps(results, indent=1))
+  os.replace(part, out)
+  print(f'Wrote {out}')
+  return results
+
+
+def parse(argv=None):
+  """Return the parsed flags."""
+  parser = argparse.ArgumentParser(
+      prog='python -m dreamer_gail_plugin.evaluate.error_terms',
+      description=__doc__.split('\n')[0])
+  add = parser.add_argument
+  add('--logdir', required=True, help='of a run with a discriminator')
+  add('--expert', required=True, help='demonstrations new to the run')
+  add('--agent', required=True, help='store with play of the run')
+  add('--out', help='JSON; LOGDIR/error_terms.json if not given')
+  add('--overwrite', action='store_true', help='replace it if it exists')
+  add('--seed', type=int, default=0, help='of the probes')
+  return parser.parse_args(argv)
+
+
+def sequences(path, config):
+  """Return sequences of a store, a dict of arrays (N, LENGTH, ...) a split.
+
+  Whole trajectories go into a split. Raises UserError if there are fewer
+  than three or one is shorter than a sequence.
+  """
+  obs_space, act_space = build.spaces(config)
+  env = build.make_raw_env(config, 0)
+  env.close()
+  parts = [[] for _ in SPLITS]
+  with store.Store(path) as demos:
+    store.validate(demos, obs_space, env.act_space, config.task)
+    if len(demos) < len(SPLITS) or min(demos.lengths) < LENGTH:
+      raise UserError(
+          f'{path}: expected {len(SPLITS)} trajectories or more, none shorter '
+          f'than {LENGTH} steps; record more.')
+    keys = [k for k in (*obs_space, *act_space) if store.needed(k)]
+    for index in range(len(demos)):
+      data = demos.read(index, keys=keys)
+      acts = build.normalize_actions(
+          {f'expert/{k}': data[k][None] for k in act_space}, env.act_space)
+      data.update({k: acts[f'expert/{k}'][0] for k in act_space})
+      # The last trajectories are those that a probe is judged by.
+      split = max(0, index - len(demos) + len(SPLITS))
+      parts[split].append(cut(data))
+  return [jax.tree.map(lambda *xs: np.concatenate(xs), *x) for x in parts]
+
+
+def cut(data):
+  """Return sequences (N, LENGTH, ...) of a trajectory's arrays (T, ...).
+
+  The rest is left out. `is_cut` marks those that begin in mid-episode.
+  """
+  count = len(data['is_first']) // LENGTH
+  data = {
+      k: v[:count * LENGTH].reshape((count, LENGTH, *v.shape[1:]))
+      for k, v in data.items()}
+  first = data['is_first'].copy()
+  data['is_cut'] = np.zeros_like(first)
+  data['is_cut'][:, 0] = ~first[:, 0]
+  first[:, 0] = True
+  return {**data, 'is_first': first}
+
+
+def encode(actor, data):
+  """Return {view: inputs (M, F)} of the pairs (s, a) in some sequences.
+
+  Views: what D sees (latents), the decoded image, the image, and the last
+  images, each with the action. Steps whose past the model does not know are
+  left out, as in D's batch.
+  """
+  model, keys = actor.model, actor.model.dec.imgkeys
+  def fn(data):
+    inputs = worldmodel.expert_inputs(model, data, False)
+    _, _, feat = worldmodel.observe_expert(model, inputs, False)
+    act = {k: data[k] for k in actor.act_space}
+    recons = model.dec({}, feat, data['is_first'], False)[2]
+    nothing = {'deter': jnp.zeros((*data['is_first'].shape, 0))}
+    nothing['stoch'] = nothing['deter'][..., None]
+    return {
+        'latents': model.disc.inputs(pairs.shown(model, feat), act),
+        'recons': {k: recons[k].pred() for k in keys},
+        'action': model.disc.inputs(nothing, act),
+        'chosen': pairs.acted(model, data) > 0}
+  seen = call(actor, fn, data)
+  chosen = seen['chosen']
+  flat = lambda xs: np.concatenate([
+      np.reshape(xs[k], (*chosen.shape, -1)) for k in keys], -1)
+  last = {k: [
+      stack(*x) for x in zip(data[k], data['is_first'])] for k in keys}
+  views = {
+      'recons': flat(seen['recons']),
+      'image': flat(data) / np.float32(255),
+      'images': flat(last) / np.float32(255)}
+  views = {
+      k: np.concatenate([v, seen['action']], -1) for k, v in views.items()}
+  return {
+      k: v[chosen] for k, v in {'latents': seen['latents'], **views}.items()}
+
+
+def stack(images, is_first):
+  """Return every image (T, H, W, C) after those before it, the oldest first.
+
+  (T, H, W, STACK * C). Where there are none, in the first steps of an episode
+  or of the array, its first one stands for them.
+  """
+  time = np.arange(len(images))
+  start = np.maximum.accumulate(np.where(is_first, time, 0))
+  return np.concatenate([
+      images[np.maximum(start, time - back)]
+      for back in reversed(range(STACK))], -1)
+
+
+def call(actor, fn, *args):
+  """Return what fn(*args) gives with the actor's parameters, in numpy."""
+  run = jax.jit(lambda params, *args: nj.pure(fn)(
+      params, *args, seed=jnp.array([0, 1], jnp.uint32))[1])
+  return jax.device_get(run(actor.params, *jax.device_put(args)))
+
+
+def representation(views, config, seed):
+  """Return {view: {accuracy, tv}} of probes that part expert from agent.
+
+  A probe has D's network. `accuracy` is the mean of that on the expert's and
+  on the agent's pairs of trajectories that it has not seen, and
+  `tv` = 2 accuracy - 1 what it shows of the total variation distance.
+  """
+  result = {}
+  for view in views['expert'][0]:
+    parts = [
+        [views[side][i][view] for side in ('expert', 'agent')]
+        for i in range(len(SPLITS))]
+    accuracy = probe(parts, config.agent.gail.disc, seed)
+    result[view] = {'accuracy': accuracy, 'tv': 2 * accuracy - 1}
+  return result
+
+
+def probe(parts, network, seed):
+  """Return the accuracy of a probe of D's `network` on the last of the parts.
+
+  Each part is a pair of inputs (M, F), the expert's and the agent's. It learns
+  from the first, and of its states the one with the least loss on the second
+  is judged on the third.
+  """
+  disc = discriminator.Discriminator({}, **network, name='probe')
+  optimizer = optax.adam(RATE)
+  def loss(params, expert, agent, key):
+    logits = nj.pure(lambda x: disc(x))
+    hexp, hagent = [
+        logits(params, x, seed=key)[1] for x in (expert, agent)]
+    right = ((hexp > 0).mean() + (hagent < 0).mean()) / 2
+    return (
+        jax.nn.softplus(-hexp).mean() + jax.nn.softplus(hagent).mean()
+    ) / 2, right
+  @jax.jit
+  def update(params, state, expert, agent, key):
+    grads = jax.grad(loss, has_aux=True)(params, expert, agent, key)[0]
+    change, state = optimizer.update(grads, state)
+    return optax.apply_updates(params, change), state
+  judge = jax.jit(loss)
+  rng = np.random.default_rng(seed)
+  key = rng.integers(0, 2 ** 32, 2, np.uint32)
+  draw = lambda x: x[rng.integers(0, len(x), BATCH)]
+  with jax.transfer_guard('allow'):
+    params = nj.init(lambda x: disc(x))({}, parts[0][0][:1], seed=key)
+    state, best = optimizer.init(params), (np.inf, params)
+    for count in range(1, UPDATES + 1):
+      params, state = update(
+          params, state, *[draw(x) for x in parts[0]], key)
+      if count % EVERY == 0:
+        outside = float(judge(params, *parts[1], key)[0])
+        best = min(best, (outside, params), key=lambda x: x[0])
+    return float(judge(best[1], *parts[2], key)[1])
+
+
+def drift(actor, parts):
+  """Return lists by horizon 1, 2, ...: how imagination leaves what happens.
+
+  The model observes CONTEXT steps and goes on with the actions that were
+  taken. Beside the states that it has when it observes these steps, too:
+
+  - `deter`: root mean square of the difference, over that of the spread of
+    the states observed;
+  - `kl`: nats from the observed state's distribution to the imagined one's;
+  - `reward`: mean absolute difference of D's reward, and `bias`: its mean,
+    imagined less observed; `spread` (one number): standard deviation of the
+    observed rewards.
+
+  Sequences in which an episode starts or ends are left out.
+  """
+  data = jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
+  whole = ~(data['is_first'][:, 1:].any(1) | data['is_last'].any(1))
+  if not whole.any():
+    raise UserError('No sequence lies within an episode; record more.')
+  data = jax.tree.map(lambda x: x[whole], data)
+  return jax.tree.map(
+      lambda x: np.asarray(x, float).round(4).tolist(),
+      call(actor, functools.partial(_drift, actor.model), data))
+
+
+def _drift(model, data):
+  tail = lambda xs: jax.tree.map(lambda x: x[:, CONTEXT:], xs)
+  inputs = worldmodel.expert_inputs(model, data, False)
+  _, entries, feat = worldmodel.observe_expert(model, inputs, False)
+  start = jax.tree.map(lambda x: x[:, CONTEXT - 1], entries)
+  length = LENGTH - CONTEXT
+  _, imagined, _ = model.dyn.imagine(
+      start, tail(inputs[2]), length, training=False)
+  observed = tail(feat)
+  act = {k: tail(data[k]) for k in model.act_space}
+  reward = lambda feat: model.rewfn(
+      model.disc(model.disc.inputs(pairs.shown(model, feat), act)))
+  rewards = reward(observed), reward(imagined)
+  dist = lambda logit: model.dyn._dist(logit)
+  kl = dist(observed['logit']).kl(dist(imagined['logit']))  # (N, H)
+  deter = [jnp.float32(x['deter']) for x in (observed, imagined)]
+  spread = jnp.square(deter[0] - deter[0].mean((0, 1))).mean()
+  gap = rewards[1] - rewards[0]
+  return {
+      'deter': jnp.sqrt(jnp.square(deter[1] - deter[0]).mean((0, 2)) / spread),
+      'kl': kl.mean(0), 'reward': jnp.abs(gap).mean(0), 'bias': gap.mean(0),
+      'spread': rewards[0].std()}
+
+
+def show(results):
+  """Print the tables of both terms."""
+  print("\nHow well a probe of D's size parts expert from agent")
+  print(f'{"view":<10}{"accuracy":>10}{"tv":>8}')
+  for view, row in results['representation'].items():
+    print(f'{view:<10}{row["accuracy"]:>10.3f}{row["tv"]:>8.3f}')
+  for side, rows_ in results['model'].items():
+    print(f"\nDrift of imagination, {side}'s sequences (sd of D's reward "
+          f'{rows_["spread"]:.3f})')
+    print(f'{"horizon":<10}{"deter":>8}{"kl":>8}{"reward":>8}{"bias":>8}')
+    for index in range(0, LENGTH - CONTEXT):
+      print(f'{index + 1:<10}' + ''.join(
+          f'{rows_[k][index]:>8.3f}'
+          for k in ('deter', 'kl', 'reward', 'bias')))
+
+
+def cli():
+  """Run main; a UserError is one line and exit code 2."""
+  try:
+    main()
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == '__main__':
+  cli()

@@ -1,0 +1,212 @@
+"""Films of games: mp4 videos and strips of every eighth frame.
+
+Strips are like figures 3 to 5 of the paper.
+"""
+
+import collections
+import math
+from functools import partial as bind
+
+import av
+import numpy as np
+from PIL import Image
+from PIL import ImageDraw
+from PIL import ImageFont
+
+from ..errors import UserError
+from ..running import videos
+from . import games
+
+EVERY = 8  # Steps between the frames of a strip.
+FRAMES = 48  # Of a strip at most; of a longer game it shows the end.
+COLUMNS = 8
+WIDTH = 128  # Of a frame at least, in pixels; small images are enlarged.
+MARGIN, LINE, FONT = 6, 16, 12  # Pixels.
+CAPTION = (48, 48, 48)
+FPS = 15
+
+
+def pick(played):
+  """Return the indices {'best': i, 'median': i, 'worst': i} by score.
+
+  Among equal scores the first game is taken; the median is the lower one of
+  the two in the middle.
+  """
+  order = sorted(range(len(played)), key=lambda i: (-played[i]['score'], i))
+  # Reversed order would take the last of equal ones.
+  worst = min(range(len(played)), key=lambda i: (played[i]['score'], i))
+  return {'best': order[0], 'median': order[len(order) // 2], 'worst': worst}
+
+
+def record(config, actor, result, filename, rows, disc=False):
+  """Play the best, median and worst game again and film them.
+
+  Writes `<stem>_<name>.mp4` and `.png` beside `filename`, the file of the
+  `result`, and says so. A game depends on its seed and on `rows`, so it comes
+  out as before; if it does not, as in environments that ignore their seed,
+  this is said on the film. `disc` shows the discriminator's reward.
+  """
+  played, picks = result['episodes'], pick(result['episodes'])
+  env = games.make_env(config, 0)
+  env.close()
+  key = image_key(env.obs_space)
+  if key is None:
+    print(f'No films: {config.task} has no images.')
+    return
+  title = (
+      f'{result["task"]}, reward {result["reward"]}, seed {result["seed"]}, '
+      f'step {result["step"]:,}, {result["policy"]} policy: ')
+  reels = [
+      Reel(filename.with_name(f'{filename.stem}_{name}'), title + name)
+      for name in picks]
+  def watch(number, obs, act, rewards):
+    reward = rewards() if disc and act is not None else None
+    reels[number].add(obs[key], games.reward(obs), reward)
+  chosen = [played[index] for index in picks.values()]
+  try:
+    again = games.play(
+        actor, bind(games.make_env, config), [x['seed'] for x in chosen],
+        rows, watch=watch)
+    for reel, before, after in zip(reels, chosen, again):
+      same = all(before[k] == after[k] for k in after)
+      of = f' of {len(played)} games' + ('' if same else (
+          f' (played again; this time it differs from score '
+          f'{before["score"]:g} in {before["length"]} steps)'))
+      for path in reel.close(of):
+        print(f'Written: {path}')
+  except OSError as error:
+    raise UserError(f'{filename.parent}: cannot write films: {error}') from (
+        None)
+  finally:
+    [reel.discard() for reel in reels]
+
+
+class Reel:
+  """One game as a video and a strip, with a caption under each frame."""
+
+  def __init__(self, path, title):
+    self.path, self.title = path, title
+    self.step, self.score = 0, 0.0
+    self.frames = collections.deque(maxlen=FRAMES)
+    self.seen = 0
+    self.last = None
+    self.part = path.with_name(f'.{path.name}.mp4.part')
+    self.video, self.stream = None, None
+
+  def add(self, image, reward, disc=None):
+    """Add an image (H, W, C) uint8, the reward that came with it, and D's."""
+    self.score += reward
+    lines = [f'step {self.step}', f'score {self.score:g}']
+    if disc is not None:
+      lines[0] += f'  D {disc:.2f}'
+    self.last = tile(image, lines)
+    if self.step % EVERY == 0:
+      self.frames.append(self.last)
+      self.seen += 1
+    self._encode(self.last)
+    self.step += 1
+
+  def close(self, of=''):
+    """Write both files; return their paths. `of` continues the title."""
+    for packet in self.stream.encode(None):
+      self.video.mux(packet)
+    self.video.close()
+    self.video = None
+    movie = self.path.with_name(f'{self.path.name}.mp4')
+    self.part.replace(movie)
+    if (self.step - 1) % EVERY:  # The end is worth a frame.
+      self.frames.append(self.last)
+      self.seen += 1
+    title = (
+        f'{self.title}{of}, score {self.score:g} in {self.step - 1} steps. '
+        f'Every {EVERY}th frame and the last')
+    if self.seen > len(self.frames):
+      title += f'; the last {len(self.frames)} of {self.seen}'
+    picture = self.path.with_name(f'{self.path.name}.png')
+    part = self.path.with_name(f'.{self.path.name}.png.part')
+    Image.fromarray(strip(list(self.frames), title)).save(part, 'png')
+    part.replace(picture)
+    return movie, picture
+
+  def discard(self):
+    """Remove what is not whole."""
+    if self.video:
+      self.video.close()
+      self.video = None
+    self.part.unlink(missing_ok=True)
+
+  def _encode(self, frame):
+    if not self.video:
+      self.video = av.open(str(self.part), 'w', format='mp4')
+      self.stream = self.video.add_stream('h264', rate=FPS)
+      self.stream.height, self.stream.width = frame.shape[:2]
+      self.stream.pix_fmt = 'yuv420p'  # What browsers play.
+    frame = av.VideoFrame.from_ndarray(frame, format='rgb24')
+    for packet in self.stream.encode(frame):
+      self.video.mux(packet)
+
+
+def image_key(spaces):
+  """Return the key of the first image (H, W, C) uint8 in spaces, or None."""
+  keys = [
+      k for k, v in spaces.items() if v.dtype == np.uint8 and
+      len(v.shape) == 3 and not k.startswith('log/')]
+  return keys[0] if keys else None
+
+
+def tile(image, lines):
+  """Return an RGB uint8 image with lines of text under it, of even size.
+
+  `image` is (H, W, C) uint8 with any number of channels; small ones are
+  enlarged by a whole factor.
+  """
+  image = np.round(255 * videos.colour(image / 255)).astype(np.uint8)
+  scale = math.ceil(WIDTH / image.shape[1])
+  image = image.repeat(scale, 0).repeat(scale, 1)
+  height, width, _ = image.shape
+  height += LINE * len(lines)
+  size = (width + width % 2, height + height % 2)
+  canvas = Image.new('RGB', size, CAPTION)
+  canvas.paste(Image.fromarray(image))
+  text(canvas, 2, image.shape[0], lines, 'white')
+  return np.asarray(canvas)
+
+
+def strip(tiles, title):
+  """Return tiles (H, W, 3) uint8, row after row under a title, as one."""
+  height, width, _ = tiles[0].shape
+  columns = min(COLUMNS, len(tiles))
+  rows = math.ceil(len(tiles) / columns)
+  inner = columns * (width + MARGIN)
+  lines = wrap(title, max(inner, 3 * WIDTH) - MARGIN)
+  top = MARGIN + LINE * len(lines)
+  canvas = Image.new('RGB', (
+      max(inner, 3 * WIDTH) + MARGIN, top + rows * (height + MARGIN) + MARGIN),
+      'white')
+  text(canvas, MARGIN, MARGIN // 2, lines, 'black')
+  for index, image in enumerate(tiles):
+    row, column = divmod(index, columns)
+    canvas.paste(Image.fromarray(image), (
+        MARGIN + column * (width + MARGIN),
+        top + MARGIN + row * (height + MARGIN)))
+  return np.asarray(canvas)
+
+
+def wrap(line, width):
+  """Return a line broken into lines of at most `width` pixels."""
+  font = ImageFont.load_default(FONT)
+  lines = ['']
+  for word in line.split():
+    longer = f'{lines[-1]} {word}'.strip()
+    if lines[-1] and font.getlength(longer) > width:
+      lines.append(word)
+    else:
+      lines[-1] = longer
+  return lines
+
+
+def text(canvas, left, top, lines, fill):
+  """Draw lines of text on a Pillow image."""
+  draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(FONT)
+  for number, line in enumerate(lines):
+    draw.text((left, top + number * LINE), line, fill, font)

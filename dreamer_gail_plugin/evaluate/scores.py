@@ -1,0 +1,182 @@
+"""Training scores of runs, beside random play and the expert.
+
+  python -m dreamer_gail_plugin.evaluate.scores LOGDIR... [--out FILE]
+
+prints a table of the mean training score over the last steps of each run and
+writes it as JSON.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+
+import elements
+import numpy as np
+
+from ..data import record
+from ..errors import UserError
+
+WINDOW = 10_000  # Environment steps.
+NONE = {'mean': float('nan'), 'sd': float('nan'), 'episodes': 0}
+
+
+def read(logdir):
+  """Return arrays (N,) of the steps and scores of a run's episodes.
+
+  They come from upstream's scores.jsonl, whose steps count frames (the
+  environment's action repeat included) and stand at the end of an episode.
+  Where a run was resumed from a save, what it did twice counts once: the
+  episodes that were lost are left out.
+  """
+  filename = pathlib.Path(logdir).expanduser() / 'scores.jsonl'
+  if not filename.exists():
+    raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
+  rows = []
+  for number, line in enumerate(filename.read_text().splitlines(), 1):
+    try:
+      row = json.loads(line)
+      rows.append((float(row['step']), float(row['episode/score'])))
+    except (ValueError, KeyError, TypeError):
+      raise UserError(
+          f'{filename}: line {number} has no step and episode/score; it was '
+          f'cut or edited, remove it') from None
+  steps, scores = np.array(rows, np.float64).reshape((-1, 2)).T
+  keep = kept(steps)
+  return steps[keep], scores[keep]
+
+
+def kept(steps):
+  """Return bools (N,): which lines of a log, at `steps` (N,), still count.
+
+  A run that goes back to its last save writes steps that were there before.
+  """
+  return steps <= np.minimum.accumulate(steps[::-1])[::-1]
+
+
+def window(logdir, last=WINDOW):
+  """Return mean, sd and number of the scores in the last steps of a run."""
+  steps, scores = read(logdir)
+  scores = scores[steps > steps.max(initial=0) - last]
+  if not len(scores):
+    return NONE
+  return {
+      'mean': float(scores.mean()), 'sd': float(scores.std()),
+      'episodes': len(scores)}
+
+
+def play_random(make_env, steps=WINDOW, episodes=100):
+  """Return mean, sd and number of scores of the uniformly random policy.
+
+  Plays whole episodes until there are `episodes` of them or `steps` agent
+  steps are over; only whole episodes count, but at least one.
+  """
+  env = make_env(0)
+  policy = record.Random(env)
+  acts = {
+      k: np.zeros(v.shape, v.dtype)
+      for k, v in env.act_space.items() if k != 'reset'}
+  scores, score, step = [], 0.0, 0
+  last = True
+  while len(scores) < episodes and (step < steps or not scores):
+    obs = env.step({**acts, 'reset': last})
+    acts, last = policy(obs), bool(obs['is_last'])
+    score += float(obs['reward'])
+    step += 1
+    if last:
+      scores.append(score)
+      score = 0.0
+  env.close()
+  return {
+      'mean': float(np.mean(scores)), 'sd': float(np.std(scores)),
+      'episodes': len(scores)}
+
+
+def summary(config, expert, make_env):
+  """Return the lines that end a run: its score, the marks and what is next.
+
+  `expert` are the stats of the demonstrations or None.
+  """
+  try:
+    agent, note = window(config.logdir), []
+  except UserError as error:  # No reason to fail after the training.
+    agent, note = NONE, [f'  {error}']
+  rows = [('random policy', play_random(make_env)), ('this run', agent)]
+  if expert:
+    rows.append(('expert', {'mean': expert['score']}))
+  lines = ['', f'Mean episode score on {config.task}:']
+  for name, row in rows:
+    lines.append(f'  {name:<14} {describe(row)}')
+  lines += note + [
+      '', f'Training scores of the last {WINDOW:,} steps. Next:',
+      f'  python -m scope_viewer --basedir '
+      f'{pathlib.Path(config.logdir).parent} --workers 1',
+      f'  python -m dreamer_gail_plugin.evaluate.scores {config.logdir}',
+      '  the same command with another --seed, --task or --logdir, or with',
+      '  --agent.gail.reward env for plain DreamerV3 with reward']
+  return '\n'.join(lines)
+
+
+def describe(row):
+  """Return one score as text, with its spread where that is known."""
+  if row.get('episodes') == 0:
+    return 'no episode has ended yet'
+  text = f'{row["mean"]:8.2f}'
+  if 'episodes' in row:
+    text += f'  (sd {row["sd"]:.2f}, {row["episodes"]} episodes)'
+  return text
+
+
+def row(logdir, last):
+  """Return what the table says of one run, as a dict."""
+  filename = pathlib.Path(logdir).expanduser() / 'config.yaml'
+  if not filename.exists():
+    raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
+  config = elements.Config.load(filename)
+  reward = 'random' if config.random_agent else config.agent.gail.reward
+  reward = config.get('baseline', reward)
+  return {
+      'task': config.task, 'reward': reward, 'seed': config.seed,
+      'steps': int(read(logdir)[0].max(initial=0)), 'last': last,
+      **window(logdir, last), 'logdir': pathlib.Path(logdir).name}
+
+
+def table(rows):
+  """Return the rows as text, a line each."""
+  head = f'{"task":<20} {"reward":<9} {"seed":>4} {"steps":>9}  score'
+  lines = [head, '-' * len(head)]
+  for x in rows:
+    lines.append(
+        f'{x["task"]:<20} {x["reward"]:<9} {x["seed"]:>4} {x["steps"]:>9,}'
+        f'  {describe(x)}')
+  return '\n'.join(lines)
+
+
+def main(argv=None):
+  """Print the table of the runs named on the command line."""
+  parser = argparse.ArgumentParser(
+      prog='python -m dreamer_gail_plugin.evaluate.scores',
+      description=__doc__)
+  parser.add_argument('logdirs', nargs='+')
+  parser.add_argument('--last', type=int, default=WINDOW)
+  parser.add_argument('--out', help='JSON file to write')
+  args = parser.parse_args(argv)
+  if args.out and not pathlib.Path(args.out).parent.is_dir():
+    raise UserError(f'--out {args.out}: there is no such folder, make it')
+  rows = [row(x, args.last) for x in args.logdirs]
+  print(table(rows))
+  if args.out:
+    # JSON has no NaN, which stands for what is not there.
+    rows = [{k: None if x != x else x for k, x in y.items()} for y in rows]
+    part = f'{args.out}.part'
+    pathlib.Path(part).write_text(json.dumps(rows, indent=1) + '\n')
+    os.replace(part, args.out)
+
+
+if __name__ == '__main__':
+  try:
+    main()
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,241 @@
+"""The runs of a benchmark, each with its flags and files."""
+
+import dataclasses
+import functools
+import json
+import pathlib
+import sys
+
+from .. import configs
+from ..baselines import config as baselines
+from ..errors import UserError
+from ..evaluate import protocol
+from . import suites
+
+# Flags that the benchmark sets itself.
+OWN = ('--configs', '--task', '--seed', '--logdir', '--run.steps')
+STATE = 'benchmark.json'
+PYTHON = (sys.executable, '-m')  # What runs a module.
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """One run: `extra` are flags for main, `logdirs` and `results` folders."""
+
+  suite: str
+  method: str
+  task: str
+  seed: int
+  steps: int
+  extra: tuple
+  logdirs: pathlib.Path
+  results: pathlib.Path
+
+  @property
+  def name(self):
+    """Return the name of its logdir and of its result."""
+    return f'{self.task}-{self.method}-{self.seed}'
+
+  @property
+  def logdir(self):
+    """Return the folder of the run."""
+    return self.logdirs / self.name
+
+  @property
+  def result(self):
+    """Return the file of its result."""
+    return self.results / f'{self.name}.json'
+
+  @property
+  def flags(self):
+    """Return the flags of the program that trains, a tuple of text."""
+    return (*self._common, *suites.METHODS[self.method].flags)
+
+  @property
+  def resumes(self):
+    """Return whether a run that was stopped can go on."""
+    return suites.METHODS[self.method].resumes
+
+  @property
+  def _common(self):
+    suite = suites.SUITES[self.suite]
+    blocks = suites.METHODS[self.method].blocks
+    return (
+        '--configs', *suite.blocks, *blocks,
+        *suite.flags, '--task', self.task, *suite.tasks[self.task],
+        '--run.steps', str(self.steps), *self.extra,
+        '--seed', str(self.seed), '--logdir', str(self.logdir))
+
+  @functools.cached_property
+  def config(self):
+    """Return the config {key: value} of the flags, as JSON holds it."""
+    return _flat(configs.load_config(list(self.flags)))
+
+  @property
+  def total(self):
+    """Return the steps to train; fewer than `steps` for random play."""
+    return int(self.config['run.steps'])
+
+  def expert(self):
+    """Return the mean score of the demonstrations or None.
+
+    Those that the task has, also for a method that learns from others.
+    """
+    return protocol.expert_score(configs.load_config(list(self._common)))
+
+  def train(self):
+    """Return the command that trains."""
+    method = suites.METHODS[self.method]
+    return [*PYTHON, *method.train, *self.flags]
+
+  def evaluate(self):
+    """Return the command that evaluates; its games are those of the seed."""
+    method = suites.METHODS[self.method]
+    return [
+        *PYTHON, *method.evaluate, '--logdir', str(self.logdir),
+        '--seed', str(self.seed), *suites.SUITES[self.suite].evaluation]
+
+
+@dataclasses.dataclass(frozen=True)
+class BaselinePlan(Plan):
+  """The run of a baseline, whose program has flags of its own.
+
+  `steps` are then the baseline's, and 0 stands for those of its settings.
+  """
+
+  @property
+  def flags(self):
+    suite = suites.SUITES[self.suite]
+    steps = ('--steps', str(self.steps)) if self.steps else ()
+    return (
+        '--task', self.task, *suite.tasks[self.task], *steps, *self.extra,
+        '--seed', str(self.seed), '--logdir', str(self.logdir),
+        # The benchmark evaluates.
+        '--eval.episodes', '0')
+
+  @functools.cached_property
+  def config(self):
+    return _flat(baselines.load(self.method, list(self.flags)))
+
+  @property
+  def total(self):
+    return int(self.config[f'steps.{self.method}'])
+
+  def expert(self):
+    return protocol.expert_score(configs.load_config([
+        '--task', self.task, *suites.SUITES[self.suite].tasks[self.task]]))
+
+
+def _flat(config):
+  return json.loads(json.dumps(protocol.plain(dict(config.flat))))
+
+
+def make(args, extra):
+  """Return the Plans that the command line asks for, whole seeds first.
+
+  Raises UserError for names that there are not and flags that may not be.
+  """
+  suite = suites.SUITES[args.suite]
+  tasks = _chosen('--tasks', args.tasks, suite.tasks)
+  methods = _chosen(
+      '--methods', args.methods, suites.METHODS, suites.DEFAULT)
+  own = _steps(args.steps_of or ())
+  for word in extra:
+    if word.partition('=')[0] in OWN:
+      raise UserError(
+          f'{word}: the benchmark sets this flag. Use --tasks, --seeds, '
+          f'--steps or --logdirs, or change benchmark/suites.py')
+  for method in methods:
+    if suites.METHODS[method].baseline:
+      baselines.installed(method)
+  found = []
+  for seed in range(args.seeds):
+    for task in tasks:
+      for method in methods:
+        baseline = suites.METHODS[method].baseline
+        steps = own.get(method, 0 if baseline else args.steps)
+        found.append((BaselinePlan if baseline else Plan)(
+            args.suite, method, task, seed, steps, tuple(extra),
+            args.logdirs, args.results))
+  [plan.config for plan in found]  # Wrong flags end it here.
+  return found
+
+
+def _chosen(flag, names, known, default=None):
+  for name in names or ():
+    if name not in known:
+      raise UserError(f'{flag} {name}: there are {", ".join(known)}')
+  return list(dict.fromkeys(names or default or known))
+
+
+def _steps(words):
+  # Of `--steps_of ppo=1e6 c51=5e5`.
+  found = {}
+  for word in words:
+    name, _, number = word.partition('=')
+    try:
+      found[name] = int(float(number))
+    except (ValueError, OverflowError):
+      found[name] = 0
+    if name not in suites.METHODS or found[name] < 1:
+      raise UserError(
+          f'--steps_of {word}: expected METHOD=STEPS, such as ppo=1e6, of '
+          f'{", ".join(suites.METHODS)}')
+  return found
+
+
+def check(plan):
+  """Return whether a run is done; raise UserError where it was another.
+
+  Raises it if a result or a logdir of the same name has another config, and
+  if the logdir is not of a benchmark. A logdir may have fewer steps: the run
+  goes on from there.
+  """
+  state = plan.logdir / STATE
+  for path in (plan.result, state):
+    if path.exists():
+      old = _config(path)
+      if path == state and extends(old, plan):
+        old.pop('run.steps')
+      changed = _changes(old, plan.config)
+      if changed:
+        raise UserError(
+            f'{plan.name}: {path} is of another configuration: {changed}. '
+            f'Give the old flags again; or keep both and name other folders '
+            f'by --results and --logdirs; or remove {plan.result} and '
+            f'{plan.logdir} to run it anew.')
+  if plan.result.exists():
+    return True
+  if not state.exists() and plan.logdir.exists() and any(
+      x.name != '.lock' for x in plan.logdir.iterdir()):
+    raise UserError(
+        f'{plan.logdir}: is there and not of this benchmark, as it has no '
+        f'{STATE}. Move it away or name another folder by --logdirs.')
+  return False
+
+
+def extends(config, plan):
+  """Return whether a plan is a run of this config with more steps."""
+  return config.get('run.steps', plan.total) < plan.total
+
+
+def _config(path):
+  try:
+    return dict(json.loads(path.read_text())['config'])
+  except (OSError, ValueError, KeyError, TypeError) as error:
+    raise UserError(
+        f'{path}: cannot be read ({type(error).__name__}), expected JSON of '
+        f'the benchmark; remove it and what it belongs to.') from None
+
+
+def _changes(old, new, most=5):
+  # A key that one version of the program lacks is not a difference. The folder
+  # may be written in another way, and some seeds may be computed elsewhere:
+  # each result tells its machine.
+  keys = [
+      k for k in old if k in new and old[k] != new[k]
+      and k != 'logdir' and not k.startswith('jax.')]
+  texts = [f'{k} {old[k]} there, {new[k]} now' for k in keys[:most]]
+  if len(keys) > most:
+    texts.append(f'and {len(keys) - most} more')
+  return '; '.join(texts)

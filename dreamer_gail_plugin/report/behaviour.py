@@ -1,0 +1,173 @@
+"""What expert and agent do: frames and counts of actions.
+
+The expert's from the demonstrations, the agent's from the last chunks of its
+own replay, which upstream saves with the run.
+"""
+
+import dataclasses
+import io
+import json
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from .. import upstream
+from ..data import recipe
+from ..data import store as storelib
+from ..data.npz import Npz
+from ..errors import UserError
+from ..running import videos
+
+EVERY = 8  # Steps between frames, as in figures 3 to 5 of the paper.
+FRAMES = 10
+SHARP = 120  # Pixels of a frame.
+CHUNKS = 16  # The last ones of a replay: up to 16 x 1024 steps.
+LARGEST = 1 << 28  # Bytes of one array; chunks with larger ones are left out.
+
+
+@dataclasses.dataclass
+class Play:
+  """Some play: `strip` is [(PNG bytes, caption)], `actions` are counts (A,).
+
+  Each may be None: the strip without images, the counts without one action
+  that is a whole number. `score` is the mean score, NaN if unknown, `meanings`
+  are the names of the actions and `origin` says where it is from.
+  """
+
+  strip: list = None
+  actions: np.ndarray = None
+  score: float = float('nan')
+  meanings: tuple = ()
+  origin: str = ''
+
+
+def expert(flat, logdir):
+  """Return the Play of the demonstrations that a run's config names.
+
+  Raises UserError if they are not there or damaged.
+  """
+  with storelib.Store(expert_path(flat, logdir)) as demos:
+    meanings = tuple(json.loads(demos.attrs['action_meanings'] or '[]'))
+    counts = _total(_count(demos.read(i)) for i in range(len(demos)))
+    scores = [x.get('score', np.nan) for x in demos.infos]
+    score = demos.attrs.get('expert_score', np.mean(scores))
+    best = 0 if np.isnan(scores).all() else int(np.nanargmax(scores))
+    return Play(
+        strip(demos.read(best), meanings), counts, float(score), meanings,
+        f'{demos.path.name}, trajectory {best}, from its start')
+
+
+def expert_path(flat, logdir):
+  """Return the path of the demonstrations that `agent.gail.expert` names.
+
+  A relative path is looked for from here and beside the run, since the folder
+  in which the training was started is not known.
+  """
+  name = str(flat['agent.gail.expert'])
+  if name == 'auto':
+    path = upstream.resource('expert_data') / f'{flat["task"]}.h5'
+    made = path.with_suffix('.json')
+    return recipe.cached(made) if made.exists() else path
+  if name == 'random':
+    return logdir / 'expert_random.h5'
+  places = [
+      x / pathlib.Path(name).expanduser()
+      for x in (pathlib.Path(), logdir, logdir.parent)]
+  return next((x for x in places if x.exists()), places[0])
+
+
+def learner(logdir, meanings=()):
+  """Return the Play of the last steps in the replay of a run, or None.
+
+  The strip is of the longest game that starts in them.
+  """
+  paths = sorted((logdir / 'replay').glob('*.npz'))[-CHUNKS:]
+  chunks = [x for x in map(_chunk, paths) if x]
+  if not chunks:
+    return None
+  counts = _total(_count(x) for x in chunks)
+  games = [
+      {k: v[start:] for k, v in x.items()}
+      for x in chunks for start in np.flatnonzero(x['is_first'])]
+  longest = max(games, key=_length, default=None)
+  steps = sum(len(x['is_first']) for x in chunks)
+  return Play(
+      longest and strip(longest, meanings), counts, meanings=meanings,
+      origin=f'the longest game in the last {steps:,} steps of its replay')
+
+
+def strip(data, meanings=()):
+  """Return every 8th frame of a game as [(PNG bytes, caption)].
+
+  `data` are arrays (T, ...) from the first step of a game on. Returns None if
+  there are no images in them.
+  """
+  key = next((
+      k for k, v in sorted(data.items())
+      if v.ndim == 4 and v.dtype == np.uint8), None)
+  if key is None:
+    return None
+  length = _length(data)
+  frames = []
+  for step in range(0, min(length, EVERY * FRAMES), EVERY):
+    caption = str(step)
+    action = data.get('action')
+    if action is not None and action[step].ndim == 0 and len(meanings):
+      caption += f' {_name(int(action[step]), meanings)}'
+    frames.append((png(data[key][step]), caption))
+  end = length - 1
+  if data['is_last'][end] and end < EVERY * FRAMES:
+    frames = frames[:end // EVERY + (end % EVERY > 0)]
+    frames.append((png(data[key][end]), f'{end} end'))
+  return frames
+
+
+def png(image):
+  """Return an image (H, W, C) in uint8, of any channels, as PNG bytes.
+
+  A small one is enlarged by whole pixels, as a printer would blur it.
+  """
+  image = np.round(255 * videos.colour(image / 255)).astype(np.uint8)
+  scale = max(1, SHARP // max(image.shape[:2]))
+  image = image.repeat(scale, 0).repeat(scale, 1)
+  buffer = io.BytesIO()
+  Image.fromarray(image).save(buffer, 'png', optimize=True)
+  return buffer.getvalue()
+
+
+def _name(action, meanings):
+  return meanings[action] if 0 <= action < len(meanings) else str(action)
+
+
+def _length(data):
+  # Steps up to and including the last one of the game, or of the record.
+  ends = np.flatnonzero(data['is_last'])
+  return int(ends[0]) + 1 if len(ends) else len(data['is_last'])
+
+
+def _chunk(path):
+  # Upstream's chunks; the model's states in them are not loaded.
+  try:
+    with Npz(path, path.name, LARGEST) as file:
+      keys = [k for k in file.keys if '/' not in k and k != 'stepid']
+      data = {k: file.read(k) for k in keys}
+  except UserError:
+    return None
+  lengths = {x.shape[:1] for x in data.values()}
+  whole = len(lengths) == 1 and {'is_first', 'is_last'} <= set(data)
+  return data if whole and lengths != {()} else None
+
+
+def _count(data):
+  action = data.get('action')
+  if action is None or action.ndim != 1 or action.dtype.kind not in 'iu':
+    return None
+  return np.bincount(np.maximum(0, action[~data['is_last']]))
+
+
+def _total(counts):
+  counts = [x for x in counts if x is not None]
+  size = max(map(len, counts), default=0)
+  padded = [np.pad(x, (0, size - len(x))) for x in counts]
+  return np.sum(padded, 0) if padded else None

@@ -1,0 +1,112 @@
+"""Which play the page shows: of the expert, and of one run of each method."""
+
+import numpy as np
+
+from ..errors import UserError
+from . import behaviour
+from . import evaluations
+from . import style
+from . import summary
+
+
+def experts(runs, notes):
+  """Return {task: Play} of the demonstrations; what fails goes to `notes`.
+
+  Demonstrations by the random policy are no expert.
+  """
+  found, failed = {}, {}
+  for run in runs:
+    name = run.flat.get('agent.gail.expert', 'random')
+    if name == 'random' or run.task in found:
+      continue
+    try:
+      found[run.task] = behaviour.expert(run.flat, run.path)
+    except UserError as error:
+      failed.setdefault(run.task, str(error).split('\n')[0])
+  notes += [
+      f'{k}: no demonstrations to compare with. {v}'
+      for k, v in failed.items() if k not in found]
+  return found
+
+
+def shown(runs, experts):
+  """Return {(task, method): (run, Play)} of the run that stands for others.
+
+  It is the one of median score, or the next to it that saved some play. The
+  Play is None where none did.
+  """
+  groups, found = {}, {}
+  for run in runs:
+    if run.path:
+      groups.setdefault((run.task, run.method), []).append(run)
+  for (task, method), members in groups.items():
+    meanings = experts[task].meanings if task in experts else ()
+    members = sorted(members, key=_distance(members))
+    tried = ((x, behaviour.learner(x.path, meanings)) for x in members)
+    found[task, method] = next((x for x in tried if x[1]), (members[0], None))
+  return found
+
+
+def _distance(members):
+  scores = [summary.score(x) for x in members]
+  means = {id(x): y.games.mean() for x, y in zip(members, scores) if y}
+  if not means:  # No game has ended lately.
+    return lambda run: 0.0
+  # The lower of two in the middle, so that it is the score of a run.
+  middle = np.percentile(list(means.values()), 50, method='lower')
+  return lambda run: abs(means.get(id(run), np.inf) - middle)
+
+
+def strips(shown, expert):
+  """Return what the page needs to show play, the expert's first.
+
+  A dict for each: `who`, `origin`, and either `frames` [(URI, caption)] or
+  `pictures` [(URI, name)], the strips of the run's evaluation.
+  """
+  found = []
+  if expert and expert.strip:
+    score = style.number(expert.score)
+    found.append(dict(
+        who='Expert', origin=f'{expert.origin}; mean score {score}',
+        frames=_frames(expert.strip), pictures=[]))
+  for method, (run, own) in shown.items():
+    found += _of_run(method, run, own)
+  return found
+
+
+def _of_run(method, run, own):
+  pictures = evaluations.strips(run.path, run.evals)
+  if pictures:
+    return [dict(
+        who=method, origin=f'{run.name}, games of its evaluation', frames=[],
+        pictures=[(style.uri(x, 'image/png'), name) for name, x in pictures])]
+  if own and own.strip:
+    return [dict(
+        who=method, origin=f'{run.name}, {own.origin}',
+        frames=_frames(own.strip), pictures=[])]
+  return []
+
+
+def _frames(strip):
+  return [(style.uri(data, 'image/png'), text) for data, text in strip]
+
+
+def actions(shown, expert):
+  """Return (names, {method: shares (A,)}, expert's shares or None), or None.
+
+  None if no method has counts of its actions.
+  """
+  counts = {
+      k: own.actions for k, (_, own) in shown.items()
+      if own and own.actions is not None}
+  if not counts:
+    return None
+  own = expert.actions if expert else None
+  size = max(len(x) for x in [*counts.values(), own] if x is not None)
+  meanings = expert.meanings if expert else ()
+  names = [
+      meanings[i] if i < len(meanings) else str(i) for i in range(size)]
+  share = lambda x: np.pad(x, (0, size - len(x))) / max(1, x.sum())
+  return (
+      names, {k: share(v) for k, v in counts.items()},
+      None if own is None else share(own))

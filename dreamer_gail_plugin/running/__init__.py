@@ -1,0 +1,1 @@
+"""What stands around a run: checks, checkpoints, progress, provenance."""

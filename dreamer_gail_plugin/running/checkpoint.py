@@ -1,0 +1,137 @@
+"""Finds the saved agent that a user points to."""
+
+import datetime
+
+import elements
+
+from ..errors import UserError
+
+# Under a logdir: `train` and `train_eval`, `parallel`, and the same two as
+# upstream's newer code names them.
+FOLDERS = ('checkpoint.pkl', 'agent.pkl', 'ckpt', 'ckpt/agent')
+LOGGERS = ('logger.pkl', 'ckpt/logger')
+TIME = '%Y%m%dT%H%M%SF%f'  # How the name of a save begins.
+
+
+def find(path):
+  """Return the folder (elements.Path) of one complete save of an agent.
+
+  `path` is that folder itself (it holds a file `done`), or a folder of saves
+  (it holds a file `latest`), or the logdir of a run. Raises UserError if none
+  of them is there.
+  """
+  path = elements.Path(path)
+  for folder in (path, *(path / name for name in FOLDERS)):
+    latest = folder / 'latest'
+    if latest.exists():
+      folder = folder / latest.read().strip()
+    if _complete(folder):
+      return folder
+  raise UserError(
+      f'{path}: no checkpoint of an agent is there. Expected the logdir of a '
+      f"run, its folder 'checkpoint.pkl', or one save in that (a folder with "
+      f"a file named 'done' and agent.pkl).")
+
+
+def strict(agent):
+  """Return upstream's outer agent, which then refuses what does not fit it.
+
+  To load the parameters of another one is a UserError then; upstream's own
+  is an assertion.
+  """
+  load = agent.load
+
+  def checked(data, regex=None):
+    if not regex:
+      _same(agent.params, data['params'])
+    load(data, regex)
+
+  agent.load = checked
+  return agent
+
+
+def _same(params, saved):
+  shape = lambda params, key: params[key].shape if key in params else 'absent'
+  wrong = [
+      f'{k} {shape(saved, k)}, here {shape(params, k)}'
+      for k in sorted(params.keys() | saved.keys())
+      if shape(params, k) != shape(saved, k)]
+  if wrong:
+    raise UserError(
+        f'The agent that was saved (in --logdir, or --run.from_checkpoint) is '
+        f'of other flags or of another version: {len(wrong)} parameters '
+        f'differ, as {"; ".join(wrong[:3])}. Give the flags of its run, which '
+        f'are in run.json and config.yaml, or another --logdir.')
+
+
+def choose(logdir, name, config):
+  """Return the folder (elements.Path) of the save of a run that is named.
+
+  Args:
+    logdir: of the run.
+    name: a step as `step` counts them, the name of a save in the run, a path
+      as `find` takes it, or None for the latest save.
+    config: of the run.
+
+  Raises UserError, with a list of the saves, if there is none of that name.
+  Of several at one step the last counts.
+  """
+  if name is None:
+    return find(logdir)
+  name, there = str(name), saves(logdir)
+  for folder in reversed(there):
+    if name in (folder.name, str(step(logdir, folder, config))):
+      return folder
+  if elements.Path(name).exists():
+    return find(name)
+  listed = ', '.join(
+      f'{step(logdir, x, config)} ({x.name})' for x in there)
+  raise UserError(
+      f'{name}: {logdir} has no save of this name or step. There are: '
+      f'{listed or "none"}. A run keeps as many as its flag '
+      f'--run.keep_checkpoints says.')
+
+
+def saves(logdir):
+  """Return the folders of all complete saves of a run, the oldest first."""
+  found = [
+      folder for name in FOLDERS
+      for folder in (elements.Path(logdir) / name).glob('*')
+      if _complete(folder)]
+  return sorted(found, key=lambda x: x.name)
+
+
+def step(logdir, folder, config):
+  """Return the environment steps, frames included, of a save in `folder`.
+
+  They count as those of scores.jsonl. `--script parallel` keeps the step
+  with the logger and not with the agent: it is that of the logger's save
+  nearest in time. Raises UserError if there is none.
+  """
+  suite = config.task.partition('_')[0]
+  places = [folder]
+  if time(folder) is not None:
+    own = [
+        x for name in LOGGERS for x in (elements.Path(logdir) / name).glob('*')
+        if (x / 'done').exists() and time(x) is not None]
+    places += sorted(own, key=lambda x: abs(time(x) - time(folder)))
+  for place in places:
+    if (place / 'step.pkl').exists():
+      found = []
+      elements.checkpoint.load(place, {'step': found.append})
+      return int(found[0]) * config.env.get(suite, {}).get('repeat', 1)
+  raise UserError(
+      f'{folder}: does not tell at which step it was saved. Expected a file '
+      f"'step.pkl' there, as in the saves of a run.")
+
+
+def time(folder):
+  """Return when a save was made by its name, a datetime, or None."""
+  try:
+    return datetime.datetime.strptime(folder.name.partition('-')[0], TIME)
+  except ValueError:
+    return None
+
+
+def _complete(folder):
+  return (folder / 'done').exists() and bool(list(folder.glob('agent*.pkl')))

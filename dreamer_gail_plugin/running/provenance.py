@@ -1,0 +1,159 @@
+"""What it takes to repeat a run: commands, versions, seed, commit, machine."""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+
+import psutil
+
+from ..errors import UserError
+
+NAME = 'run.json'
+FORMAT = 1
+PACKAGES = (
+    'dreamer_gail_plugin', 'dreamer', 'jax', 'jaxlib', 'numpy', 'ninjax',
+    'elements', 'MinAtar', 'ale-py', 'crafter', 'gymnasium', 'torch',
+    'stable-baselines3', 'imitation', 'tianshou')
+
+
+def record(logdir, program, argv, seed, device):
+  """Add this start of a run to LOGDIR/run.json.
+
+  The file holds `format` and a list `starts`, as a run that was stopped can
+  go on; docs/report.md lists what is in a start.
+
+  Args:
+    logdir: folder of the run, which is there.
+    program: the module and its words before the flags, a list.
+    argv: the flags as they were given, None for those of this process.
+    seed: of the run.
+    device: what computes, such as cpu or cuda.
+
+  Raises UserError, and changes nothing, if the file is not what an earlier
+  start left, or if it cannot be written.
+  """
+  filename = pathlib.Path(logdir).expanduser() / NAME
+  now = datetime.datetime.now(datetime.UTC)
+  starts = [*load(filename), {
+      'time': now.isoformat(timespec='seconds'),
+      'command': command(argv, program),
+      'argv': list(map(str, arguments(argv))), 'seed': seed,
+      'versions': versions(), 'commit': commit(),
+      'machine': machine(device)}]
+  write(filename, {'format': FORMAT, 'starts': starts})
+
+
+def load(filename):
+  """Return the starts in a file of `record`, [] if it is not there.
+
+  Raises UserError if it holds something else.
+  """
+  try:
+    data = json.loads(filename.read_bytes())
+    if data['format'] != FORMAT:
+      raise ValueError(f'format is {data["format"]}, expected {FORMAT}')
+    for start in data['starts']:
+      _check(start)
+    return data['starts']
+  except FileNotFoundError:
+    return []
+  except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    reason = f'{type(error).__name__}: {str(error)[:80]}'
+    raise UserError(
+        f'{filename}: not the list of starts that a run keeps, format '
+        f'{FORMAT} ({reason}). Move it away to go on.') from None
+
+
+def _check(start):
+  kinds = dict(
+      time=str, command=str, argv=list, seed=int, versions=dict,
+      commit=(str, type(None)), machine=dict)
+  for key, kind in kinds.items():
+    if not isinstance(start[key], kind):
+      raise TypeError(f'{key} has type {type(start[key]).__name__}')
+
+
+def versions():
+  """Return the versions of the packages that matter, and Python's."""
+  found = {'python': platform.python_version()}
+  for name in PACKAGES:
+    try:
+      found[name] = metadata.version(name)
+    except metadata.PackageNotFoundError:
+      continue
+  return found
+
+
+def commit():
+  """Return the commit of this checkout, `+` if changed, None outside git."""
+  root = pathlib.Path(__file__).resolve().parent.parent
+  if not (root / '.git').exists():
+    return None
+  git = lambda *args: subprocess.run(
+      ['git', '-C', str(root), *args], capture_output=True, text=True,
+      check=True).stdout.strip()
+  try:
+    changed = git('status', '--porcelain', '--untracked-files=no')
+    return git('rev-parse', 'HEAD') + ('+' if changed else '')
+  except (OSError, subprocess.CalledProcessError):
+    return None
+
+
+def machine(device):
+  """Return the machine in general words, a dict; cores are those usable.
+
+  `gpu` is the name of the first GPU, and there on a CUDA device only.
+  """
+  cpuinfo = pathlib.Path('/proc/cpuinfo')
+  lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+  models = [x.split(':')[1].strip() for x in lines if 'model name' in x]
+  return {
+      'system': f'{platform.system()} {platform.machine()}',
+      'processor': models[0] if models else platform.processor(),
+      'cores': len(os.sched_getaffinity(0)),
+      'memory_gb': round(psutil.virtual_memory().total / 1e9),
+      'device': device, **gpu(device)}
+
+
+def gpu(device):
+  """Return {'gpu': name of the first one} for cuda, {} otherwise."""
+  if device != 'cuda':
+    return {}
+  try:
+    names = subprocess.run(
+        ['nvidia-smi', '--query-gpu=name', '--format=csv,noheader'],
+        capture_output=True, text=True, check=True).stdout.splitlines()
+  except (OSError, subprocess.CalledProcessError):
+    names = []
+  return {'gpu': names[0].strip()} if names else {}
+
+
+def command(argv, program):
+  """Return the command of a program for flags, or for those of this process.
+
+  `program` is the module and its words before the flags.
+  """
+  return shlex.join(
+      ['python', '-m', *program, *map(str, arguments(argv))])
+
+
+def arguments(argv):
+  """Return the flags, or those of this process for None."""
+  return sys.argv[1:] if argv is None else argv
+
+
+def write(filename, data):
+  """Write data as JSON, whole or not at all."""
+  try:
+    filename.parent.mkdir(parents=True, exist_ok=True)
+    part = filename.with_name(f'.{filename.name}.{os.getpid()}.part')
+    part.write_text(json.dumps(data, indent=1, allow_nan=False) + '\n')
+    part.replace(filename)
+  except OSError as error:
+    raise UserError(f'{filename}: cannot be written: {error}') from None
