@@ -6,7 +6,6 @@ import pathlib
 import re
 import shlex
 
-import agents
 import elements
 import jax
 import ninjax as nj
@@ -21,6 +20,7 @@ from dreamer_gail_plugin.baselines import config as baselines
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
 from dreamer_gail_plugin.evaluate import protocol
+from tests.helpers import agents
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
@@ -134,7 +134,7 @@ class TestLinks:
 
   @pytest.mark.parametrize('page', PAGES, ids=names)
   def test_named_tests_exist(self, page):
-    sources = '\n'.join(x.read_text() for x in ROOT.glob('tests/test_*.py'))
+    sources = '\n'.join(x.read_text() for x in ROOT.glob('tests/**/test_*.py'))
     for name in re.findall(r'`(Test\w+)`', page.read_text()):
       assert f'class {name}:' in sources, name
 

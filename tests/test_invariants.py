@@ -1,8 +1,6 @@
 """The invariants of the design: what must hold for results to be true."""
 
-import collections
 
-import agents
 import dreamerv3.agent
 import jax
 import jax.numpy as jnp
@@ -14,6 +12,7 @@ from dreamer_gail_plugin import build
 from dreamer_gail_plugin import pairs
 from dreamer_gail_plugin import rows
 from dreamer_gail_plugin import worldmodel
+from tests.helpers import agents
 
 
 def same(xs, ys):
@@ -179,22 +178,6 @@ class TestTimeAlignment:
 
 class TestGradientsStayHome:
 
-  def grads(self, agent, key):
-    # The modules that the gradient of one metric or loss reaches.
-    return {k for k, v in self.norms(agent, key).items() if v}
-
-  def norms(self, agent, key):
-    # The norm of that gradient in each module.
-    data = agents.batch(agent)
-    fn = lambda params: agents.loss(agent, data, params)[key].mean()
-    with jax.transfer_guard('allow'):
-      grads = jax.grad(fn, allow_int=True)(dict(agent.initial))
-    squares = collections.Counter()
-    for k, v in grads.items():
-      if v.dtype == np.float32:
-        squares[k.split('/')[0]] += float(np.square(v, dtype=float).sum())
-    return {k: np.sqrt(v) for k, v in squares.items()}
-
   @pytest.fixture(scope='class')
   @classmethod
   def agent(cls):
@@ -203,18 +186,18 @@ class TestGradientsStayHome:
         agent__value__outscale=1.0, agent__policy__outscale=1.0)
 
   def test_disc_loss_moves_the_discriminator_alone(self, agent):
-    assert self.grads(agent, 'disc/loss') == {'disc'}
+    assert agents.grads(agent, 'disc/loss') == {'disc'}
 
   @pytest.mark.parametrize('flags', [
       dict(agent__gail__joint_scan=True), LEARN])
   def test_so_it_does_by_other_ways(self, flags):
-    assert self.grads(agents.make(**flags), 'disc/loss') == {'disc'}
+    assert agents.grads(agents.make(**flags), 'disc/loss') == {'disc'}
 
   def test_policy_loss_moves_the_policy_alone(self, agent):
-    assert self.grads(agent, 'policy') == {'pol'}
+    assert agents.grads(agent, 'policy') == {'pol'}
 
   def test_main_loss_moves_all_but_the_discriminator(self, agent):
-    touched = self.grads(agent, 'total')
+    touched = agents.grads(agent, 'total')
     assert touched == {'enc', 'dyn', 'dec', 'con', 'pol', 'val'}
 
   def test_each_optimizer_moves_its_own(self):

@@ -18,6 +18,7 @@ import pytest
 import scope
 
 from dreamer_gail_plugin.running import provenance
+from tests.helpers.toyenv import TASK
 
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']
@@ -37,8 +38,7 @@ def arguments(logdir, *flags, code=None):
   """Return the command line and the environment variables for a process."""
   start = ['-c', code] if code else ['-m', 'dreamer_gail_plugin.main']
   args = [sys.executable, *start, *FLAGS, '--logdir', str(logdir), *flags]
-  path = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
-  return args, {**os.environ, 'PYTHONPATH': path}
+  return args, {**os.environ, 'PYTHONPATH': str(ROOT)}
 
 
 def metrics(logdir):
@@ -216,14 +216,14 @@ class TestScripts:
     # Vectors, continuous and multi-discrete actions, two action keys.
     done = command(
         tmp_path, '--configs', 'gym', 'gail', 'debug', '--script',
-        'train_eval', '--task', 'gym_toyenv:Toy-v0', '--run.steps', '200',
+        'train_eval', '--task', TASK, '--run.steps', '200',
         '--agent.gail.expert', 'random', '--run.log_every', '0',
         '--run.report_every', '1')
     assert done.returncode == 0, done.stdout + done.stderr
     values = metrics(tmp_path)
     for prefix in ('train', 'eval'):
       check_disc(values, prefix)
-    assert 'Mean episode score on gym_toyenv:Toy-v0:' in done.stdout
+    assert f'Mean episode score on {TASK}:' in done.stdout
     # Both of the default outputs have the games of the evaluation.
     seen = scope.Reader(str(tmp_path))
     for key in ('eval/score', 'eval/episodes', 'episode/score'):

@@ -1,0 +1,150 @@
+"""The statistics against scipy's, hand-made values and simulation."""
+
+import importlib.util
+import pathlib
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from dreamer_gail_plugin.evaluate import stats
+
+
+class TestIqm:
+
+  def test_by_hand(self):
+    assert stats.iqm([100, 1, 2, 3, 4, 5, 6, -100]) == 3.5
+    assert stats.iqm([7]) == 7
+    assert stats.iqm([1, 2, 9]) == 4  # A quarter of three is no whole value.
+
+  @pytest.mark.parametrize('size', [1, 2, 3, 4, 5, 7, 8, 50, 250])
+  def test_equals_trimmed_mean_of_scipy(self, size):
+    x = np.random.default_rng(size).standard_cauchy(size)
+    np.testing.assert_allclose(
+        stats.iqm(x), scipy.stats.trim_mean(x, 0.25), rtol=1e-12)
+
+  def test_refuses_no_values(self):
+    with pytest.raises(ValueError, match='no values'):
+      stats.iqm([])
+
+
+class TestBootstrap:
+
+  def test_agrees_with_scipy(self):
+    # One stratum is the plain bootstrap, which scipy has. Both are random,
+    # so the ends agree up to the noise of 5,000 samples.
+    x = np.random.default_rng(0).gamma(2.0, size=250)
+    low, high = stats.bootstrap([x], stats.iqm, seed=1, n=5_000)
+    other = scipy.stats.bootstrap(
+        (x,), lambda x, axis: scipy.stats.trim_mean(x, 0.25, axis=axis),
+        n_resamples=5_000, method='percentile', rng=2, batch=1000,
+        vectorized=True).confidence_interval
+    noise = 0.05 * (high - low)
+    assert abs(low - other.low) < noise and abs(high - other.high) < noise
+
+  def test_strata_keep_their_share(self):
+    # Within each stratum all values are equal, so nothing can vary. A plain
+    # bootstrap of the same values would.
+    strata = [np.zeros(30), np.full(10, 8.0)]
+    assert stats.bootstrap(strata, np.mean, seed=0, n=200) == (2, 2)
+    low, high = stats.bootstrap([np.concatenate(strata)], np.mean, 0, n=200)
+    assert low < 1.5 and high > 2.5
+
+  def test_level(self):
+    x = np.random.default_rng(0).normal(size=100)
+    wide = stats.bootstrap([x], np.mean, seed=0, level=0.95)
+    narrow = stats.bootstrap([x], np.mean, seed=0, level=0.5)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+    # Normal theory: 2 * 1.96 and 2 * 0.674 standard errors.
+    error = x.std() / 10
+    np.testing.assert_allclose(np.diff(wide), 3.92 * error, rtol=0.1)
+    np.testing.assert_allclose(np.diff(narrow), 1.349 * error, rtol=0.1)
+
+  def test_repeats_with_its_seed(self):
+    x = np.arange(20.0)
+    one, two, other = [
+        stats.bootstrap([x], stats.iqm, seed, n=100) for seed in (3, 3, 4)]
+    assert one == two != other
+
+  def test_empty_strata_do_not_count(self):
+    x = np.arange(9.0)
+    assert stats.bootstrap([x, []], np.mean, 0) == (
+        stats.bootstrap([x], np.mean, 0))
+
+  def test_refuses_nonsense(self):
+    with pytest.raises(ValueError, match='no values'):
+      stats.bootstrap([[]], np.mean, 0)
+    with pytest.raises(ValueError, match='between 0 and 1'):
+      stats.bootstrap([[1.0]], np.mean, 0, level=95)
+
+
+@pytest.fixture(scope='module')
+def simulation():
+  """Return the module of the benchmark."""
+  path = pathlib.Path(__file__).parents[2] / 'benchmarks'
+  spec = importlib.util.spec_from_file_location(
+      'bootstrap_coverage', path / 'bootstrap_coverage.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+class TestCoverage:
+
+  @pytest.mark.parametrize('name', ['normal', 'exponential'])
+  def test_about_95_percent(self, simulation, name):
+    # Three standard errors of 400 trials at 95 %; the kept figures in
+    # benchmarks/bootstrap_coverage.json are of more.
+    share = simulation.coverage(name, evaluations=400, samples=200)
+    assert 0.917 < share < 0.983
+
+  def test_true_values(self, simulation):
+    # Known ones: for the exponential, the integral of -ln(1 - p).
+    exact = (lambda q: q * np.log(q) - q)
+    assert simulation.true_iqm(
+        simulation.DISTRIBUTIONS['exponential'][1]) == pytest.approx(
+            2 * (exact(0.25) - exact(0.75)), abs=1e-6)
+    rng = np.random.default_rng(0)
+    for draw, quantile in simulation.DISTRIBUTIONS.values():
+      sample = stats.iqm(draw(rng, 400_000))
+      assert sample == pytest.approx(simulation.true_iqm(quantile), abs=0.02)
+
+
+class TestImprovement:
+
+  def test_by_hand(self):
+    # 3 of 4 pairs and a tie; then none of 2.
+    assert stats.improvement([[1, 3]], [[0, 1]]) == (3 + 0.5) / 4
+    assert stats.improvement([[1, 3], [0]], [[0, 1], [5, 6]]) == 3.5 / 8
+
+  @pytest.mark.parametrize('seed', range(5))
+  def test_equals_mann_whitney_of_scipy(self, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(0, 9, 7), rng.integers(0, 9, 12)  # With ties.
+    found = scipy.stats.mannwhitneyu(x, y).statistic / (7 * 12)
+    assert stats.improvement([x], [y]) == pytest.approx(found, rel=1e-12)
+
+  def test_of_itself_and_the_other_way_round(self):
+    rng = np.random.default_rng(0)
+    xs, ys = [[rng.normal(size=n) for n in (3, 5)] for _ in range(2)]
+    assert stats.improvement(xs, xs) == 0.5
+    assert stats.improvement(xs, ys) == pytest.approx(
+        1 - stats.improvement(ys, xs))
+
+  def test_interval(self):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0.5, 1, 60), rng.normal(0, 1, 60)
+    low, high = stats.improvement_interval([x], [y], seed=0, n=500)
+    assert low < stats.improvement([x], [y]) < high
+    # Its standard error by Hanley and McNeil (1982) for normal scores, A 0.64:
+    # about 0.05, so 0.2 from end to end.
+    assert high - low == pytest.approx(0.2, abs=0.05)
+    assert stats.improvement_interval([x], [y], seed=0, n=500) == (low, high)
+    # Runs of one task never stand for those of another.
+    assert stats.improvement_interval(
+        [[1, 1], [5]], [[0], [9]], seed=0, n=50) == (0.5, 0.5)
+
+  def test_refuses_nonsense(self):
+    for xs, ys in (([], []), ([[1]], [[]]), ([[1]], [[1], [2]])):
+      with pytest.raises(ValueError, match='every task'):
+        stats.improvement(xs, ys)

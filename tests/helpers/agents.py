@@ -1,0 +1,136 @@
+"""Small agents on MinAtar shapes, and batches to train them on."""
+
+import functools
+
+import elements
+import jax
+import ninjax as nj
+import numpy as np
+
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.running import device
+
+SMALL = ['--configs', 'minatar', 'gail', 'debug']
+FLAGS = {
+    'batch_size': 3, 'batch_length': 6, 'report_length': 4,
+    'jax.platform': 'cpu', 'jax.compute_dtype': 'float32',
+    'agent.opt.warmup': 0, 'agent.imag_length': 4, 'agent.report': False,
+    'agent.gail.burnin': 2, 'logdir': '/nowhere',
+    # Algorithm 1; tests of what goes beyond it say so.
+    'agent.gail.world': 'replay', 'agent.gail.anchor': 0.0,
+    'agent.gail.risk': 0.0, 'agent.gail.absorbing': False,
+    'agent.image_loss': 'mse', 'agent.image_zero': 'gray'}
+
+
+def config(**flags):
+  """Return the config of a small agent; dots in names become `__`."""
+  flags = {k.replace('__', '.'): v for k, v in flags.items()}
+  return configs.load_config(SMALL).update({**FLAGS, **flags})
+
+
+@functools.cache
+def make(cls=None, **flags):
+  """Return an agent (upstream's outer object); tests share equal ones."""
+  agent = outer(config(**flags), cls)
+  agent.initial = params(agent)
+  return agent
+
+
+def reset(agent):
+  """Make a shared agent new again: parameters, counters, pending work."""
+  agent.pending_sync = agent.pending_outs = agent.pending_mets = None
+  agent.load({'params': agent.initial, 'counters': dict(
+      updates=0, batches=0, actions=0)})
+
+
+def outer(config, cls=None):
+  """Return a new agent of our class, or of `cls`, with `precompile` off."""
+  from dreamer_gail_plugin.agent import Agent
+  device.prepare_jax(config)
+  obs_space, act_space = build.spaces(config)
+  keys = (
+      'logdir', 'seed', 'batch_size', 'batch_length', 'replay_context',
+      'report_length', 'replica', 'replicas')
+  return (cls or Agent)(obs_space, act_space, elements.Config(
+      **config.agent, **{k: config[k] for k in keys},
+      jax={**config.jax, 'precompile': False}))
+
+
+def batch(agent, seed=0, length=None):
+  """Return a random batch (B, T + context) for `agent.train`."""
+  rng = np.random.default_rng(seed)
+  length = length or agent.config.batch_length
+  shape = (agent.config.batch_size, length + agent.config.replay_context)
+  data = {}
+  for key, space in agent.spaces.items():
+    size = (*shape, *space.shape)
+    if space.dtype == bool:
+      data[key] = rng.uniform(size=size) < 0.15
+    elif np.issubdtype(space.dtype, np.integer):
+      data[key] = rng.integers(0, space.high, size).astype(space.dtype)
+    else:
+      data[key] = rng.normal(size=size).astype(space.dtype)
+  data['consec'] = np.zeros(shape, np.int32)
+  if 'expert/is_first' in data:
+    data['expert/consec'] = np.zeros(shape, np.int32)
+    data['expert/is_first'][:, 0] = True
+    data['expert/is_cut'] &= data['expert/is_first']
+  return data
+
+
+def train(agent, batches):
+  """Train a new agent; return its parameters and the metrics of each step.
+
+  Upstream's outer object hands out metrics one step late, hence the extra
+  look at those pending.
+  """
+  reset(agent)
+  carry = agent.init_train(agent.config.batch_size)
+  metrics = []
+  for number, data in enumerate(batches):
+    data = jax.device_put(data, agent.train_sharded)
+    seed = agent._seeds(number, agent.train_mirrored)
+    carry, _, _ = agent.train(carry, {**data, 'seed': seed})
+    metrics.append(agent._take_outs(agent.pending_mets))
+  return params(agent), metrics
+
+
+def params(agent):
+  """Return a copy of all parameters and states as numpy arrays."""
+  return {k: np.array(v) for k, v in jax.device_get(agent.params).items()}
+
+
+def call(agent, fn, *args, params=None):
+  """Return what `fn(*args)` gives on the initial parameters, under jit."""
+  pure = nj.pure(fn)
+  run = jax.jit(lambda params, seed, *args: pure(params, *args, seed=seed)[1])
+  params = agent.initial if params is None else params
+  with jax.transfer_guard('allow'):
+    return run(params, np.array([1, 2], np.uint32), *args)
+
+
+def loss(agent, data, params=None):
+  """Return the dict of all losses, metrics and outs of `model.loss`."""
+  def fn(data):
+    total, (_, _, outs, metrics) = agent.model.loss(
+        *context(agent, data), training=False)
+    return {'total': total, **metrics, **outs['losses'], **outs}
+  return call(agent, fn, data, params=params)
+
+
+def context(agent, data):
+  """Return the carry, obs and prevact that `model.loss` takes; inside jit."""
+  carry = agent.model.init_train(agent.config.batch_size)
+  return agent.model._apply_replay_context(carry, data)[:3]
+
+
+def grads(agent, key):
+  """Return the modules that the gradient of one metric or loss reaches."""
+  data = batch(agent)
+  fn = lambda params: loss(agent, data, params)[key].mean()
+  with jax.transfer_guard('allow'):
+    grads = jax.grad(fn, allow_int=True)(dict(agent.initial))
+  return {
+      k.split('/')[0] for k, v in grads.items()
+      if v.dtype == np.float32 and np.any(np.asarray(v))}

@@ -1,0 +1,53 @@
+"""Runs with a saved agent, made without training."""
+
+import pathlib
+
+import elements
+import numpy as np
+
+from dreamer_gail_plugin import configs
+from tests.helpers import agents
+
+
+def save(logdir, agent, config, step=1234):
+  """Write a config and a checkpoint as a run leaves them; return logdir."""
+  logdir = pathlib.Path(logdir)
+  logdir.mkdir(parents=True, exist_ok=True)
+  config.update(logdir=str(logdir)).save(elements.Path(logdir / 'config.yaml'))
+  checkpoint = elements.Checkpoint(elements.Path(logdir / 'checkpoint.pkl'))
+  checkpoint.agent = agent
+  checkpoint.step = elements.Counter(step)
+  checkpoint.save()
+  return logdir
+
+
+def build():
+  """Return a small agent for Seaquest, whose random games differ more."""
+  return agents.make(task='minatar_seaquest')
+
+
+def seaquest(logdir):
+  """Write a run of that agent, with clear preferences given to it."""
+  agent = build()
+  agents.reset(agent)
+  rng = np.random.default_rng(0)
+  params = {
+      k: v + rng.normal(size=v.shape).astype(v.dtype) * (
+          'pol/' in k or 'disc/' in k) for k, v in agent.initial.items()}
+  agent.load({'params': params, 'counters': dict(
+      updates=0, batches=0, actions=0)})
+  return save(logdir, agent, agents.config(task='minatar_seaquest'))
+
+
+def random(logdir, *flags):
+  """Write a run of the random policy."""
+  class Nothing:
+    def save(self):
+      return None
+    def load(self, data):
+      pass
+  config = configs.load_config([
+      '--configs', 'minatar', 'debug', '--random_agent', 'True', *flags])
+  return save(logdir, Nothing(), config)
+
+

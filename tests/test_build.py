@@ -1,0 +1,73 @@
+"""TensorBoard and Weights & Biases, where their packages are installed."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.running import checks
+
+
+def installed(name):
+  """Skip the test without the packages of an output."""
+  return pytest.mark.skipif(
+      not all(map(importlib.util.find_spec, checks.OUTPUTS[name])),
+      reason=f'{" and ".join(checks.OUTPUTS[name].values())} not installed')
+
+
+def log(logdir, output):
+  """Log three games, a video and a text by the logger of a run."""
+  logger = build.make_logger(configs.load_config([
+      '--configs', 'minatar', 'debug', '--logdir', str(logdir),
+      '--logger.outputs', output]))
+  for step in (10, 20, 30):
+    logger.step.load(step)
+    logger.add({'episode/score': step / 4})
+  # A board of MinAtar has four channels, which are shown in colour.
+  video = np.zeros((5, 10, 10, 4), np.uint8)
+  logger.add({'report/openloop/image': video, 'timer': 'a text'})
+  logger.write()
+  logger.close()
+
+
+@installed('tensorboard')
+def test_tensorboard(tmp_path):
+  log(tmp_path, 'tensorboard')
+  # In another process: TensorFlow prints and keeps threads.
+  code = """
+import sys
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
+events = event_accumulator.EventAccumulator(sys.argv[1])
+events.Reload()
+print([
+    (x.step, float(tensor_util.make_ndarray(x.tensor_proto)))
+    for x in events.Tensors('episode/score')])
+"""
+  done = subprocess.run(
+      [sys.executable, '-c', code, str(tmp_path)], capture_output=True,
+      text=True)
+  assert done.stdout == '[(10, 2.5), (20, 5.0), (30, 7.5)]\n', done.stderr
+
+
+@installed('wandb')
+def test_wandb_offline(tmp_path):
+  # In another process, as a run there ends with its process.
+  code = (
+      'import sys; from tests import test_build; '
+      'test_build.log(sys.argv[1], "wandb")')
+  done = subprocess.run(
+      [sys.executable, '-c', code, str(tmp_path / 'logdir')],
+      capture_output=True, text=True, env={
+          **os.environ, 'WANDB_MODE': 'offline', 'WANDB_DIR': str(tmp_path),
+          'PYTHONPATH': os.pathsep.join(sys.path)})
+  assert done.returncode == 0, done.stdout + done.stderr
+  folder, = (tmp_path / 'wandb').glob('offline-run-*')
+  assert b'episode/score' in next(folder.glob('*.wandb')).read_bytes()
+  videos = list(folder.rglob('*.mp4'))
+  assert len(videos) == 1 and videos[0].stat().st_size > 100
