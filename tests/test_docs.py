@@ -25,6 +25,13 @@ from tests.helpers import agents
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 PLACEHOLDERS = {'SEED': '0'}
+PACKAGE = ROOT / 'dreamer_gail_plugin'
+# Everything that people read or see, but for pictures and data.
+TEXTS = [
+    *PAGES, ROOT / 'configs.yaml', ROOT / 'docs' / 'example.py',
+    *(x for folder in (PACKAGE, ROOT / 'patches', ROOT / 'tests')
+      for x in sorted(folder.rglob('*'))
+      if x.suffix in ('.py', '.html', '.yaml'))]
 
 
 def names(page):
@@ -117,6 +124,78 @@ class TestConfigs:
     assert set(found) == set(configs.load_config([]).agent.gail)
 
 
+class TestSize:
+
+  def test_readme(self):
+    assert len((ROOT / 'README.md').read_text().splitlines()) <= 140
+
+  def test_pages(self):
+    assert len(list((ROOT / 'docs').glob('*.md'))) <= 14
+
+  def test_every_picture_is_shown(self):
+    text = '\n'.join(x.read_text() for x in PAGES)
+    shown = set(re.findall(r'!\[[^]]*\]\((?:docs/)?([^)]+)\)', text))
+    pictures = [*(ROOT / 'docs').glob('*.png'), *(ROOT / 'docs').glob('*.svg')]
+    assert {x.name for x in pictures} == shown
+
+
+class TestNames:
+
+  def test_modules_that_are_run(self):
+    def exists(name):
+      place = PACKAGE.joinpath(*name.split('.'))
+      main = place / '__main__.py'
+      return place.with_suffix('.py').exists() or main.exists()
+    found = mentioned(r'python\S*\s+-m\s+dreamer_gail_plugin\.([\w.]*\w)')
+    assert len(found) > 20
+    assert [x for x in found if not exists(x[1])] == []
+
+  @pytest.mark.parametrize('page', PAGES, ids=names)
+  def test_modules_and_what_is_in_them(self, page):
+    for name in re.findall(
+        r'(?<!-m )\bdreamer_gail_plugin\.(\w+(?:\.\w+)*)', page.read_text()):
+      place, *rest = find(name)
+      assert place.exists(), name
+      assert len(rest) < 2 and all(defines(place, x) for x in rest), name
+
+  @pytest.mark.parametrize('page', PAGES, ids=names)
+  def test_functions_that_are_linked(self, page):
+    found = re.findall(r'\[`([\w.]+)`\]\(([^)\s]+\.py)\)', page.read_text())
+    for name, path in found:
+      source = page.parent / path
+      if name != source.name:
+        assert all(defines(source, x) for x in name.split('.')), name
+
+  def test_pages_that_are_named(self):
+    found = mentioned(r'\b(docs/\w[\w-]*\.\w+)')
+    assert len(found) > 20
+    assert [x for x in found if not (ROOT / x[1]).exists()] == []
+
+
+def mentioned(pattern):
+  """Return pairs of a file and what a pattern matches in it, of all TEXTS."""
+  return sorted({
+      (str(path.relative_to(ROOT)), x)
+      for path in TEXTS for x in re.findall(pattern, path.read_text())})
+
+
+def find(name):
+  """Return the file of a dotted name in the package, and what is left of it.
+  """
+  place, rest = PACKAGE, name.split('.')
+  while rest and (place / rest[0]).is_dir():
+    place = place / rest.pop(0)
+  if rest and (place / f'{rest[0]}.py').exists():
+    return place / f'{rest.pop(0)}.py', *rest
+  return place / '__init__.py', *rest
+
+
+def defines(source, name):
+  """Return whether a file defines a function, a class or a value."""
+  pattern = rf"^ *(def|class) {name}\b|^{name} = |'{name}'"
+  return re.search(pattern, source.read_text(), re.M)
+
+
 class TestLinks:
 
   @pytest.mark.parametrize('page', PAGES, ids=names)
@@ -196,9 +275,10 @@ class TestAdding:
   @pytest.fixture
   def snippets(self, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    reward, dataset, environment = blocks(
-        ROOT / 'docs' / 'adding.md', 'python')
-    return dict(reward=reward, dataset=dataset, environment=environment)
+    found = blocks(ROOT / 'docs' / 'adding.md', 'python')
+    names = ('reward', 'dataset', 'environment', 'pipeline')
+    assert len(found) == len(names)
+    return dict(zip(names, found))
 
   def test_reward(self, snippets, monkeypatch):
     monkeypatch.setattr(rewards, 'REWARDS', dict(rewards.REWARDS))
@@ -214,6 +294,17 @@ class TestAdding:
       assert demos.lengths == [512] * 10
       # Random play falls after about 22 steps.
       assert min(x['score'] for x in demos.infos) > 100
+
+  def test_store(self, snippets):
+    [snippet] = blocks(ROOT / 'docs' / 'demonstrations.md', 'python')
+    exec(snippet, {})
+    with store.Store('mine.h5') as demos:
+      assert demos.lengths == [200]
+      assert demos.attrs['task'] == 'gym_Mine-v0'
+
+  def test_pipeline(self, snippets):
+    exec(snippets['pipeline'], found := {})
+    assert found['make_stream'] is build.make_stream
 
   def test_environment(self, snippets):
     exec(snippets['environment'], {})
