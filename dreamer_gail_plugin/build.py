@@ -1,6 +1,7 @@
 """The parts of a run, made from its config: agent, environments, streams."""
 
 import pathlib
+from functools import partial as bind
 
 import dreamerv3.main as upmain
 import elements
@@ -8,8 +9,9 @@ import embodied
 import numpy as np
 
 from . import envs
-from . import upstream
 from .data import recipe
+from .data import record
+from .data import store
 from .errors import UserError
 from .expert import ExpertReplay
 from .expert import ExpertStream
@@ -76,12 +78,23 @@ def make_raw_env(config, index, **overrides):
 
 
 def spaces(config):
-  """Return the agent's observation and action spaces for the task."""
-  env = make_env(config, 0)
+  """Return the observation and action spaces of the task, two dicts.
+
+  They are the agent's: its continuous actions are from -1 to 1.
+  """
+  return _spaces(make_env(config, 0))
+
+
+def raw_spaces(config):
+  """Return the same with actions in their own units, as stores hold them."""
+  return _spaces(embodied.wrappers.UnifyDtypes(make_raw_env(config, 0)))
+
+
+def _spaces(env):
+  env.close()
   obs_space = {
       k: v for k, v in env.obs_space.items() if not k.startswith('log/')}
   act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
-  env.close()
   return obs_space, act_space
 
 
@@ -95,33 +108,55 @@ def make_stream(config, replay, mode):
   if not needs_expert(config):
     return stream
   length = config.batch_length if mode == 'train' else config.report_length
-  env = make_raw_env(config, 0)
-  env.close()
   seed = (config.seed, ('train', 'report', 'eval').index(mode))
   stream = ExpertStream(stream, make_expert(
-      config, env, length + config.replay_context, seed=seed,
+      config, length + config.replay_context, seed=seed,
       context=config.replay_context))
   obs_space, act_space = spaces(config)
   if risk_stream.needed(config.agent.gail, act_space):
     stream = risk_stream.EndStream(
         stream, obs_space, act_space, config.agent.gail.risk_discount,
-        make_mirror(config, env), seed=seed)
-  return embodied.streams.Map(stream, normalize_actions, env.act_space)
+        make_mirror(config), seed=seed)
+  return embodied.streams.Map(
+      stream, normalize_actions, raw_spaces(config)[1])
 
 
-def make_expert(config, env, length, seed=0, context=0):
-  """Return the ExpertReplay of the demonstrations for a raw environment."""
+def make_expert(config, length, seed=0, context=0):
+  """Return the ExpertReplay of the task's demonstrations.
+
+  Its sequences have `length` steps, `context` of them the last ones of the
+  batch before.
+  """
   return ExpertReplay(
-      expert_path(config), config.batch_size, length,
-      embodied.wrappers.UnifyDtypes(env).obs_space, env.act_space,
+      expert_path(config), config.batch_size, length, *raw_spaces(config),
       seed=seed, task=config.task, singles=bool(config.agent.gail.anchor),
-      mirror=make_mirror(config, env), consec=config.agent.gail.consec,
+      mirror=make_mirror(config), consec=config.agent.gail.consec,
       context=context)
 
 
-def make_mirror(config, env):
+def make_mirror(config):
   """Return the Mirror of what the anchor learns from, None for none."""
-  return mirror.Mirror(env) if config.agent.gail.anchor_mirror else None
+  if not config.agent.gail.anchor_mirror:
+    return None
+  env = make_raw_env(config, 0)
+  env.close()
+  return mirror.Mirror(env)
+
+
+def record_random(config, trajectories=10, length=1024):
+  """Record the random policy as the expert, once for a log directory."""
+  path = expert_path(config)
+  if path.exists():
+    return
+  print(f'Recording the random policy: {trajectories} x {length} steps')
+  make_logdir(config)
+  suite = config.task.partition('_')[0]
+  store.write(path, record.record(
+      bind(make_raw_env, config), record.Random, trajectories, length,
+      seed=config.seed), {
+          'task': config.task, 'source': 'random policy', 'licence': 'none',
+          'preprocessing': dict(config.env.get(suite, {})),
+          'action_meanings': []})
 
 
 def normalize_actions(batch, act_space):
@@ -154,15 +189,4 @@ def expert_path(config):
     return pathlib.Path(config.logdir).expanduser() / 'expert_random.h5'
   if name != 'auto':
     return pathlib.Path(name).expanduser()
-  folder = upstream.resource('expert_data')
-  path = folder / f'{config.task}.h5'
-  if path.with_suffix('.json').exists():
-    return recipe.cached(path.with_suffix('.json'))
-  if not path.exists():
-    bundled = ', '.join(sorted(
-        x.stem for x in folder.iterdir() if x.suffix in ('.h5', '.json')))
-    raise UserError(
-        f'--agent.gail.expert auto: no demonstrations are bundled for '
-        f'{config.task} (there are: {bundled}). Import some with `python -m '
-        f'dreamer_gail_plugin.demos` and name the file by this flag.')
-  return path
+  return recipe.bundled(config.task)

@@ -1,5 +1,6 @@
 """The config of a run: configs.yaml, its blocks and the flags."""
 
+import functools
 import os
 import re
 
@@ -10,19 +11,25 @@ from . import upstream
 from .errors import UserError
 
 
+@functools.cache
+def blocks():
+  """Return the blocks of configs.yaml by their names, dicts."""
+  return yaml.YAML(typ='safe').load(
+      upstream.resource('configs.yaml').read_text())
+
+
 def load_config(argv=None):
   """Return the Config of the flags `argv`, without touching the disk."""
-  blocks = yaml.YAML(typ='safe').load(
-      upstream.resource('configs.yaml').read_text())
+  known = blocks()
   try:
     parsed, other = elements.Flags(configs=['defaults']).parse_known(argv)
-    config = elements.Config(blocks['defaults'])
+    config = elements.Config(known['defaults'])
     for name in parsed.configs:
-      if name not in blocks:
+      if name not in known:
         raise UserError(
             f'--configs {name}: no such block in configs.yaml. '
-            f'There are: {", ".join(sorted(blocks))}')
-      config = config.update(blocks[name])
+            f'There are: {", ".join(sorted(known))}')
+      config = config.update(known[name])
     config = elements.Flags(config).parse(other)
   except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
     raise UserError(

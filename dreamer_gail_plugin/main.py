@@ -17,8 +17,7 @@ import portal
 from . import build
 from . import configs
 from .data import memory
-from .data import record
-from .data import store
+from .data import settings
 from .errors import UserError
 from .evaluate import scores
 from .running import checks
@@ -100,35 +99,17 @@ def describe_expert(config):
   if config.script not in memory.LEARNING or not build.needs_expert(config):
     return None
   if config.agent.gail.expert == 'random':
-    record_random(config)
-  env = build.make_raw_env(config, 0)
-  env.close()
+    build.record_random(config)
   longest = max(config.batch_length, config.report_length)
-  expert = build.make_expert(config, env, longest + config.replay_context)
+  expert = build.make_expert(config, longest + config.replay_context)
   print(f'Demonstrations: {build.expert_path(config)}: {expert}')
   suite = config.task.partition('_')[0]
   if config.agent.gail.expert == 'auto' and suite in HUMANS:
     print(
         f'These were made by a program. Human ones: {HUMANS[suite]}, see '
         'docs/demonstrations.md; name the file by --agent.gail.expert')
-  checks.same_eyes(config, build.expert_path(config))
+  settings.warn(config, build.expert_path(config))
   return expert.stats
-
-
-def record_random(config, trajectories=10, length=1024):
-  """Record the random policy as the expert, once for a log directory."""
-  path = build.expert_path(config)
-  if path.exists():
-    return
-  print(f'Recording the random policy: {trajectories} x {length} steps')
-  build.make_logdir(config)
-  suite = config.task.partition('_')[0]
-  store.write(path, record.record(
-      bind(build.make_raw_env, config), record.Random, trajectories, length,
-      seed=config.seed), {
-          'task': config.task, 'source': 'random policy', 'licence': 'none',
-          'preprocessing': dict(config.env.get(suite, {})),
-          'action_meanings': []})
 
 
 def setup(config):

@@ -13,8 +13,8 @@ import pytest
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import main
+from dreamer_gail_plugin.data import memory
 from dreamer_gail_plugin.data import store
-from dreamer_gail_plugin.running import checks
 
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']
 
@@ -102,7 +102,7 @@ class TestBadInput:
   def test_replay_does_not_fit_beside_random_expert(
       self, refused, monkeypatch):
     # The recording must wait for the other checks.
-    monkeypatch.setattr(checks, 'free_memory', lambda: 1000)
+    monkeypatch.setattr(memory, 'free_memory', lambda: 1000)
     message = refused('--agent.gail.expert', 'random')
     assert '--replay.size 1.0e+04' in message
 
@@ -304,14 +304,14 @@ class TestActionUnits:
     main.describe_expert(config)
     env = build.make_raw_env(config, 0)
     raw = build.make_expert(
-        config, env, 11, seed=(config.seed, 0),
+        config, 11, seed=(config.seed, 0),
         context=config.replay_context).sample()['expert/action']
     batch = next(iter(build.make_stream(config, Replay(), 'train')))
     assert raw.shape == batch['expert/action'].shape == (8, 11, 1)
     assert 1.9 < abs(raw).max() <= 2
     assert 0.95 < abs(batch['expert/action']).max() <= 1
     seen, step = [], env.step
-    monkeypatch.setattr(main, 'make_raw_env', lambda *args: env)
+    monkeypatch.setattr(build, 'make_raw_env', lambda *args: env)
     monkeypatch.setattr(env, 'step', lambda x: seen.append(x) or step(x))
     wrapped = build.make_env(config, 0)
     for action in batch['expert/action'].reshape((-1, 1)):

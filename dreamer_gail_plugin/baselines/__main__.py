@@ -24,7 +24,7 @@ from . import evaluate
 PROGRAM = ('dreamer_gail_plugin.baselines',)
 MODULES = {
     'ppo': 'ppo', 'c51': 'c51', 'bc': 'bc', 'gail_ppo': 'adversarial',
-    'airl_ppo': 'adversarial', 'sqil': 'sqil', 'mgail': 'mgail'}
+    'airl_ppo': 'adversarial', 'sqil': 'sqil', 'mgail': 'mgail.learner'}
 
 
 def main(argv=None):
@@ -55,7 +55,7 @@ def train(config, argv):
   # Only what runs is imported: the libraries take seconds.
   load = lambda name: importlib.import_module(f'.{name}', __package__)
   saver = load(
-      'saver' if config.baseline in configlib.TORCH else 'mgailactor')
+      'saver' if config.baseline in configlib.TORCH else 'mgail.actor')
   free(config)
   device = saver.device(config)
   # Before the folder is in use, as is all that a mistake may end.

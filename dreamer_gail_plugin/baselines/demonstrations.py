@@ -3,14 +3,12 @@
 import collections
 import json
 
-import embodied
 import numpy as np
 
 from .. import build
-from .. import main
+from ..data import settings
 from ..data import store
 from ..errors import UserError
-from ..running import checks
 from . import gymenv
 from . import resize
 
@@ -26,22 +24,19 @@ def check(config):
   bundled ones are played again where images have another size.
   """
   if config.agent.gail.expert == 'random':
-    main.record_random(config)
+    build.record_random(config)
   path = resize.fitting(config, build.expert_path(config))
-  env = embodied.wrappers.UnifyDtypes(build.make_raw_env(config, 0))
   with store.Store(path) as demos:
-    store.validate(demos, env.obs_space, env.act_space, config.task)
-  env.close()
-  checks.same_eyes(config, path)
+    store.validate(demos, *build.raw_spaces(config), config.task)
+  settings.warn(config, path)
   return path
 
 
 def spaces(config):
   """Return the Gymnasium spaces of what the learner sees and does."""
-  env = build.make_env(config, 0)
-  env.close()
-  eyes = gymenv.Eyes(env.obs_space, config.stack)
-  return eyes.space, gymenv.Hands(env.act_space).space
+  obs_space, act_space = build.spaces(config)
+  eyes = gymenv.Eyes(obs_space, config.stack)
+  return eyes.space, gymenv.Hands(act_space).space
 
 
 def score(path):
@@ -65,21 +60,20 @@ def episodes(config, path):
   not read. The last action of an episode that is cut has no next observation
   and is left out.
   """
-  env = build.make_raw_env(config, 0)
-  eyes = gymenv.Eyes(env.obs_space, config.stack)
-  key, = [k for k in env.act_space if k != 'reset']
+  obs_space, act_space = build.raw_spaces(config)
+  eyes = gymenv.Eyes(obs_space, config.stack)
+  key, = act_space
   result = []
   with store.Store(path) as demos:
     for index in range(len(demos)):
       data = demos.read(index, keys=[*store.FLAGS, eyes.key, key])
       acts = build.normalize_actions(
-          {f'expert/{key}': data[key]}, env.act_space)[f'expert/{key}']
+          {f'expert/{key}': data[key]}, act_space)[f'expert/{key}']
       starts = np.flatnonzero(data['is_first'])
       for start, stop in zip(
           [0, *starts[starts > 0]], [*starts[starts > 0], len(acts)]):
         if stop - start > 1:
           result.append(_episode(eyes, data, acts, slice(start, stop)))
-  env.close()
   return result
 
 

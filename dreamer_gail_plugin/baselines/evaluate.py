@@ -28,7 +28,7 @@ def main(argv):
     raise UserError('--disc: films of baselines show no discriminator.')
   configlib.installed(config.baseline)
   # PyTorch is imported only where it is needed.
-  name = 'torchactor' if config.baseline in configlib.TORCH else 'mgailactor'
+  name = 'torchactor' if config.baseline in configlib.TORCH else 'mgail.actor'
   module = importlib.import_module(f'.{name}', __package__)
   step, actors = module.load(config, args)
   step *= frames(config)

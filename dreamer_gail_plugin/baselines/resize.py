@@ -19,7 +19,7 @@ from ..errors import UserError
 def fitting(config, path):
   """Return the path of a store with images of the size of the task.
 
-  `path` is what `main.expert_path` gave. It is returned itself where it is no
+  `path` is what `build.expert_path` gave. It is returned itself where it is no
   bundled recipe or fits already; the other store is made once and kept beside
   it.
   """

@@ -1,6 +1,5 @@
 """The saved policy of a baseline."""
 
-import os
 import pathlib
 import pickle
 import tempfile
@@ -8,6 +7,7 @@ import tempfile
 import torch
 from stable_baselines3.common.utils import get_device
 
+from .. import atomic
 from ..errors import UserError
 
 NAME = 'policy.pt'
@@ -36,9 +36,8 @@ class Saver:
 
   def __call__(self, step):
     """Save the parameters, whole or not at all."""
-    part = self.path.with_name(f'.{NAME}.{os.getpid()}.part')
-    torch.save({'step': step, 'policy': self.policy.state_dict()}, part)
-    os.replace(part, self.path)
+    with atomic.write(self.path) as part:
+      torch.save({'step': step, 'policy': self.policy.state_dict()}, part)
 
 
 def load(logdir, policy):

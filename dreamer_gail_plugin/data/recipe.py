@@ -17,9 +17,10 @@ import string
 import numpy as np
 import tqdm
 
+from .. import atomic
 from .. import envs
+from .. import upstream
 from ..errors import UserError
-from ..running import provenance
 from . import recipe_file
 from . import record
 from . import store
@@ -45,7 +46,7 @@ def save(path, trajectories, attrs):
   data = {
       'format': FORMAT, 'version': VERSION, 'made_with': _versions(suite),
       'attrs': attrs, 'trajectories': [_describe(x) for x in trajectories]}
-  provenance.write(pathlib.Path(path), data)
+  atomic.write_json(path, data)
 
 
 def suited(path, task):
@@ -70,6 +71,23 @@ def stored(name):
   """Return the path of a store, which is made first if `name` is a recipe."""
   path = pathlib.Path(name)
   return cached(path) if path.suffix == '.json' else path
+
+
+def bundled(task):
+  """Return the path of the store that is bundled for a task.
+
+  It is made first where a recipe is. Raises UserError if there is none.
+  """
+  folder = upstream.resource('expert_data')
+  for path in (folder / f'{task}.json', folder / f'{task}.h5'):
+    if path.exists():
+      return stored(path)
+  known = ', '.join(sorted(
+      x.stem for x in folder.iterdir() if x.suffix in ('.h5', '.json')))
+  raise UserError(
+      f'--agent.gail.expert auto: no demonstrations are bundled for '
+      f'{task} (there are: {known}). Import some with `python -m '
+      f'dreamer_gail_plugin.demos` and name the file by this flag.')
 
 
 def cached(path):

@@ -4,6 +4,8 @@ import multiprocessing
 
 import numpy as np
 
+from . import store
+
 
 def record(
     make_env, make_policy, trajectories, length, seed=0, limit=0, workers=1):
@@ -64,6 +66,22 @@ def seeds(seed, index):
   """Return the seeds of the environment and the policy of a trajectory."""
   words = np.random.SeedSequence([seed, index]).generate_state(2)
   return [int(x % 2 ** 31) for x in words]  # Some simulators want an int32.
+
+
+def summary(trajectories):
+  """Return attributes of a store about the scores of its trajectories.
+
+  `mean_score` and `score_sd` are over trajectories, `episodes` counts those
+  that are complete.
+  """
+  scores = [
+      store.score(x['reward'], x['is_first'], x['is_last'])
+      for x in trajectories]
+  return {
+      'mean_score': float(np.mean(scores)),
+      'score_sd': float(np.std(scores)),
+      'episodes': int(sum(x['is_last'].sum() for x in trajectories)),
+  }
 
 
 class Random:

@@ -14,6 +14,7 @@ import shutil
 import h5py
 import numpy as np
 
+from .. import atomic
 from ..errors import UserError
 from . import hdf5
 from . import schema
@@ -181,17 +182,12 @@ def needed(key):
 
 @contextlib.contextmanager
 def _part(path):
-  # Another name to write to, which becomes `path` if all goes well.
   path = pathlib.Path(path)
   if not path.parent.is_dir():
     raise UserError(
         f'{path}: the folder {path.parent} does not exist; create it first')
-  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  try:
+  with atomic.write(path) as part:
     yield part
-    os.replace(part, path)
-  finally:
-    part.unlink(missing_ok=True)
 
 
 def _writing(path, part, mode):

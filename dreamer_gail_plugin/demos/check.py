@@ -13,12 +13,12 @@ import numpy as np
 
 from ..data import recipe
 from ..data import record
+from ..data import settings as settingslib
 from ..data import store
 from ..errors import UserError
-from ..running import checks
-from .experts import planner
+from . import flags
+from . import tasks
 from .importers import alignment
-from .importers import common
 
 PLAY = 4000  # Steps of random play; fewer do not show the lag of Seaquest.
 SAMPLE = 20000  # Steps of the demonstrations for all but duplicates.
@@ -44,7 +44,7 @@ def add_arguments(parser):
 
 def run(args):
   """Print the findings and return the exit code."""
-  common.not_negative(args, 'seed')
+  flags.not_negative(args, 'seed')
   with store.Store(recipe.stored(args.file)) as demos:
     task = args.task or demos.attrs['task']
     env, found = make(task, trusted=bool(args.task))
@@ -70,7 +70,7 @@ def make(task, trusted):
         'the file names no task, so it is compared with none; name one by '
         '--task')]
   try:
-    return planner.make_env(task if trusted else planner.of_file(task), 0), []
+    return tasks.make_env(task if trusted else tasks.of_file(task), 0), []
   except UserError as e:
     return None, [note(f'the task {task} cannot be made here: {e}')]
 
@@ -157,15 +157,14 @@ def settings(demos, task, env):
     return found + [note(
         'the file does not say with which settings of the environment it was '
         'made, so they could not be compared')]
-  wanted = json.loads(json.dumps(planner.options(task)))
-  suite = planner.split(task)[0]
-  for key in sorted(checks.EYES & made.keys() & wanted.keys()):
-    if made[key] != wanted[key]:
-      found.append(problem(
-          f'made with {key} {made[key]}, while {suite} has {wanted[key]}: the '
+  suite = tasks.split(task)[0]
+  return found + [
+      problem(
+          f'made with {key} {there}, while {suite} has {wanted}: the '
           'discriminator can tell the expert by that. Train with '
-          f'--env.{suite}.{key} {made[key]}, or make it again'))
-  return found
+          f'--env.{suite}.{key} {there}, or make it again')
+      for key, there, wanted in settingslib.differences(
+          demos, tasks.options(task))]
 
 
 def pictures(parts, played):

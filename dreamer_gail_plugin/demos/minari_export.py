@@ -6,8 +6,6 @@ ends of a cut episode) goes into two small stores beside its own file, which
 Minari ignores and `demos minari` uses to give back the same store.
 """
 
-import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -18,15 +16,9 @@ from gymnasium import spaces as gym_spaces
 
 from ..data import store
 from ..errors import UserError
-from .experts import planner
-
-SIDECAR = 'dreamer_gail.h5'  # All but the observations.
-INSTALL = (
-    "Minari is not installed. Run: pip install 'dreamer_gail_plugin[minari]' "
-    '(it needs numpy 2)')
-SINGLE = 'dreamer_gail_single.h5'  # Episodes cut to one step: no move at all.
-KEYS = 'minari_keys'  # Attribute: the keys of observations and of actions.
-OWN = ('format', 'version')  # Attributes that the store writes itself.
+from . import tasks
+from .importers import minari as importer
+from .importers import minari_sidecar
 
 
 def add_arguments(parser):
@@ -69,13 +61,13 @@ def export(demos, folder, name):
   storage = MinariStorage.new(
       folder, obs_space, act_space, data_format='hdf5', jpeg_encoding=False)
   storage.update_metadata({
-      'dataset_id': name, 'minari_version': library().__version__,
+      'dataset_id': name, 'minari_version': importer.library().__version__,
       'description': ' '.join(
           demos.attrs[k] for k in ('task', 'source', 'licence'))})
   single, total, count = [], 0, 0
   for index in tqdm.trange(len(demos), desc='write', unit=' trajectories'):
     data = demos.read(index)
-    for start, stop in segments(data):
+    for start, stop in minari_sidecar.segments(data):
       part = {k: v[start: stop] for k, v in data.items()}
       if stop - start == 1:
         single.append({
@@ -90,103 +82,8 @@ def export(demos, folder, name):
     raise UserError(
         f'{demos.path}: has no episode of two steps or more, so nothing that '
         'Minari could hold')
-  write_sidecar(demos, folder, [obs_keys, act_keys], single)
+  minari_sidecar.write(demos, folder, [obs_keys, act_keys], single)
   return count, total
-
-
-def write_sidecar(demos, folder, keys, single):
-  """Write what Minari has no place for."""
-  obs_keys, _ = keys
-  small = [k for k in demos.keys if k not in obs_keys]
-  attrs = {k: v for k, v in demos.attrs.items() if k not in OWN}
-  trajectories = (
-      {**demos.read(i, keys=small), 'attrs': demos.infos[i]}
-      for i in range(len(demos)))
-  store.write(folder / SIDECAR, trajectories, {**attrs, KEYS: keys})
-  if single:
-    store.write(folder / SINGLE, single, {})
-
-
-def has_sidecar(folder):
-  """Return whether a dataset was exported from a store."""
-  return (folder / SIDECAR).is_file()
-
-
-def rebuild(folder, episodes):
-  """Return (trajectories, attributes) of the store that was exported.
-
-  `episodes` is an iterable of Episode in their order. The trajectories are a
-  generator, which raises UserError where the dataset was changed since.
-  """
-  with store.Store(folder / SIDECAR) as side:
-    attrs = {k: v for k, v in side.attrs.items() if k not in OWN}
-    keys = _read_keys(folder, attrs.pop(KEYS, ''), side.keys)
-  return _rebuild(folder, keys, iter(episodes)), attrs
-
-
-def _rebuild(folder, keys, episodes):
-  with contextlib.ExitStack() as stack:
-    side = stack.enter_context(store.Store(folder / SIDECAR))
-    single = iter(())
-    if (folder / SINGLE).is_file():
-      alone = stack.enter_context(store.Store(folder / SINGLE))
-      single = (alone.read(i) for i in range(len(alone)))
-    for index in tqdm.trange(len(side), desc='read', unit=' trajectories'):
-      data, parts = side.read(index), []
-      for start, stop in segments(data):
-        if stop - start == 1:
-          part = next(single, {})
-        else:
-          steps = {k: v[start: stop] for k, v in data.items()}
-          part = _same(folder, next(episodes, None), steps, keys)
-        lost = [k for k in keys[0] if k not in part]
-        if lost:
-          raise _changed(folder, f'lacks {lost[0]} of trajectory {index}')
-        parts.append(part)
-      obs = {k: np.concatenate([x[k] for x in parts]) for k in keys[0]}
-      yield {**obs, **data, 'attrs': side.infos[index]}
-    if next(episodes, None) is not None:
-      raise _changed(folder, 'has more episodes than were exported')
-
-
-def _same(folder, episode, steps, keys):
-  # Someone may have edited the dataset, and then the sidecar is wrong.
-  if episode is None:
-    raise _changed(folder, 'has fewer episodes than were exported')
-  obs = _unnest(episode.observations, keys[0])
-  actions = _unnest(episode.actions, keys[1])
-  length = len(steps['is_first'])
-  if any(len(np.atleast_1d(x)) != length for x in obs.values()):
-    raise _changed(folder, f'{episode.place} has another length')
-  for key in keys[1]:
-    if not np.array_equal(actions.get(key), steps[key][:-1]):
-      raise _changed(folder, f'{episode.place} has other actions')
-  return obs
-
-
-def _changed(folder, what):
-  return UserError(
-      f'{folder}: was changed after its export: {what}. To import it like any '
-      f'other set, remove {SIDECAR} from it')
-
-
-def _read_keys(folder, text, have):
-  try:
-    obs, acts = json.loads(text)
-    if obs and acts and set(acts) <= set(have) and not set(obs) & set(have):
-      return [str(x) for x in obs], [str(x) for x in acts]
-  except (ValueError, TypeError):
-    pass
-  raise UserError(
-      f'{folder / SIDECAR}: the attribute {KEYS} does not name its keys; '
-      'export the store again')
-
-
-def segments(data):
-  """Return [(start, stop)] of the episodes in the arrays of a trajectory."""
-  starts = np.flatnonzero(data['is_first']).tolist()
-  edges = sorted({0, *starts, len(data['is_first'])})
-  return list(zip(edges[:-1], edges[1:]))
 
 
 def split_keys(demos):
@@ -224,20 +121,13 @@ def spaces(demos, obs_keys, act_keys):
   return join(single(obs)), join(single(acts))
 
 
-def is_image(space):
-  """Return whether Minari takes a space for images, which it saves as JPEG
-  unless told not to."""
-  from minari.dataset.minari_storage import is_image_space
-  return is_image_space(space)
-
-
 def _same_kind(space, dtype, shape):
   return space.discrete == (dtype.kind != 'f') and space.shape == shape
 
 
 def _task_spaces(task):
   try:
-    env = planner.make_env(planner.of_file(task), 0)
+    env = tasks.make_env(tasks.of_file(task), 0)
   except UserError:
     return {}
   spaces = env.act_space
@@ -289,22 +179,8 @@ def _nest(arrays, keys):
   return {k: arrays[k] for k in keys} if len(keys) > 1 else arrays[keys[0]]
 
 
-def _unnest(value, keys):
-  return value if isinstance(value, dict) else {keys[0]: value}
-
-
-def library():
-  """Return the package `minari`; raises UserError if it is not installed."""
-  try:
-    import minari
-    import minari.storage
-  except ImportError as e:
-    raise UserError(INSTALL) from e
-  return minari
-
-
 def _check_id(name):
-  library()
+  importer.library()
   from minari.dataset.minari_dataset import parse_dataset_id
   try:
     parse_dataset_id(name)

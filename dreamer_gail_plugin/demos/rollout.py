@@ -12,15 +12,15 @@ import tqdm
 from ..data import record
 from ..data import store
 from ..envs import common as envs_common
-from .experts import planner
-from .importers import common
+from . import flags
+from . import tasks
 
 
 def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   add = parser.add_argument
   add('--from', dest='logdir', required=True, help='logdir of the run')
-  common.add_output(add)
+  flags.add_output(add)
   add('--greedy', action='store_true',
       help='take the likeliest action instead of drawing one')
   add('--trajectories', type=int, default=10)
@@ -40,12 +40,12 @@ def run(args):
   from .. import build
   from ..evaluate import policy
   from ..running import device
-  out = common.output(args)
-  common.at_least_one(args, 'trajectories', 'length')
-  common.not_negative(args, 'seed', 'limit')
+  out = flags.output(args)
+  flags.at_least_one(args, 'trajectories', 'length')
+  flags.not_negative(args, 'seed', 'limit')
   config = device.platform(policy.load_config(args.logdir))
   actor = policy.load_actor(config, args.logdir, args.greedy)
-  suite = planner.split(config.task)[0]
+  suite = tasks.split(config.task)[0]
   make_env = lambda seed: build.make_raw_env(config.update(seed=seed), 0)
   env = make_env(0)
   meanings = list(getattr(env, 'action_meanings', []))
@@ -60,7 +60,7 @@ def run(args):
       'source': f'agent of the run {pathlib.Path(args.logdir).name}',
       'preprocessing': dict(config.env.get(suite, {})),
       'action_meanings': meanings, 'seed': args.seed,
-      'greedy': args.greedy, **planner.summary(found)}
+      'greedy': args.greedy, **record.summary(found)}
   store.write(out, found, attrs)
   print(
       f'{out}: {len(found)} trajectories of {args.length} steps, score '

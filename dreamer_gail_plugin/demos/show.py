@@ -183,12 +183,7 @@ def sheet(demos, key, path):
   title = f'{demos.path.name}: {COLUMNS} frames of each trajectory'
   if len(demos) > ROWS:
     title += f', the first {ROWS} of {len(demos)}'
-  part = path.with_name(f'.{path.name}.part')
-  try:
-    Image.fromarray(film.strip(tiles, title)).save(part, 'png')
-    part.replace(path)
-  finally:
-    part.unlink(missing_ok=True)
+  Image.fromarray(film.strip(tiles, title)).save(path, 'png')
   return path
 
 

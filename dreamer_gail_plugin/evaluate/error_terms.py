@@ -11,8 +11,6 @@ learn from, and play of its agent (`demos rollout --from LOGDIR`).
 
 import argparse
 import functools
-import json
-import os
 import pathlib
 import sys
 
@@ -22,6 +20,7 @@ import ninjax as nj
 import numpy as np
 import optax
 
+from .. import atomic
 from .. import build
 from .. import discriminator
 from .. import pairs
@@ -70,9 +69,7 @@ def main(argv=None):
       'step': checkpoint.step(args.logdir, folder, config),
       'command': provenance.command(argv, PROGRAM)}
   show(results)
-  part = out.with_name(f'{out.name}.{os.getpid()}.part')
-  part.write_text(json.dumps(results, indent=1))
-  os.replace(part, out)
+  atomic.write_json(out, results)
   print(f'Wrote {out}')
   return results
 
@@ -98,12 +95,10 @@ def sequences(path, config):
   Whole trajectories go into a split. Raises UserError if there are fewer
   than three or one is shorter than a sequence.
   """
-  obs_space, act_space = build.spaces(config)
-  env = build.make_raw_env(config, 0)
-  env.close()
+  obs_space, act_space = build.raw_spaces(config)
   parts = [[] for _ in SPLITS]
   with store.Store(path) as demos:
-    store.validate(demos, obs_space, env.act_space, config.task)
+    store.validate(demos, obs_space, act_space, config.task)
     if len(demos) < len(SPLITS) or min(demos.lengths) < LENGTH:
       raise UserError(
           f'{path}: expected {len(SPLITS)} trajectories or more, none shorter '
@@ -112,7 +107,7 @@ def sequences(path, config):
     for index in range(len(demos)):
       data = demos.read(index, keys=keys)
       acts = build.normalize_actions(
-          {f'expert/{k}': data[k][None] for k in act_space}, env.act_space)
+          {f'expert/{k}': data[k][None] for k in act_space}, act_space)
       data.update({k: acts[f'expert/{k}'][0] for k in act_space})
       # The last trajectories are those that a probe is judged by.
       split = max(0, index - len(demos) + len(SPLITS))

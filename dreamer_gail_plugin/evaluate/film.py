@@ -5,7 +5,6 @@ Strips are like figures 3 to 5 of the paper.
 
 import collections
 import math
-from functools import partial as bind
 
 import av
 import numpy as np
@@ -13,9 +12,8 @@ from PIL import Image
 from PIL import ImageDraw
 from PIL import ImageFont
 
-from ..errors import UserError
+from .. import atomic
 from ..running import videos
-from . import games
 
 EVERY = 8  # Steps between the frames of a strip.
 FRAMES = 48  # Of a strip at most; of a longer game it shows the end.
@@ -24,61 +22,6 @@ WIDTH = 128  # Of a frame at least, in pixels; small images are enlarged.
 MARGIN, LINE, FONT = 6, 16, 12  # Pixels.
 CAPTION = (48, 48, 48)
 FPS = 15
-
-
-def pick(played):
-  """Return the indices {'best': i, 'median': i, 'worst': i} by score.
-
-  Among equal scores the first game is taken; the median is the lower one of
-  the two in the middle.
-  """
-  order = sorted(range(len(played)), key=lambda i: (-played[i]['score'], i))
-  # Reversed order would take the last of equal ones.
-  worst = min(range(len(played)), key=lambda i: (played[i]['score'], i))
-  return {'best': order[0], 'median': order[len(order) // 2], 'worst': worst}
-
-
-def record(config, actor, result, filename, rows, disc=False):
-  """Play the best, median and worst game again and film them.
-
-  Writes `<stem>_<name>.mp4` and `.png` beside `filename`, the file of the
-  `result`, and says so. A game depends on its seed and on `rows`, so it comes
-  out as before; if it does not, as in environments that ignore their seed,
-  this is said on the film. `disc` shows the discriminator's reward.
-  """
-  played, picks = result['episodes'], pick(result['episodes'])
-  env = games.make_env(config, 0)
-  env.close()
-  key = image_key(env.obs_space)
-  if key is None:
-    print(f'No films: {config.task} has no images.')
-    return
-  title = (
-      f'{result["task"]}, reward {result["reward"]}, seed {result["seed"]}, '
-      f'step {result["step"]:,}, {result["policy"]} policy: ')
-  reels = [
-      Reel(filename.with_name(f'{filename.stem}_{name}'), title + name)
-      for name in picks]
-  def watch(number, obs, act, rewards):
-    reward = rewards() if disc and act is not None else None
-    reels[number].add(obs[key], games.reward(obs), reward)
-  chosen = [played[index] for index in picks.values()]
-  try:
-    again = games.play(
-        actor, bind(games.make_env, config), [x['seed'] for x in chosen],
-        rows, watch=watch)
-    for reel, before, after in zip(reels, chosen, again):
-      same = all(before[k] == after[k] for k in after)
-      of = f' of {len(played)} games' + ('' if same else (
-          f' (played again; this time it differs from score '
-          f'{before["score"]:g} in {before["length"]} steps)'))
-      for path in reel.close(of):
-        print(f'Written: {path}')
-  except OSError as error:
-    raise UserError(f'{filename.parent}: cannot write films: {error}') from (
-        None)
-  finally:
-    [reel.discard() for reel in reels]
 
 
 class Reel:
@@ -123,9 +66,8 @@ class Reel:
     if self.seen > len(self.frames):
       title += f'; the last {len(self.frames)} of {self.seen}'
     picture = self.path.with_name(f'{self.path.name}.png')
-    part = self.path.with_name(f'.{self.path.name}.png.part')
-    Image.fromarray(strip(list(self.frames), title)).save(part, 'png')
-    part.replace(picture)
+    with atomic.write(picture) as part:
+      Image.fromarray(strip(list(self.frames), title)).save(part, 'png')
     return movie, picture
 
   def discard(self):
@@ -144,14 +86,6 @@ class Reel:
     frame = av.VideoFrame.from_ndarray(frame, format='rgb24')
     for packet in self.stream.encode(frame):
       self.video.mux(packet)
-
-
-def image_key(spaces):
-  """Return the key of the first image (H, W, C) uint8 in spaces, or None."""
-  keys = [
-      k for k, v in spaces.items() if v.dtype == np.uint8 and
-      len(v.shape) == 3 and not k.startswith('log/')]
-  return keys[0] if keys else None
 
 
 def tile(image, lines):

@@ -11,11 +11,12 @@ import elements
 import numpy as np
 import tqdm
 
+from .. import atomic
 from .. import build
 from ..errors import UserError
 from ..running import provenance
-from . import film
 from . import games
+from . import highlights
 from . import policy as policylib
 from . import references
 from . import stats
@@ -53,10 +54,10 @@ def judge(config, actors, step, expert, args, repeat):
         'versions': provenance.versions(), 'commit': provenance.commit(),
         'command': repeat,
         'wall_seconds': round(time.time() - start, 2)}
-    provenance.write(filename, result)
+    atomic.write_json(filename, result)
     print(describe(result), f'Written: {filename}', sep='\n')
     if args.films:
-      film.record(config, actor, result, filename, rows(args), args.disc)
+      highlights.record(config, actor, result, filename, rows(args), args.disc)
   return list(written.values())
 
 
@@ -226,10 +227,8 @@ def average(key, games):
 
 def expert_score(config):
   """Return the mean score of the run's demonstrations, None if unknown."""
-  env = build.make_raw_env(config, 0)
-  env.close()
   try:
-    score = build.make_expert(config, env, 1).stats['score']
+    score = build.make_expert(config, 1).stats['score']
   except UserError:  # They need not be on this machine.
     return None
   return None if math.isnan(score) else score

@@ -8,13 +8,13 @@ writes it as JSON.
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 
 import elements
 import numpy as np
 
+from .. import atomic
 from ..data import record
 from ..errors import UserError
 
@@ -169,9 +169,7 @@ def main(argv=None):
   if args.out:
     # JSON has no NaN, which stands for what is not there.
     rows = [{k: None if x != x else x for k, x in y.items()} for y in rows]
-    part = f'{args.out}.part'
-    pathlib.Path(part).write_text(json.dumps(rows, indent=1) + '\n')
-    os.replace(part, args.out)
+    atomic.write_json(args.out, rows)
 
 
 if __name__ == '__main__':

@@ -87,7 +87,7 @@ def train(argv):
   fit = _join(parts)
   size = len(jax.tree.leaves(fit)[0])
   print(f'Demonstrations: {size:,} steps, {len(parts)} trajectories')
-  mirror = build.make_mirror(config, build.make_raw_env(config, 0))
+  mirror = build.make_mirror(config)
   model = Model(obs_space, act_space, config.agent, name='cloning')
   rng = np.random.default_rng(config.seed)
   seed = lambda: rng.integers(0, 2 ** 32, 2, np.uint32)

@@ -12,7 +12,6 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from .. import upstream
 from ..data import recipe
 from ..data import store as storelib
 from ..data.npz import Npz
@@ -66,9 +65,7 @@ def expert_path(flat, logdir):
   """
   name = str(flat['agent.gail.expert'])
   if name == 'auto':
-    path = upstream.resource('expert_data') / f'{flat["task"]}.h5'
-    made = path.with_suffix('.json')
-    return recipe.cached(made) if made.exists() else path
+    return recipe.bundled(flat['task'])
   if name == 'random':
     return logdir / 'expert_random.h5'
   places = [

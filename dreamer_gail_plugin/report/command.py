@@ -6,13 +6,11 @@ parses them back.
 """
 
 import collections
-import functools
 import shlex
 
 import elements
-import ruamel.yaml as yaml
 
-from .. import upstream
+from .. import configs
 from . import evaluations
 
 MODULE = 'python -m dreamer_gail_plugin.main'
@@ -87,7 +85,7 @@ def rebuild(flat):
   """
   if 'agent.gail.reward' not in flat:
     return '', []
-  blocks = _blocks()
+  blocks = configs.blocks()
   config = elements.Config(blocks['defaults'])
   names, better = [], True
   while better:
@@ -107,12 +105,6 @@ def rebuild(flat):
     flags += [] if text is None else [f'--{key}', text]
   words = (['--configs', *names] if names else []) + flags
   return ' '.join([MODULE, shlex.join(words)]).strip(), sorted(lost)
-
-
-@functools.cache
-def _blocks():
-  return yaml.YAML(typ='safe').load(
-      upstream.resource('configs.yaml').read_text())
 
 
 def _differences(config, flat):

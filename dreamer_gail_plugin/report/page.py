@@ -2,11 +2,9 @@
 
 import collections
 import datetime
-import importlib.metadata
 import json
 import os
 import pathlib
-import platform
 import tempfile
 from functools import partial as bind
 
@@ -14,7 +12,7 @@ import jinja2
 import numpy as np
 import tqdm
 
-from .. import __version__
+from ..running import provenance
 from . import command
 from . import figures
 from . import methods as methodlib
@@ -28,7 +26,7 @@ from . import tables
 MARK = '<meta name="generator" content="dreamer_gail_plugin.report">'
 SHAPES = dict(zip(style.MARKERS, '●■◆▲▼✚✖'))
 PACKAGES = (
-    'dreamer', 'jax', 'numpy', 'ninjax', 'elements',
+    'dreamer_gail_plugin', 'dreamer', 'jax', 'numpy', 'ninjax', 'elements',
     'matplotlib')
 
 Figure = collections.namedtuple('Figure', 'src alt')
@@ -72,7 +70,7 @@ def _context(runs, report, folder):
           for x in report.tasks},
       'commands': command.describe(report.runs),
       'scorefiles': scorefiles.save(report.runs, folder / 'scores'),
-      'versions': _versions(), 'window': summary.WINDOW}
+      'versions': provenance.versions(PACKAGES), 'window': summary.WINDOW}
 
 
 class Report:
@@ -226,18 +224,6 @@ def _draw(report, folder):
 def _states(runs):
   count = collections.Counter(x.state for x in runs)
   return [(k, count[k], runlib.STATES[k]) for k in runlib.STATES if count[k]]
-
-
-def _versions():
-  found = {
-      'dreamer_gail_plugin': __version__,
-      'Python': platform.python_version()}
-  for name in PACKAGES:
-    try:
-      found[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-      continue  # Said by its absence.
-  return found
 
 
 def _render(context):

@@ -13,7 +13,8 @@ from .methods import RANDOM as RANDOM_PLAY
 
 # Found by a search for colours that are legible as text on white (a contrast
 # of 4.5) and stay apart with the common colour blindnesses, the first six in
-# any pair; tests/report/test_page.py measures both. Markers tell apart the rest.
+# any pair; tests/report/test_page.py measures both. Markers tell the rest
+# apart.
 PALETTE = (
     '#0072b2', '#bf4830', '#165943', '#8c19ff', '#591659', '#4c5909',
     '#d9006c', '#46008c')

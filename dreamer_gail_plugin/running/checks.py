@@ -1,14 +1,11 @@
 """Values of flags that would fail only after the start, refused before it."""
 
 import importlib.util
-import json
 import re
 
-import elements
 import embodied.jax.nets
 
 from .. import rewards
-from ..data import store
 from ..errors import UserError
 from . import checkpoint
 
@@ -31,9 +28,6 @@ OUTPUTS = {
         'tensorflow': 'tensorflow-cpu', 'tensorboard': 'tensorboard'},
     'wandb': {x: x for x in ('wandb', 'moviepy', 'imageio')},
 }
-EYES = {
-    'size', 'gray', 'pooling', 'aggregate', 'resize', 'repeat', 'actions',
-    'average'}
 
 
 def values(config):
@@ -103,21 +97,3 @@ def outputs(names):
           f'installed. Start with `uv run '
           f'{" ".join(f"--with {x}" for x in missing)} python -m ...`, or '
           f'run: pip install {" ".join(missing)}')
-
-
-def same_eyes(config, path):
-  """Warn where a store was made with other settings of the environment.
-
-  The shapes may agree where the pixels do not, and the discriminator would
-  learn the difference instead of the behaviour.
-  """
-  suite = config.task.partition('_')[0]
-  with store.Store(path) as file:
-    made = json.loads(file.attrs['preprocessing'] or '{}')
-  wants = config.env.get(suite, {})
-  for key in sorted(EYES & made.keys() & wants.keys()):
-    if made[key] != json.loads(json.dumps(wants[key])):
-      elements.print(
-          f'Warning: {path} was made with {key} {made[key]}, the task runs '
-          f'with --env.{suite}.{key} {wants[key]}: D may learn this '
-          f'difference instead of the behaviour.', color='red')

@@ -12,6 +12,7 @@ from importlib import metadata
 
 import psutil
 
+from .. import atomic
 from ..errors import UserError
 
 NAME = 'run.json'
@@ -46,7 +47,7 @@ def record(logdir, program, argv, seed, device):
       'argv': list(map(str, arguments(argv))), 'seed': seed,
       'versions': versions(), 'commit': commit(),
       'machine': machine(device)}]
-  write(filename, {'format': FORMAT, 'starts': starts})
+  atomic.write_json(filename, {'format': FORMAT, 'starts': starts})
 
 
 def load(filename):
@@ -79,10 +80,11 @@ def _check(start):
       raise TypeError(f'{key} has type {type(start[key]).__name__}')
 
 
-def versions():
-  """Return the versions of the packages that matter, and Python's."""
+def versions(packages=PACKAGES):
+  """Return the versions of Python and of those packages that are installed.
+  """
   found = {'python': platform.python_version()}
-  for name in PACKAGES:
+  for name in packages:
     try:
       found[name] = metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -92,7 +94,7 @@ def versions():
 
 def commit():
   """Return the commit of this checkout, `+` if changed, None outside git."""
-  root = pathlib.Path(__file__).resolve().parent.parent
+  root = pathlib.Path(__file__).resolve().parents[2]
   if not (root / '.git').exists():
     return None
   git = lambda *args: subprocess.run(
@@ -146,14 +148,3 @@ def command(argv, program):
 def arguments(argv):
   """Return the flags, or those of this process for None."""
   return sys.argv[1:] if argv is None else argv
-
-
-def write(filename, data):
-  """Write data as JSON, whole or not at all."""
-  try:
-    filename.parent.mkdir(parents=True, exist_ok=True)
-    part = filename.with_name(f'.{filename.name}.{os.getpid()}.part')
-    part.write_text(json.dumps(data, indent=1, allow_nan=False) + '\n')
-    part.replace(filename)
-  except OSError as error:
-    raise UserError(f'{filename}: cannot be written: {error}') from None

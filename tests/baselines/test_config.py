@@ -13,8 +13,8 @@ from dreamer_gail_plugin.baselines import config as configlib
 from dreamer_gail_plugin.baselines import demonstrations
 from dreamer_gail_plugin.baselines import evaluate
 from dreamer_gail_plugin.baselines import gymenv
-from dreamer_gail_plugin.baselines import mgail
-from dreamer_gail_plugin.baselines import mgailactor
+from dreamer_gail_plugin.baselines.mgail import actor as mgailactor
+from dreamer_gail_plugin.baselines.mgail import learner
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 
@@ -90,7 +90,7 @@ class TestMistakes:
         *DEBUG, '--envs', '40', '--logdir', str(tmp_path)])
     assert config.mgail.start < 40
     saver = mgailactor.Saver(tmp_path)
-    params = mgail.train(config, saver, demonstrations.check(config))
+    params = learner.train(config, saver, demonstrations.check(config))
     assert params and all(np.isfinite(x).all() for x in params.values())
     assert saver.path.exists()
 

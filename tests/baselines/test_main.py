@@ -11,13 +11,12 @@ import pytest
 
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import envs
-from dreamer_gail_plugin import main
 from dreamer_gail_plugin.baselines import __main__ as baselines
 from dreamer_gail_plugin.baselines import config as configlib
 from dreamer_gail_plugin.baselines import demonstrations
 from dreamer_gail_plugin.baselines import gymenv
-from dreamer_gail_plugin.baselines import mgail
-from dreamer_gail_plugin.baselines import mgailactor
+from dreamer_gail_plugin.baselines.mgail import actor as mgailactor
+from dreamer_gail_plugin.baselines.mgail import learner
 from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.envs import minatar
@@ -240,7 +239,7 @@ def through_a_model(config, greedy):
   """Return an actor of `mgail` and a function for its probabilities."""
   import jax
   import ninjax as nj
-  model = mgail.make(config, *demonstrations.spaces(config))
+  model = learner.make(config, *demonstrations.spaces(config))
   params = nj.init(model.logits)(
       {}, np.zeros((1, 4, 10, 10), np.uint8), seed=np.uint32([0, 1]))
   actor = mgailactor.Actor(config, model, params, greedy)
@@ -371,7 +370,7 @@ class Fake:
 class TestEnv:
 
   def make(self, monkeypatch, **kwargs):
-    monkeypatch.setattr(main, 'make_env', lambda *args, **kw: Fake())
+    monkeypatch.setattr(build, 'make_env', lambda *args, **kw: Fake())
     config = configlib.load('ppo', ['--task', 'atari_pong', '--stack', '2'])
     return gymenv.Env(config, 0, **kwargs)
 

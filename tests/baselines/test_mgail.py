@@ -10,10 +10,10 @@ import pytest
 from gymnasium import spaces
 
 from dreamer_gail_plugin.baselines import config as configlib
-from dreamer_gail_plugin.baselines import mgail
-from dreamer_gail_plugin.baselines import mgailmemory
-from dreamer_gail_plugin.baselines import mgailmodel
-from dreamer_gail_plugin.baselines import mgailnetworks as networks
+from dreamer_gail_plugin.baselines.mgail import learner
+from dreamer_gail_plugin.baselines.mgail import memory as memorylib
+from dreamer_gail_plugin.baselines.mgail import model as modellib
+from dreamer_gail_plugin.baselines.mgail import networks
 
 SEED = np.array([1, 2], np.uint32)
 BOARD = spaces.Box(0, 255, (4, 10, 10), np.uint8)
@@ -31,7 +31,7 @@ def model(*flags):
   """Return a small model for boards and three actions."""
   config = configlib.load('mgail', [
       '--settings', 'debug', '--mgail.length', '3', *flags])
-  return mgail.make(config, BOARD, spaces.Discrete(3))
+  return learner.make(config, BOARD, spaces.Discrete(3))
 
 
 def batch(rng, size=4, length=3):
@@ -73,7 +73,7 @@ class TestNetworks:
   def test_gumbel_softmax(self):
     logits = jnp.log(jnp.array([0.7, 0.2, 0.1]))
     many = jnp.broadcast_to(logits, (4000, 3))
-    fn = lambda x: nj.pure(lambda: mgailmodel.gumbel_softmax(x, 1.0))(
+    fn = lambda x: nj.pure(lambda: modellib.gumbel_softmax(x, 1.0))(
         {}, seed=SEED)[1]
     drawn = np.asarray(fn(many))
     assert np.allclose(drawn.sum(-1), 1) and np.allclose(drawn.max(-1), 1)
@@ -154,7 +154,7 @@ class TestMemory:
 
   def test_sequences(self):
     # Two environments whose steps are numbered, with episodes of seven.
-    memory = mgailmemory.Memory(40, 2, (1,), np.float32)
+    memory = memorylib.Memory(40, 2, (1,), np.float32)
     for time in range(33):
       memory.add(
           np.float32([[time], [100 + time]]), np.array([time, time + 1]),
@@ -186,12 +186,12 @@ class TestGames:
         over = self.time == 2
         info = {'game': {'score': self.index, 'length': 3}} if over else {}
         return np.full(1, self.time), 0.0, over, False, info
-    monkeypatch.setattr(mgail.gymenv, 'Env', Env)
+    monkeypatch.setattr(learner.gymenv, 'Env', Env)
     ended, steps = [], []
     recorder = types.SimpleNamespace(
         episode=lambda score, length: ended.append(score),
         advance=steps.append)
-    games = mgail.Games(configlib.load('mgail', ['--envs', '2']), recorder)
+    games = learner.Games(configlib.load('mgail', ['--envs', '2']), recorder)
     obs, first = games.reset()
     seen = [(obs[0, 0], first[0])]
     for _ in range(4):

@@ -11,6 +11,7 @@ from dreamer_gail_plugin.data import recipe
 from dreamer_gail_plugin.data import record as played
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as command
+from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.errors import UserError
 from tests.helpers.demotools import random_play
@@ -122,7 +123,7 @@ class TestBundled:
     data['trajectories'] = data['trajectories'][:1]
     (tmp_path / 'a.json').write_text(json.dumps(data))
     recipe.rebuild(tmp_path / 'a.json', tmp_path / 'a.h5')  # Checks the hash.
-    env = planner.make_env(path.stem, 0)
+    env = tasks.make_env(path.stem, 0)
     with store.Store(tmp_path / 'a.h5') as file:
       store.validate(file, env.obs_space, env.act_space, path.stem)
       assert file.read(0)['reward'].sum() > LEAST[path.stem]
@@ -132,7 +133,7 @@ class TestBundled:
     wanted = recipe.load(path)['trajectories'][0]['actions']
     start = len(wanted) - len(wanted.lstrip(wanted[0])) + 6
     made = next(played.record(
-        functools.partial(planner.make_env, path.stem),
+        functools.partial(tasks.make_env, path.stem),
         planner.PLANNERS[path.stem], trajectories=1, length=start, seed=0))
     letters = [recipe.LETTERS[x] for x in made['action']]
     assert len(set(letters)) > 1 and ''.join(letters) == wanted[:start]

@@ -1,29 +1,10 @@
-"""Films: which games, what is on a frame, and files that are whole."""
+"""Films: what is on a frame, and files that are whole."""
 
 import av
 import numpy as np
 from PIL import Image
 
 from dreamer_gail_plugin.evaluate import film
-
-
-def games(*scores):
-  """Return games of these scores."""
-  return [{'score': x} for x in scores]
-
-
-class TestPick:
-
-  def test_by_score(self):
-    assert film.pick(games(3, 9, 1, 5, 4)) == {
-        'best': 1, 'median': 4, 'worst': 2}
-
-  def test_first_of_equal_ones(self):
-    assert film.pick(games(1, 7, 7, 1)) == {
-        'best': 1, 'median': 0, 'worst': 0}
-
-  def test_one(self):
-    assert film.pick(games(2)) == {'best': 0, 'median': 0, 'worst': 0}
 
 
 class TestTile:
@@ -120,15 +101,3 @@ class TestReel:
     assert [x.name for x in tmp_path.iterdir()] == ['.cut.mp4.part']
     reel.discard()
     assert not list(tmp_path.iterdir())
-
-
-class TestImages:
-
-  def test_first_image(self):
-    class Space:
-      def __init__(self, dtype, *shape):
-        self.dtype, self.shape = dtype, shape
-    assert film.image_key({
-        'vector': Space(np.float32, 3), 'log/image': Space(np.uint8, 4, 4, 3),
-        'board': Space(np.uint8, 4, 4, 3)}) == 'board'
-    assert film.image_key({'vector': Space(np.float32, 3)}) is None

@@ -93,7 +93,7 @@ def test_what_the_anchor_learns_from():
   def make(flag):
     config = configs.load_config([*FLAGS, '--agent.gail.anchor_mirror', flag])
     env = build.make_raw_env(config, 0)
-    return build.make_expert(config, env, 17), mirror.Mirror(env).perm
+    return build.make_expert(config, 17), mirror.Mirror(env).perm
   (plain, _), (mirrored, perm) = make('False'), make('True')
   plain, mirrored = plain.sample(), mirrored.sample()
   for key in plain:
@@ -108,7 +108,7 @@ def test_what_the_control_learns_from():
   config = configs.load_config([*FLAGS])
   fit = cloning.demonstrations(config, *build.spaces(config))[3]
   saved = fit[0]['image'].copy(), fit[1]['action'].copy()
-  change = build.make_mirror(config, build.make_raw_env(config, 0))
+  change = build.make_mirror(config)
   draws = [
       cloning.sample(np.random.default_rng(0), fit, x) for x in (None, change)]
   half_mirrored(*(
@@ -130,4 +130,4 @@ def half_mirrored(plain, other, perm):
 def test_not_plain_cloning():
   flags = suites.METHODS['plain_cloning'].flags
   config = configs.load_config([*FLAGS, *flags])
-  assert build.make_mirror(config, build.make_raw_env(config, 0)) is None
+  assert build.make_mirror(config) is None

@@ -8,12 +8,13 @@ import platform
 import numpy as np
 import tqdm
 
+from ... import atomic
 from ... import envs
 from ...data import recipe
 from ...data import record
 from ...errors import UserError
-from ...running import provenance
-from ..importers import common
+from .. import flags
+from .. import tasks
 from . import planner
 
 PREFIX = 'log/achievement_'
@@ -35,9 +36,9 @@ def add_arguments(parser):
 
 def run(args):
   """Play the episodes and write the results; raises UserError for mistakes."""
-  common.at_least_one(args, 'episodes', 'limit')
-  common.not_negative(args, 'seed')
-  out = common.output(args)
+  flags.at_least_one(args, 'episodes', 'limit')
+  flags.not_negative(args, 'seed')
+  out = flags.output(args)
   policies = {
       x: planner.make_policy(args.task, x) for x in ('planner', 'random')}
   if args.recipe:
@@ -49,7 +50,7 @@ def run(args):
         for i in tqdm.trange(args.episodes, desc=name, unit='episode')]
     results[name] = summary(episodes)
     print(f'{args.task}, {name}: {describe(results[name])}')
-  provenance.write(out, {
+  atomic.write_json(out, {
       'task': args.task, 'limit': args.limit, 'seed': args.seed,
       'command': (
           f'python -m dreamer_gail_plugin.demos expert_scores --task '
@@ -88,8 +89,8 @@ def episode(task, make_policy, seeds, limit):
 
   `length` counts actions. Achievements are there for Crafter only.
   """
-  suite, name = planner.split(task)
-  options = planner.options(task)
+  suite, name = tasks.split(task)
+  options = tasks.options(task)
   if 'logs' in options:
     options['logs'] = True
   env = envs.make(suite, name, **options, seed=seeds[0])

@@ -9,17 +9,14 @@ import functools
 import os
 import pathlib
 
-import numpy as np
-import ruamel.yaml
 import tqdm
 
-from ... import envs
-from ... import upstream
 from ...data import recipe
 from ...data import record
 from ...data import store
 from ...errors import UserError
-from ..importers import common
+from .. import flags
+from .. import tasks
 from . import asterix
 from . import atari_player
 from . import breakout
@@ -74,17 +71,17 @@ def run(args):
   Raises UserError for an unknown task, one without a planner, or numbers and
   files that cannot be.
   """
-  common.at_least_one(args, 'trajectories', 'length', 'workers')
-  common.not_negative(args, 'seed', 'limit')
+  flags.at_least_one(args, 'trajectories', 'length', 'workers')
+  flags.not_negative(args, 'seed', 'limit')
   # Known before minutes of planning.
-  out = common.output(args)
+  out = flags.output(args)
   if out.suffix == '.json':
     recipe.suited(out, args.task)
-  env = make_env(args.task, args.seed)
+  env = tasks.make_env(args.task, args.seed)
   env.close()
   found = list(tqdm.tqdm(
       record.record(
-          functools.partial(make_env, args.task),
+          functools.partial(tasks.make_env, args.task),
           make_policy(args.task, args.policy), args.trajectories,
           args.length, args.seed, args.limit,
           min(args.workers, args.trajectories)),
@@ -93,11 +90,11 @@ def run(args):
       'task': args.task,
       'source': f'{args.policy} policy of dreamer_gail_plugin.demos planner',
       'licence': 'MIT' if args.task.startswith(('minatar_', 'gym_')) else '',
-      'preprocessing': options(args.task),
+      'preprocessing': tasks.options(args.task),
       'action_meanings': getattr(env, 'action_meanings', []),
       'seed': args.seed,
       'command': command(args),
-      **summary(found),
+      **record.summary(found),
   }
   if out.suffix == '.json':
     recipe.save(out, found, {**attrs, 'limit': args.limit})
@@ -109,12 +106,6 @@ def run(args):
       f'{attrs["episodes"]} complete episodes')
 
 
-def make_env(task, seed):
-  """Return the environment of a task with the options of configs.yaml."""
-  suite, name = split(task)
-  return envs.make(suite, name, **options(task), seed=seed)
-
-
 def make_policy(task, policy):
   """Return the constructor, a function of (env, seed), of a policy."""
   if policy == 'random':
@@ -124,48 +115,6 @@ def make_policy(task, policy):
         f'There is no planner for the task {task}, only for '
         f'{", ".join(PLANNERS)}. Choose one of them or --policy random.')
   return PLANNERS[task]
-
-
-def of_file(task):
-  """Return the task that a file names.
-
-  Raises UserError for one that would import a module by its name, which the
-  user has to ask for.
-  """
-  if ':' in task:
-    raise UserError(
-        f'{task!r:.100}: a file must not name a module to import; if you '
-        'trust it, name the task by --task')
-  return task
-
-
-def options(task):
-  """Return the options that configs.yaml gives the suite of a task."""
-  text = upstream.resource('configs.yaml').read_text()
-  config = ruamel.yaml.YAML(typ='safe').load(text)
-  return dict(config['defaults']['env'].get(split(task)[0], {}))
-
-
-def split(task):
-  """Return suite and name of a task such as minatar_breakout."""
-  suite, _, name = task.partition('_')
-  if not name:
-    raise UserError(
-        f'--task {task}: expected SUITE_NAME, such as minatar_breakout')
-  return suite, name
-
-
-def summary(trajectories):
-  """Return mean and sd over trajectories of their scores, and the number of
-  complete episodes, as attributes of a store."""
-  scores = [
-      store.score(x['reward'], x['is_first'], x['is_last'])
-      for x in trajectories]
-  return {
-      'mean_score': float(np.mean(scores)),
-      'score_sd': float(np.std(scores)),
-      'episodes': int(sum(x['is_last'].sum() for x in trajectories)),
-  }
 
 
 def command(args):

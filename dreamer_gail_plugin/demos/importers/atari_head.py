@@ -15,14 +15,15 @@ import numpy as np
 import tqdm
 
 from ... import envs
+from ...data import settings
 from ...data import store
 from ...envs import atari
 from ...envs import common as envs_common
 from ...errors import UserError
-from ..experts import planner
+from .. import flags
+from .. import tasks
 from . import atari_head_files as files
 from . import atari_head_trials as select
-from . import common
 from .atari_head_steps import RULES
 from .atari_head_steps import cut
 from .atari_head_steps import make_steps
@@ -34,10 +35,6 @@ CITATION = (
     'Zhang et al. (2020), Atari-HEAD: Atari Human Eye-Tracking and '
     'Demonstration Dataset. AAAI 34(4), 6811-6820. '
     'https://doi.org/10.5281/zenodo.3451402')
-# What decides how the environment looks and which actions it has.
-EYES = (
-    'repeat', 'size', 'gray', 'pooling', 'aggregate', 'resize', 'actions',
-    'average')
 
 
 def add_arguments(parser):
@@ -48,7 +45,7 @@ def add_arguments(parser):
   add('--game', required=True, help='as in seaquest or ms_pacman')
   add('--list', action='store_true',
       help='print the trials of the game and write nothing')
-  common.add_output(add, required=False)
+  flags.add_output(add, required=False)
   which = parser.add_mutually_exclusive_group()
   which.add_argument(
       '--trials', type=int, nargs='+', help='numbers of the trials to take')
@@ -93,21 +90,21 @@ def run(args):
   if args.list:
     print('\n'.join(listing(args, path, meta)))
     return
-  out = common.output(args)
-  common.at_least_one(args, 'best', 'parts', 'length')
-  common.size(args, 1)
+  out = flags.output(args)
+  flags.at_least_one(args, 'best', 'parts', 'length')
+  flags.size(args, 1)
   task = args.task or f'atari_{args.game}'
-  eyes = choose_eyes(args, task)
-  env = envs.make('atari', args.game, **eyes)
+  options = choose_options(args, task)
+  env = envs.make('atari', args.game, **options)
   trials = files.find_trials(files.find_game(args.source, args.game))
   trials = select.choose(args, trials, path, meta)
   # All labels before the first frame: a bad row shows within a second.
   works = [
-      Work(x, meta.get(x.number), args, eyes, env.actions) for x in trials]
+      Work(x, meta.get(x.number), args, options, env.actions) for x in trials]
   numbers = [x.number for x in trials]
   attrs = {
       'task': task, 'source': SOURCE, 'licence': LICENCE,
-      'citation': CITATION, 'preprocessing': eyes,
+      'citation': CITATION, 'preprocessing': options,
       'action_meanings': env.action_meanings, 'action_rule': args.action,
       'trials': numbers,
       'expert_score': float(select.whole_score(
@@ -132,41 +129,41 @@ def listing(args, path, meta):
   return select.listing(meta, trials)
 
 
-def choose_eyes(args, task):
+def choose_options(args, task):
   """Return the options of the environment that decide what it shows.
 
   A flag comes before what configs.yaml has for the suite of the task, which
   comes before the defaults of the environment.
   """
-  suite, game = planner.split(task)
+  suite, game = tasks.split(task)
   module = envs.SUITES.get(suite, (None,))[0]
   if module != 'atari' or game != args.game:
     raise UserError(
         f'--task {task}: does not fit --game {args.game}; expected '
         f'atari_{args.game} or atari100k_{args.game}')
-  config = planner.options(task)
+  config = tasks.options(task)
   defaults = inspect.signature(atari.Atari).parameters
-  flags = {k: getattr(args, k) for k in EYES if k != 'average'}
-  flags['average'] = args.averaged == 'match' or None
+  given = {k: getattr(args, k) for k in settings.KEYS if k != 'average'}
+  given['average'] = args.averaged == 'match' or None
   return {
       k: config.get(k, defaults[k].default) if v is None else v
-      for k, v in flags.items()}
+      for k, v in given.items()}
 
 
 class Work:
   """One trial on its way: labels are read at once, frames when asked for."""
 
-  def __init__(self, trial, meta, args, eyes, actions):
+  def __init__(self, trial, meta, args, options, actions):
     self.trial = trial
     self.meta = meta
-    self.eyes = eyes
-    self.suite = planner.split(args.task or f'atari_{args.game}')[0]
+    self.options = options
+    self.suite = tasks.split(args.task or f'atari_{args.game}')[0]
     labels = files.read_labels(trial.labels)
     self.mapped, action = map_actions(labels.action, actions)
     self.labels = labels._replace(action=action)
     resumed = bool(meta.load) if meta else trial.resumed
     self.steps, self.counts = make_steps(
-        self.labels, eyes['repeat'], eyes['pooling'], RULES[args.action],
+        self.labels, options['repeat'], options['pooling'], RULES[args.action],
         resumed)
     self.spans = cut(len(self.steps.action), args.parts, args.length)
     self.pieces = [
@@ -174,7 +171,8 @@ class Work:
     if not self.pieces:
       raise UserError(
           f'{trial.labels}: {len(labels.action)} rows make no step of '
-          f'{eyes["repeat"]} frames with a known action; choose another trial')
+          f'{options["repeat"]} frames with a known action; choose another '
+          'trial')
     self.score = float(meta.score if meta else np.nansum(labels.reward))
 
   def trajectories(self):
@@ -183,7 +181,7 @@ class Work:
     frames, ignored = files.read_frames(path, names)
     wanted = sorted({x for a, b in self.pieces for x in range(a, b)})
     images, looks = {}, {
-        k: self.eyes[k] for k in ('size', 'gray', 'aggregate', 'resize')}
+        k: self.options[k] for k in ('size', 'gray', 'aggregate', 'resize')}
     for step in tqdm.tqdm(wanted, 'see', unit=' steps'):
       shown = [names[x] for x in self.steps.screens[step]]
       images[step] = atari.preprocess(
@@ -213,8 +211,8 @@ class Work:
     used = sum(b - a for a, b in self.pieces)
     lines = [
         f'trial {self.trial.number}: score {self.score:,.0f}, {rows:,} frames '
-        f'make {total:,} steps of {self.eyes["repeat"]}; {counts["episodes"]} '
-        'episode(s)',
+        f'make {total:,} steps of {self.options["repeat"]}; '
+        f'{counts["episodes"]} episode(s)',
         f'{parts} parts in {len(self.pieces)} trajectories, {used:,} steps; '
         f'{used - kept:,} of them are there twice, as parts overlap; '
         f'{total - kept:,} steps of the trial are left out',
@@ -229,7 +227,7 @@ class Work:
       lines.append('actions that the game does not need: ' + ', '.join(
           f'{v:,} rows of {k}' for k, v in self.mapped.items()))
     print('\n  '.join(lines))
-    average = self.eyes['average'] and f'env.{self.suite}.average'
+    average = self.options['average'] and f'env.{self.suite}.average'
     for text in select.warnings(self.meta, counts, average):
       print(f'  WARNING: trial {self.trial.number}: {text}')
 

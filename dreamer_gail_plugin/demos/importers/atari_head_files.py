@@ -21,7 +21,7 @@ from PIL import Image
 
 from ...data import npz
 from ...errors import UserError
-from . import common
+from .. import flags
 
 HEADER = 'frame_id,episode_id,score,duration(ms),unclipped_reward,action,'
 COLUMNS = ('episode_id', 'score', 'duration(ms)', 'unclipped_reward', 'action')
@@ -71,7 +71,7 @@ def find_game(source, game):
     return _find_in_zip(source / f'{game}.zip', game)
   raise UserError(
       f'--source {source}: has neither a folder {game} nor {game}.zip; it has '
-      f'{common.listing(source)}')
+      f'{flags.listing(source)}')
 
 
 def find_trials(folder):
@@ -88,7 +88,7 @@ def find_trials(folder):
   if not trials:
     raise UserError(
         f'{folder}: has no label files <trial>_<name>.txt; it has '
-        f'{common.listing(folder)}')
+        f'{flags.listing(folder)}')
   return trials
 
 
@@ -245,7 +245,7 @@ def _find_in_zip(path, game):
   if not folder.is_dir():
     raise UserError(
         f'--source {path}: has no folder {game}; it has '
-        f'{common.listing(zipfile.Path(path))}')
+        f'{flags.listing(zipfile.Path(path))}')
   return folder
 
 

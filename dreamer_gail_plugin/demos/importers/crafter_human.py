@@ -18,8 +18,8 @@ from ... import envs
 from ...data import npz
 from ...data import store
 from ...errors import UserError
-from ..experts import planner
-from . import common
+from .. import flags
+from .. import tasks
 
 SOURCE = 'Crafter Human Dataset (archive.org, 2021)'
 LICENCE = 'CC-BY-4.0'
@@ -39,7 +39,7 @@ def add_arguments(parser):
   add = parser.add_argument
   add('--source', required=True,
       help='dataset.zip, its unpacked folder, or one episode')
-  common.add_output(add)
+  flags.add_output(add)
   add('--longest', type=int, default=10, help='so many episodes (10)')
   add('--length', type=int, default=1024,
       help='at most so many steps, from the start of each (1024)')
@@ -53,18 +53,18 @@ def run(args):
   Raises UserError, and writes nothing, if the flags or any file of the
   source are not as expected.
   """
-  out = common.output(args)
-  common.at_least_one(args, 'longest', 'length')
+  out = flags.output(args)
+  flags.at_least_one(args, 'longest', 'length')
   if args.task not in ('crafter_reward', 'crafter_noreward'):
     raise UserError(
         f'--task {args.task}: expected crafter_reward or crafter_noreward')
-  entries = find(common.source(args, 'the zip or folder of the data set'))
+  entries = find(flags.source(args, 'the zip or folder of the data set'))
   # The lengths of all before the images of any: only the longest are read.
   heads = [
       read_head(x) for x in tqdm.tqdm(entries, 'look', unit=' episodes')]
   order = sorted(range(len(heads)), key=lambda x: -len(heads[x].done))
   chosen = [(entries[x], heads[x]) for x in order[:args.longest]]
-  meanings = envs.make(*planner.split(args.task)).action_meanings
+  meanings = envs.make(*tasks.split(args.task)).action_meanings
   attrs = {
       'task': args.task, 'source': SOURCE, 'licence': LICENCE,
       'citation': CITATION, 'action_meanings': meanings,

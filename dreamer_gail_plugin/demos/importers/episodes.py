@@ -12,8 +12,8 @@ from gymnasium import spaces as gym_spaces
 from ... import envs
 from ...envs import gym_spaces as translators
 from ...errors import UserError
-from ..experts import planner
-from . import common
+from .. import flags
+from .. import tasks
 
 # Arrays (T + 1, ...) and (T, ...), in dicts and tuples where the space is
 # such; rewards (T,) or None; two arrays (T,) of bool.
@@ -38,7 +38,7 @@ def task_spaces(task):
     raise UserError(
         f'--task {task}: expected gym_ID with the Gymnasium id of the '
         'environment that the episodes are from, such as gym_CartPole-v1')
-  env = envs.make(*planner.split(task))
+  env = envs.make(*tasks.split(task))
   spaces = env.game.observation_space, env.game.action_space
   meanings = env.action_meanings
   env.close()
@@ -47,8 +47,8 @@ def task_spaces(task):
 
 def image_size(args):
   """Return height and width of images: the flag, or what training uses."""
-  common.size(args, 0)
-  return args.size or planner.options('gym_any')['size']
+  flags.size(args, 0)
+  return args.size or tasks.options('gym_any')['size']
 
 
 def pick(scores, best):

@@ -9,10 +9,11 @@ import pathlib
 import numpy as np
 import tqdm
 
+from ... import atomic
 from ...data import npz
 from ...data import store
 from ...errors import UserError
-from . import common
+from .. import flags
 from . import episodes
 
 
@@ -20,7 +21,7 @@ def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   add = parser.add_argument
   add('--source', required=True, help='one npz or the folder of some')
-  common.add_output(add)
+  flags.add_output(add)
   episodes.add_arguments(add, 'as in gym_CartPole-v1 (required)')
   add('--name', default='', help='where the episodes are from, for the store')
   add('--licence', default='', help='what they may be used for')
@@ -28,11 +29,11 @@ def add_arguments(parser):
 
 def run(args):
   """Import the episodes and write the store to `args.out`."""
-  out = common.output(args)
-  common.at_least_one(args, 'best')
+  out = flags.output(args)
+  flags.at_least_one(args, 'best')
   obs_space, act_space, meanings = episodes.task_spaces(args.task)
   size = episodes.image_size(args)
-  files = find(common.source(args, 'an npz or the folder of some'))
+  files = find(flags.source(args, 'an npz or the folder of some'))
   scores = [_score(x) for x in files] if args.best else [0] * len(files)
   chosen = [files[i] for i in episodes.pick(scores, args.best or len(files))]
   convert = episodes.Converter(obs_space, act_space, size)
@@ -52,7 +53,7 @@ def find(path):
   files = sorted(path.glob('*.npz')) if path.is_dir() else [path]
   if not files:
     raise UserError(
-        f'--source {path}: has no .npz files; it has {common.listing(path)}')
+        f'--source {path}: has no .npz files; it has {flags.listing(path)}')
   return files
 
 
@@ -78,13 +79,8 @@ def save(path, observations, actions, rewards, terminated, truncated):
       'rewards': np.asarray(rewards, np.float64),
       'terminations': np.asarray(terminated, bool),
       'truncations': np.asarray(truncated, bool)}
-  part = path.with_name(f'.{path.name}.part')
-  try:
-    with part.open('wb') as file:
-      np.savez_compressed(file, **arrays)
-    part.replace(path)
-  finally:
-    part.unlink(missing_ok=True)
+  with atomic.write(path) as part, part.open('wb') as file:
+    np.savez_compressed(file, **arrays)
 
 
 def _flat(name, values):

@@ -15,7 +15,7 @@ import tqdm
 from ...data import npz
 from ...data import store
 from ...errors import UserError
-from . import common
+from .. import flags
 from . import episodes
 
 LARGEST = 1 << 30  # Bytes of one column of one trajectory.
@@ -26,7 +26,7 @@ def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   add = parser.add_argument
   add('--source', required=True, help='the folder or the npz')
-  common.add_output(add)
+  flags.add_output(add)
   episodes.add_arguments(add, 'as in gym_CartPole-v1 (required)')
   add('--name', default='', help='where the data is from, for the store')
   add('--licence', default='', help='what it may be used for')
@@ -34,11 +34,11 @@ def add_arguments(parser):
 
 def run(args):
   """Import the trajectories and write the store to `args.out`."""
-  out = common.output(args)
-  common.at_least_one(args, 'best')
+  out = flags.output(args)
+  flags.at_least_one(args, 'best')
   obs_space, act_space, meanings = episodes.task_spaces(args.task)
   size = episodes.image_size(args)
-  source = common.source(args, 'what imitation.data.serialize.save wrote')
+  source = flags.source(args, 'what imitation.data.serialize.save wrote')
   convert = episodes.Converter(obs_space, act_space, size)
   attrs = {
       'task': args.task, 'source': args.name, 'licence': args.licence,

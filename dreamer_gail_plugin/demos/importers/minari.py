@@ -15,10 +15,13 @@ import tqdm
 from ...data import hdf5
 from ...data import store
 from ...errors import UserError
-from .. import minari_export
-from . import common
+from .. import flags
 from . import episodes
+from . import minari_sidecar
 
+INSTALL = (
+    "Minari is not installed. Run: pip install 'dreamer_gail_plugin[minari]' "
+    '(it needs numpy 2)')
 LARGEST = 1 << 32  # Bytes of one array of one episode.
 METADATA = 1 << 26  # Bytes of the file metadata.json.
 ELEMENTS = 1 << 24  # Of a space; Gymnasium makes arrays of its bounds.
@@ -29,18 +32,18 @@ def add_arguments(parser):
   add = parser.add_argument
   add('--source', required=True,
       help='folder of the dataset, or its id, as in cartpole/expert-v0')
-  common.add_output(add)
+  flags.add_output(add)
   episodes.add_arguments(
       add, 'task of the store (gym_ID with the id in the dataset)')
 
 
 def run(args):
   """Import the dataset and write the store to `args.out`."""
-  out = common.output(args)
-  common.at_least_one(args, 'best')
+  out = flags.output(args)
+  flags.at_least_one(args, 'best')
   folder = find(args.source)
   with Dataset(folder) as data:
-    if minari_export.has_sidecar(folder):
+    if minari_sidecar.there(folder):
       return rebuild(args, folder, data, out)
     task = data.task() if args.task is None else args.task
     args.task = task
@@ -69,7 +72,7 @@ def rebuild(args, folder, data, out):
       raise UserError(
           f'--{flag}: {folder} was exported from a store, which is made again '
           'as it was; leave it out')
-  read = lambda: minari_export.rebuild(
+  read = lambda: minari_sidecar.rebuild(
       folder, (data.read(i) for i in range(len(data))))
   trajectories, attrs = read()
   if args.best:
@@ -92,7 +95,7 @@ def find(source):
     raise UserError(
         f'--source {source}: has no data/metadata.json; give the folder of a '
         'Minari dataset, as in ~/.minari/datasets/NAME-v0')
-  folder = minari_export.library().storage.get_dataset_path('') / path / 'data'
+  folder = library().storage.get_dataset_path('') / path / 'data'
   if '..' in path.parts or not (folder / 'metadata.json').is_file():
     raise UserError(
         f'--source {source}: no such folder, and no dataset of that id in '
@@ -221,12 +224,29 @@ class Dataset:
       return
     spaces = {'observation': self.obs_space, 'action': self.act_space}
     for name, space in spaces.items():
-      if any(minari_export.is_image(x) for x in leaves(space)):
+      if any(is_image(x) for x in leaves(space)):
         raise UserError(
             f'{self.place}: its {name} images are JPEG-encoded. JPEG changes '
             'every picture a little, and a discriminator would tell the '
             'expert by that alone. Record it again with jpeg_encoding=False '
             '(Minari 0.5.4 or newer)')
+
+
+def library():
+  """Return the package `minari`; raises UserError if it is not installed."""
+  try:
+    import minari
+    import minari.storage
+  except ImportError as e:
+    raise UserError(INSTALL) from e
+  return minari
+
+
+def is_image(space):
+  """Return whether Minari takes a space for images, which it saves as JPEG
+  unless told not to."""
+  from minari.dataset.minari_storage import is_image_space
+  return is_image_space(space)
 
 
 def _elements(value):
@@ -246,7 +266,7 @@ def _elements(value):
 
 def _reader():
   """Return Minari's function from JSON to a space."""
-  minari_export.library()
+  library()
   from minari.serialization import deserialize_space
   return deserialize_space
 

@@ -19,8 +19,8 @@ from ...data import recipe_file
 from ...data import store
 from ...envs import common as envs_common
 from ...errors import UserError
-from ..experts import planner
-from . import common
+from .. import flags
+from .. import tasks
 from . import episodes
 
 LARGEST = 1 << 30  # Bytes of one array of one chunk.
@@ -36,7 +36,7 @@ def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   add = parser.add_argument
   add('--source', required=True, help='the logdir, or its folder replay')
-  common.add_output(add)
+  flags.add_output(add)
   add('--task', help='as in minatar_breakout (the one in config.yaml)')
   which = parser.add_mutually_exclusive_group()
   which.add_argument(
@@ -48,11 +48,11 @@ def add_arguments(parser):
 
 def run(args):
   """Import the episodes and write the store to `args.out`."""
-  out = common.output(args)
-  common.at_least_one(args, 'best', 'latest')
-  source = common.source(args, 'the logdir of a run')
+  out = flags.output(args)
+  flags.at_least_one(args, 'best', 'latest')
+  source = flags.source(args, 'the logdir of a run')
   task, options = settings(source, args.task)
-  suite, name = planner.split(task)
+  suite, name = tasks.split(task)
   env = envs.make(suite, name, **options)
   streams = find(source)
   pieces, left = scan(streams)
@@ -91,14 +91,14 @@ def settings(source, task):
         f'--source {source}: there is no config.yaml that names the task; '
         'name it by --task, as in --task minatar_breakout')
   if not named:
-    planner.of_file(task)
-  options = planner.options(task)
+    tasks.of_file(task)
+  options = tasks.options(task)
   env = config.get('env')
-  env = env.get(planner.split(task)[0]) if isinstance(env, dict) else None
+  env = env.get(tasks.split(task)[0]) if isinstance(env, dict) else None
   if isinstance(env, dict):
     # Achievements are not kept.
     given = {k: v for k, v in env.items() if k in options and k != 'logs'}
-    suite = planner.split(task)[0]
+    suite = tasks.split(task)[0]
     wrong = recipe_file.options(
         envs_common.choose('suite', suite, envs.SUITES), given)
     if wrong:

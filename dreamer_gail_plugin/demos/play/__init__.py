@@ -12,8 +12,8 @@ import secrets
 
 from ...data import store
 from ...errors import UserError
-from ..experts import planner
-from ..importers import common
+from .. import flags
+from .. import tasks
 
 PACKAGES = ('filelock', 'starlette', 'uvicorn', 'websockets')
 
@@ -60,7 +60,7 @@ def run(args):
   attrs = {
       'task': args.task,
       'source': 'a person at dreamer_gail_plugin.demos.play',
-      'preprocessing': planner.options(args.task),
+      'preprocessing': tasks.options(args.task),
       'action_meanings': names}
   if args.licence is not None:
     attrs['licence'] = args.licence
@@ -94,7 +94,7 @@ def check_packages():
 
 def check_numbers(args):
   """Raise UserError for flags that are out of range."""
-  common.at_least_one(args, 'steps')
+  flags.at_least_one(args, 'steps')
   if not 0 <= args.port < 2 ** 16:
     raise UserError(f'--port {args.port}: expected 0 to 65535')
   if args.seed is not None and args.seed < 0:

@@ -14,7 +14,7 @@ import numpy as np
 from ... import envs
 from ...envs import atari
 from ...errors import UserError
-from ..experts import planner
+from .. import tasks
 
 # Distinct on black; MinAtar has up to ten kinds of objects.
 PALETTE = (
@@ -39,7 +39,7 @@ def make(task, seed):
   Raises UserError for unknown tasks, actions that are not one choice, and
   tasks that cannot be shown.
   """
-  suite, _ = planner.split(task)
+  suite, _ = tasks.split(task)
   envs.common.choose('suite', suite, GAMES)
   return GAMES[suite](task, seed)
 
@@ -96,7 +96,7 @@ class Game:
     return fork
 
   def _make(self):
-    return planner.make_env(self.task, self.seed)
+    return tasks.make_env(self.task, self.seed)
 
   def _shared(self):
     # What copies of the environment may share, in the form of deepcopy.
@@ -184,7 +184,7 @@ class Gym(Game):
 
   def __init__(self, task, seed):
     super().__init__(task, seed)
-    name = planner.split(task)[1]
+    name = tasks.split(task)[1]
     known = NAMES.get(re.sub(r'-v\d+$', '', name))
     if known and not self.env.action_meanings:
       self.names = known.split()
@@ -221,13 +221,13 @@ class Gym(Game):
     return None  # Some hold memory of C that a copy would share.
 
   def _make(self):
-    env = planner.make_env(self.task, self.seed)
+    env = tasks.make_env(self.task, self.seed)
     if 'rgb_array' not in env.game.metadata.get('render_modes', ()):
       return env
     env.close()
-    suite, name = planner.split(self.task)
+    suite, name = tasks.split(self.task)
     return envs.make(
-        suite, name, **planner.options(self.task), seed=self.seed,
+        suite, name, **tasks.options(self.task), seed=self.seed,
         render_mode='rgb_array')
 
 

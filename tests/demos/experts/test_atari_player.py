@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import envs
+from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.experts import atari_player
 from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.errors import UserError
@@ -14,7 +15,7 @@ TASKS = ('atari_alien', 'atari_freeway', 'atari_seaquest')
 
 def started(task, seed):
   """Return an environment in the middle of the game, and the observation."""
-  env = planner.make_env(task, seed)
+  env = tasks.make_env(task, seed)
   env.step({'action': 0, 'reset': True})
   for _ in range(70):  # In Seaquest the air is filled first.
     obs = env.step({'action': 5, 'reset': False})
@@ -43,7 +44,7 @@ class TestPlayer:
     state = started(task, 3)[0].ale.cloneState(include_rng=False)
     chosen, drawn = set(), set()
     for seed in range(3):
-      env = planner.make_env(task, seed)
+      env = tasks.make_env(task, seed)
       env.step({'action': 0, 'reset': True})
       env.ale.restoreState(state)
       player = planner.PLANNERS[task](env, 0)
@@ -153,7 +154,7 @@ def test_worth_of_seaquest():
 
 
 def test_worth_of_freeway():
-  env = planner.make_env('atari_freeway', 0)
+  env = tasks.make_env('atari_freeway', 0)
   env.step({'action': 0, 'reset': True})
   worth = lambda: atari_player.freeway_worth(env.ale.getRAM())
   begin, up = worth(), env.action_meanings.index('UP')

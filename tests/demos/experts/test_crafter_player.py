@@ -5,17 +5,17 @@ from unittest import mock
 import crafter
 import numpy as np
 
+from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.experts import crafter_map
 from dreamer_gail_plugin.demos.experts import crafter_player
 from dreamer_gail_plugin.demos.experts import crafter_shelter
-from dreamer_gail_plugin.demos.experts import planner
 
 
 def meadow(**inventory):
   """Return an environment with nothing but grass and these things owned."""
   def grow(world, player):
     world._mat_map[:] = world._mat_ids['grass']
-  env = planner.make_env('crafter_reward', 0)
+  env = tasks.make_env('crafter_reward', 0)
   with mock.patch('crafter.worldgen.generate_world', grow):
     env.step({'action': np.int32(0), 'reset': True})
   env.game._player.inventory.update(inventory)
@@ -153,7 +153,7 @@ class TestPlayer:
     assert set(play(env, 5)) == {'noop'}
 
   def test_does_not_touch_the_game(self):
-    env = planner.make_env('crafter_reward', 1)
+    env = tasks.make_env('crafter_reward', 1)
     env.step({'action': np.int32(0), 'reset': True})
     world = env.game._world
     before = world._mat_map.tobytes(), world._obj_map.tobytes()

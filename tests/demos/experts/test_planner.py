@@ -11,6 +11,7 @@ from dreamer_gail_plugin import upstream
 from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as command
+from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.experts import breakout
 from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.demos.experts import seaquest
@@ -74,7 +75,7 @@ def open_store(task):
 
 def replay(task, data, info):
   """Return the observations that follow from the stored actions."""
-  env = planner.make_env(task, info['seed'])
+  env = tasks.make_env(task, info['seed'])
   last, action = True, np.int32(0)
   result = []
   for step in range(info['length']):
@@ -85,7 +86,7 @@ def replay(task, data, info):
 
 def populated(seed):
   """Return a Seaquest game full of enemies, in which no more will appear."""
-  game = planner.make_env('minatar_seaquest', seed).game
+  game = tasks.make_env('minatar_seaquest', seed).game
   game.reset()
   game.e_spawn_timer = game.d_spawn_timer = seaquest.NEVER
   for _ in range(7):
@@ -103,7 +104,7 @@ class TestBundled:
 
   @pytest.mark.parametrize('task', BUNDLED + CLASSIC)
   def test_shape(self, task):
-    env = planner.make_env(task, 0)
+    env = tasks.make_env(task, 0)
     count, length, _ = FACTS[task]
     with open_store(task) as file:
       assert file.lengths == [length] * count
@@ -119,7 +120,7 @@ class TestBundled:
       limit = int(file.attrs['command'].split('--limit ')[1].split()[0])
       wanted = file.read(0, 0, 100)
     made = next(record.record(
-        functools.partial(planner.make_env, task), planner.PLANNERS[task],
+        functools.partial(tasks.make_env, task), planner.PLANNERS[task],
         trajectories=1, length=100, seed=0, limit=limit))
     assert set(made) == {*wanted, 'attrs'}
     for key, value in wanted.items():
@@ -142,7 +143,7 @@ class TestBundled:
     # Other processors may round in another way.
     with open_store(task) as file:
       made = next(record.record(
-          functools.partial(planner.make_env, task), planner.PLANNERS[task],
+          functools.partial(tasks.make_env, task), planner.PLANNERS[task],
           trajectories=1, length=100, seed=0))
       for key, value in file.read(0, 0, 100).items():
         np.testing.assert_allclose(made[key], value, atol=1e-4)
@@ -196,7 +197,7 @@ class TestRecord:
 
   def test_workers_do_not_change_the_result(self):
     args = (
-        functools.partial(planner.make_env, 'minatar_seaquest'),
+        functools.partial(tasks.make_env, 'minatar_seaquest'),
         record.Random, 3, 40, 7)
     one = list(record.record(*args, workers=1))
     two = list(record.record(*args, workers=2))
@@ -334,7 +335,7 @@ class TestSeaquest:
 
 def untouched(make_policy, task):
   # The planner works without the random state, and leaves the game alone.
-  env = planner.make_env(task, 0)
+  env = tasks.make_env(task, 0)
   record.rollout(env, record.Random(env, 0), 60)
   env.step({'action': 0, 'reset': True})
   before = repr({k: v for k, v in vars(env.game).items() if k != 'random'})
@@ -353,7 +354,7 @@ class TestCommand:
 
   def test_random_expert(self, tmp_path, capsys):
     assert self.run(tmp_path, '--policy', 'random', '--seed', '3') == 0
-    env = planner.make_env('minatar_breakout', 0)
+    env = tasks.make_env('minatar_breakout', 0)
     with store.Store(tmp_path / 'a.h5') as file:
       store.validate(
           file, env.obs_space, env.act_space, 'minatar_breakout')

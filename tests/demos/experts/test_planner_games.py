@@ -7,9 +7,9 @@ import pytest
 
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.data import record
+from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.experts import asterix
 from dreamer_gail_plugin.demos.experts import freeway
-from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.demos.experts import space_invaders
 from dreamer_gail_plugin.demos.experts import sticky
 
@@ -32,7 +32,7 @@ def choose(policy, task, **state):
 
 def played(task, seed, steps):
   """Return the game after random play, in mid-episode."""
-  env = planner.make_env(task, seed)
+  env = tasks.make_env(task, seed)
   policy = record.Random(env, seed)
   obs = env.step({'action': 0, 'reset': True})
   while steps > 0 or obs['is_last']:
@@ -47,7 +47,7 @@ def played(task, seed, steps):
     (space_invaders.SpaceInvaders, 'minatar_space_invaders')])
 def test_does_not_touch_the_game(policy, task):
   # The planner works without the random state, and leaves the game alone.
-  env = planner.make_env(task, 0)
+  env = tasks.make_env(task, 0)
   record.rollout(env, record.Random(env, 0), 60)
   env.step({'action': 0, 'reset': True})
   state = lambda: repr(
@@ -76,7 +76,7 @@ class TestAsterix:
 
   @pytest.mark.parametrize('seed', range(6))
   def test_forecast_is_what_happens(self, seed):
-    game = planner.make_env('minatar_asterix', seed).game
+    game = tasks.make_env('minatar_asterix', seed).game
     for _ in range(6):
       game._spawn_entity()
       game.player_x, game.move_timer = -9, 0

@@ -4,7 +4,6 @@ Twelve inputs for each importer; FUZZ=300 in the environment tries so many,
 and FUZZ_SEED another series.
 """
 
-import functools
 import os
 import shutil
 import zipfile
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin.data import store
-from dreamer_gail_plugin.demos.experts import planner
 from tests.helpers import hostile
 from tests.helpers.atarihead import Trial
 from tests.helpers.atarihead import blank
@@ -163,8 +161,6 @@ def test_one_clear_error_or_none(make, tmp_path, monkeypatch, capsys):
   hostile.copy(tmp_path / 'source', tmp_path / 'whole')
   (tmp_path / 'out').mkdir()
   monkeypatch.chdir(tmp_path / 'out')
-  # Which takes longer than all the rest.
-  monkeypatch.setattr(planner, 'options', functools.cache(planner.options))
   out = ['--out', tmp_path / 'out' / 'x-v0']
   out = [] if name == 'check' or make is recipe else out
   assert run(name, *flags, *out) in (0, 1)  # As long as nothing is spoilt.

@@ -8,7 +8,7 @@ import pytest
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import play
-from dreamer_gail_plugin.demos.experts import planner
+from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.play import game as games
 from dreamer_gail_plugin.demos.play.keyboard import Keyboard
 from dreamer_gail_plugin.demos.play.session import Episode
@@ -39,7 +39,7 @@ def advance(episode, acts):
 
 def replayed(episode):
   """Return what a fresh environment shows for an episode's actions."""
-  env = planner.make_env(episode.task, episode.seed)
+  env = tasks.make_env(episode.task, episode.seed)
   obs = [env.step({'action': 0, 'reset': True})]
   obs += [
       env.step({'action': np.int32(x), 'reset': False}) for x in episode.acts]
@@ -293,10 +293,10 @@ class TestSession:
     session.keep()
     assert session.episode is not episode and not session.episode.acts
     with store.Store(tmp_path / 'a.h5') as file:
-      env = planner.make_env(self.TASK, 0)
+      env = tasks.make_env(self.TASK, 0)
       store.validate(file, env.obs_space, env.act_space, self.TASK)
       data, info = file.read(0), file.infos[0]
-    fresh = planner.make_env(self.TASK, info['seed'])
+    fresh = tasks.make_env(self.TASK, info['seed'])
     obs = fresh.step({'action': 0, 'reset': True})
     for step, action in enumerate(data['action']):
       for key in obs:

@@ -1,8 +1,8 @@
-"""What importers share: the flag for the output and how sources are opened."""
+"""Flags that several commands share, and checks of their values."""
 
 import pathlib
 
-from ...errors import UserError
+from ..errors import UserError
 
 
 def add_output(add, required=True):

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import ninjax as nj
 
-from ..discriminator import Dense
-from . import gymenv
+from ...discriminator import Dense
+from .. import gymenv
 
 f32 = jnp.float32
 # depth, kernel, stride: as the other baselines look at images and boards.

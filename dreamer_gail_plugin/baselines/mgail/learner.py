@@ -11,11 +11,11 @@ import jax
 import ninjax as nj
 import numpy as np
 
-from . import demonstrations
-from . import gymenv
-from . import mgailmemory
-from . import mgailmodel
-from . import recorder as recorderlib
+from .. import demonstrations
+from .. import gymenv
+from .. import recorder as recorderlib
+from . import memory
+from . import model as modellib
 
 
 def train(config, saver, path):
@@ -54,7 +54,7 @@ class Learner:
   def __init__(self, config, obs_space, act_space, expert):
     s, self.expert = config.mgail, expert
     self.rng = np.random.default_rng(config.seed)
-    self.memory = mgailmemory.Memory(
+    self.memory = memory.Memory(
         int(s.memory), config.envs, obs_space.shape, obs_space.dtype)
     self.batch, self.length = s.batch_size, s.length
     model = make(config, obs_space, act_space)
@@ -102,7 +102,7 @@ class Learner:
 
 def make(config, obs_space, act_space):
   """Return the Model of a config for Gymnasium spaces."""
-  return mgailmodel.Model(
+  return modellib.Model(
       obs_space, int(act_space.n), config.mgail, config.ppo.gamma,
       name='mgail')
 

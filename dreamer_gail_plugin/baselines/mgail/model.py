@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import ninjax as nj
 import optax
 
-from .. import discriminator
-from . import mgailnetworks as networks
+from ... import discriminator
+from . import networks
 
 sg = jax.lax.stop_gradient
 wmean = discriminator.wmean

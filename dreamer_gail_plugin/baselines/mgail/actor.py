@@ -1,19 +1,19 @@
 """The saved policy of MGAIL: how it is kept, read and played."""
 
-import os
 import pathlib
 
 import jax
 import ninjax as nj
 import numpy as np
 
-from .. import configs
-from ..errors import UserError
-from ..running.device import platform
-from ..running.device import prepare_jax
-from . import actors
-from . import demonstrations
-from . import mgail
+from ... import atomic
+from ... import configs
+from ...errors import UserError
+from ...running.device import platform
+from ...running.device import prepare_jax
+from .. import actors
+from .. import demonstrations
+from . import learner
 
 NAME = 'policy.npz'
 
@@ -38,10 +38,8 @@ class Saver:
 
   def __call__(self, step):
     """Save the parameters, whole or not at all."""
-    part = self.path.with_name(f'.{NAME}.{os.getpid()}.part')
-    with part.open('wb') as file:
+    with atomic.write(self.path) as part, part.open('wb') as file:
       np.savez(file, step=step, **self.policy.state_dict())
-    os.replace(part, self.path)
 
 
 def load(config, args):
@@ -51,7 +49,7 @@ def load(config, args):
   """
   path = pathlib.Path(args.checkpoint or args.logdir).expanduser() / NAME
   device(config)
-  model = mgail.make(config, *demonstrations.spaces(config))
+  model = learner.make(config, *demonstrations.spaces(config))
   try:
     with np.load(path, allow_pickle=False) as file:
       params = dict(file)

@@ -1,0 +1,1 @@
+"""MGAIL (Baram et al., 2017), which no library has: ours, in JAX."""
