@@ -1,8 +1,5 @@
 """The statistics against scipy's, hand-made values and simulation."""
 
-import importlib.util
-import pathlib
-
 import numpy as np
 import pytest
 import scipy.stats
@@ -78,36 +75,70 @@ class TestBootstrap:
       stats.bootstrap([[1.0]], np.mean, 0, level=95)
 
 
-@pytest.fixture(scope='module')
-def simulation():
-  """Return the module of the benchmark."""
-  path = pathlib.Path(__file__).parents[2] / 'benchmarks'
-  spec = importlib.util.spec_from_file_location(
-      'bootstrap_coverage', path / 'bootstrap_coverage.py')
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
+# Name: (draw of a shape, quantile function at p (N,)).
+DISTRIBUTIONS = {
+    'normal': (
+        lambda rng, shape: rng.normal(size=shape), None),
+    'exponential': (
+        lambda rng, shape: rng.exponential(size=shape),
+        lambda p: -np.log1p(-p)),
+    # Scores as of Atari: many small ones and a long tail.
+    'pareto, shape 2.5': (
+        lambda rng, shape: rng.pareto(2.5, shape),
+        lambda p: (1 - p) ** (-1 / 2.5) - 1),
+    # Whole numbers, as of MinAtar: mean 4.
+    'geometric': (
+        lambda rng, shape: rng.geometric(0.2, shape) - 1.0,
+        lambda p: np.floor(np.log1p(-p) / np.log(0.8))),
+    # Half of the games are lost at once.
+    'two ways, 0 or 5 + exponential': (
+        lambda rng, shape: (rng.uniform(size=shape) < 0.5) * (
+            5 + rng.exponential(size=shape)),
+        lambda p: (p > 0.5) * (5 - np.log1p(-np.maximum(0, 2 * p - 1)))),
+}
+
+
+def true_iqm(quantile):
+  """Return the interquartile mean of a distribution: the mean of its
+  quantiles from 0.25 to 0.75. The normal one is symmetric around 0."""
+  if quantile is None:
+    return 0.0
+  p = 0.25 + 0.5 * (np.arange(1_000_000) + 0.5) / 1_000_000
+  return float(quantile(p).mean())
+
+
+def coverage(name, evaluations, samples, chunks=5, games=50):
+  """Return the share of intervals that hold the true interquartile mean."""
+  draw, quantile = DISTRIBUTIONS[name]
+  truth = true_iqm(quantile)
+  # Or the distributions would share their luck.
+  rng = np.random.default_rng([0, list(DISTRIBUTIONS).index(name)])
+  hits = 0
+  for number in range(evaluations):
+    low, high = stats.bootstrap(
+        draw(rng, (chunks, games)), stats.iqm, number, samples)
+    hits += low <= truth <= high
+  return hits / evaluations
 
 
 class TestCoverage:
 
   @pytest.mark.parametrize('name', ['normal', 'exponential'])
-  def test_about_95_percent(self, simulation, name):
-    # Three standard errors of 400 trials at 95 %; the kept figures in
-    # benchmarks/bootstrap_coverage.json are of more.
-    share = simulation.coverage(name, evaluations=400, samples=200)
+  def test_about_95_percent(self, name):
+    # Three standard errors of 400 trials at 95 %.
+    share = coverage(name, evaluations=400, samples=200)
     assert 0.917 < share < 0.983
 
-  def test_true_values(self, simulation):
+  def test_true_values(self):
     # Known ones: for the exponential, the integral of -ln(1 - p).
     exact = (lambda q: q * np.log(q) - q)
-    assert simulation.true_iqm(
-        simulation.DISTRIBUTIONS['exponential'][1]) == pytest.approx(
+    assert true_iqm(
+        DISTRIBUTIONS['exponential'][1]) == pytest.approx(
             2 * (exact(0.25) - exact(0.75)), abs=1e-6)
     rng = np.random.default_rng(0)
-    for draw, quantile in simulation.DISTRIBUTIONS.values():
+    for draw, quantile in DISTRIBUTIONS.values():
       sample = stats.iqm(draw(rng, 400_000))
-      assert sample == pytest.approx(simulation.true_iqm(quantile), abs=0.02)
+      assert sample == pytest.approx(true_iqm(quantile), abs=0.02)
 
 
 class TestImprovement:
