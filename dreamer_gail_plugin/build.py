@@ -39,14 +39,34 @@ def make_agent(config):
   obs_space, act_space = spaces(config)
   if config.random_agent:
     return embodied.RandomAgent(obs_space, act_space)
-  from .agent import Agent
+  cls = agent_class(config)
   device.prepare_jax(config)
-  [elements.print(line) for line in Agent.banner]
+  [elements.print(line) for line in cls.banner]
   keys = (
       'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
       'report_length', 'replica', 'replicas')
-  return checkpoint.strict(Agent(obs_space, act_space, elements.Config(
+  return checkpoint.strict(cls(obs_space, act_space, elements.Config(
       **config.agent, **{k: config[k] for k in keys})))
+
+
+def make_model(config):
+  """Return the agent without upstream's outer one, which would compile it.
+
+  It has the losses and the policy, as pure functions of parameters that it
+  does not hold: for shapes, and for programs that only act.
+  """
+  cls = agent_class(config)
+  model = object.__new__(cls)
+  model.__init__(*spaces(config), elements.Config(
+      **config.agent, replay_context=config.replay_context))
+  return model
+
+
+def agent_class(config):
+  """Return the class of the config's agent; see `variants.compose`."""
+  # Not at the top: processes of environments do without JAX.
+  from .variants import compose
+  return compose.agent_class(config.agent)
 
 
 def make_logger(config):

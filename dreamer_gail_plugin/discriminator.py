@@ -1,4 +1,4 @@
-"""The discriminator D(s, a), its loss and its regularisers.
+"""The discriminator D(s, a), its loss and its gradient penalty.
 
 D sees x = [deter, stoch, action] of a model state and the action taken in it
 and returns the logit h of D = P(expert). It computes in float32 on every
@@ -19,15 +19,14 @@ sg = jax.lax.stop_gradient
 class Discriminator(nj.Module):
   """An MLP from a model state and an action to the logit of P(expert).
 
-  Fields: `layers` hidden layers of `units` units with activation `act` and
-  normalisation `norm` (none, rms or layer); `spectral` is the Lipschitz bound
-  of each layer, 0 for none; `winit` the initializer of the kernels.
+  Fields: `layers` hidden layers of `units` units with activation `act`;
+  `spectral` is the Lipschitz bound of each layer, 0 for none; `winit` the
+  initializer of the kernels.
   """
 
   layers: int = 2
   units: int = 512
   act: str = 'silu'
-  norm: str = 'none'
   spectral: float = 0.0
   winit: str = 'trunc_normal_in'
 
@@ -53,7 +52,7 @@ class Discriminator(nj.Module):
     assert x.dtype == f32, x.dtype
     for i in range(self.layers):
       x = self.sub(f'linear{i}', Dense, self.units, **self._kw)(x)
-      x = nn.act(self.act)(self.sub(f'norm{i}', Norm, self.norm)(x))
+      x = nn.act(self.act)(x)
     return self.sub('logit', Dense, 1, **self._kw)(x).squeeze(-1)
 
   @property
@@ -79,23 +78,6 @@ class Dense(nj.Module):
     return x @ kernel + self.value('bias', jnp.zeros, self.units)
 
 
-class Norm(nj.Module):
-  """Normalisation over the last axis in float32: none, rms or layer."""
-
-  def __init__(self, impl):
-    self.impl = impl
-
-  def __call__(self, x):
-    """Map (..., F) to (..., F)."""
-    if self.impl == 'none':
-      return x
-    if self.impl == 'layer':
-      x = x - x.mean(-1, keepdims=True)
-    scale = self.value('scale', jnp.ones, x.shape[-1])
-    return x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + 1e-4) * (
-        scale)
-
-
 def sigma(kernel, iterations=30):
   """Return the largest singular value of a matrix, by power iteration.
 
@@ -112,7 +94,7 @@ def sigma(kernel, iterations=30):
   return unit(fixed @ left) @ kernel @ left
 
 
-def disc_loss(disc, expert, policy, penalty, target, entropy):
+def disc_loss(disc, expert, policy, penalty, target):
   """Return D's scalar loss and its metrics.
 
   Args:
@@ -122,11 +104,10 @@ def disc_loss(disc, expert, policy, penalty, target, entropy):
       source has the same share whatever its size.
     penalty: coefficient of the input gradient penalty; 0 turns it off.
     target: norm that the penalty draws the gradient towards.
-    entropy: coefficient of the entropy bonus; 0 turns it off.
 
   The loss is the binary cross entropy -E ln D(expert) - E ln(1 - D(policy)),
   halved so that it is a mean over balanced classes, as the discriminator's
-  update of Algorithm 1 asks for, plus the regularisers.
+  update of Algorithm 1 asks for, plus the penalty.
   """
   hexp = disc(expert[0])
   hpol = [disc(x) for x, _ in policy]
@@ -134,9 +115,7 @@ def disc_loss(disc, expert, policy, penalty, target, entropy):
   over = lambda fn: sum(
       wmean(fn(h), w) for h, w in zip(hpol, wpol)) / len(policy)
   bce = (wmean(jax.nn.softplus(-hexp), wexp) + over(jax.nn.softplus)) / 2
-  ent = (wmean(bernoulli_entropy(hexp), wexp) + over(bernoulli_entropy)) / 2
-  loss = bce - entropy * ent
-  metrics = {'bce': bce, 'entropy': ent}
+  loss, metrics = bce, {'bce': bce}
   if penalty:
     norms, weight = gradnorm(disc, expert, policy)
     loss += penalty * wmean(jnp.square(norms - target), weight)
@@ -162,11 +141,6 @@ def gradnorm(disc, expert, policy):
   grads = jax.grad(lambda x: disc(x).sum())(x)
   # The square root has no derivative at 0.
   return jnp.sqrt(jnp.square(grads).sum(-1) + 1e-12), wexp * wpol[index]
-
-
-def bernoulli_entropy(logit):
-  """Return the entropy in nats of Bernoulli(sigmoid(h)), the shape of h."""
-  return (1 - jax.nn.sigmoid(logit)) * logit + jax.nn.softplus(-logit)
 
 
 def wmean(x, weight):

@@ -26,7 +26,6 @@ def space(obs_space, act_space, singles=False):
   spaces.update({k: v for k, v in act_space.items() if k != 'reset'})
   single = {SINGLE + k: v for k, v in spaces.items()} if singles else {}
   spaces['is_cut'] = elements.Space(bool)
-  spaces['consec'] = elements.Space(np.int32)
   return {**{PREFIX + k: v for k, v in spaces.items()}, **single}
 
 
@@ -36,14 +35,14 @@ class ExpertReplay:
   All trajectories are laid end to end and form a ring; a sequence is any
   `length` steps of it, so every step is drawn equally often and short episodes
   fill a sequence together. A row goes on with the steps that follow for
-  `consec` batches, and `consec` of the batch counts them from 0, as upstream's
-  replay does; its first `context` steps are then the last of the one before.
-  After these it starts anew elsewhere, not all rows at once.
+  `consec` batches and then starts anew elsewhere, not all rows at once. The
+  first `context` steps of a row that goes on are the last of the one before;
+  the agent leaves them out, as it does with the replay's context.
 
   Wherever the game does not continue, `is_first` is True and the model must
   start from a reset; `is_cut` is True at those of them that are not the start
-  of an episode: the first step of a row that starts anew in mid-episode, and a
-  join to a trajectory that does. The reward is never read. With `singles`
+  of an episode: the first step after the context of a row that starts anew in
+  mid-episode, and a join to a trajectory that does. The reward is never read. With `singles`
   there are as many steps again under `single/`, each drawn by itself from all
   (from disk: those of the sequences), and changed by `mirror`, a Mirror, if
   there is one. `space` has the spaces of one step. Which steps batch k has
@@ -100,9 +99,9 @@ class ExpertReplay:
     consec *= self.begun
     self.begun = True
     self.count += 1
-    batch = {PREFIX + 'consec': np.tile(consec[:, None], self.shape[1])}
+    batch = {}
     for key, space in self.space.items():
-      if key.startswith(PREFIX) and key not in batch:
+      if key.startswith(PREFIX):
         batch[key] = np.empty((*self.shape, *space.shape), space.dtype)
         for row, start in zip(batch[key], starts):
           self.steps.fill(key.removeprefix(PREFIX), row, start)
@@ -112,8 +111,8 @@ class ExpertReplay:
     batch.update({SINGLE + k: v for k, v in singles.items()})
     # The model starts from a reset here, wherever in the game this is.
     first, cut = batch[PREFIX + 'is_first'], batch[PREFIX + 'is_cut']
-    cut[:, 0] |= (consec == 0) & ~first[:, 0]
-    first[:, 0] |= consec == 0
+    cut[:, self.context] |= (consec == 0) & ~first[:, self.context]
+    first[:, self.context] |= consec == 0
     return batch
 
   def _places(self):

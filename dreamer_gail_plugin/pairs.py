@@ -10,56 +10,74 @@ import jax
 import jax.numpy as jnp
 import ninjax as nj
 
-from . import rows
+from . import worldmodel
 
 f32 = jnp.float32
 sg = dreamerv3.agent.sg
 concat = dreamerv3.agent.concat
 
 
-def collect(
-    agent, expert, obs, prevact, repfeat, expfeat, imgfeat, imgact, con, K):
+def collect(agent, expert, replay, imagined, K):
   """Return D's inputs (rows, steps, F) and weights (rows, steps), a dict.
 
-  Of the pairs (s_t, a_t) of the `expert`, of the imagination (`imag`) and of
-  the last K replayed steps (`replay`), those also with states as D does not
-  see them (`other`). All are constants to every gradient.
+  Of the pairs (s_t, a_t) of the expert (`expert`), of the imagination (`imag`)
+  and of the last K replayed steps (`replay`), the last also with states in
+  the way that D does not see them (`other`). No gradient passes through them.
+
+  Args:
+    expert: observations with actions, and features.
+    replay: observations, the actions before them, and features.
+    imagined: features, actions, and the chances (B*K, H+1) that the episode
+      goes on.
+    K: number of replayed steps from which imagination starts.
   """
+  obs, prevact, repfeat = replay
+  imgfeat, imgact, con = imagined
   inputs = lambda feat, act: sg(agent.disc.inputs(feat, act))
   window = lambda xs: jax.tree.map(lambda x: x[:, -K:], xs)
   butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
   seen, other = both_ways(agent, sg(window(repfeat)))  # (B, K, ...)
-  starts = jax.tree.map(
-      lambda x: x.reshape((-1, 1, *x.shape[2:])), seen)  # (B*K, 1, ...)
-  later = {k: sg(imgfeat[k])[:, 1: -1] for k in starts}
-  # Imagined pairs count by the chance that the episode still goes on.
+  later = {k: sg(imgfeat[k])[:, 1: -1] for k in seen}
+  # An imagined pair counts by the chance that the episode still goes on.
   alive = sg(jnp.cumprod(con, 1))
   # The action at the last step is not known yet, and the last step of an
   # episode has none.
   repact = jax.tree.map(lambda x: x[:, 1:], window(prevact))
   going = f32(~window(obs['is_last']))
   return {
-      'expert': of_expert(agent, expert, expfeat),
+      'expert': of_expert(agent, *expert),
       'imag': (
-          inputs(concat([starts, later], 1), butlast(imgact)),
+          inputs(concat([worldmodel.starts(seen, K), later], 1), butlast(imgact)),
           butlast(alive)),
       'replay': (inputs(butlast(seen), repact), butlast(going)),
       'other': (inputs(butlast(other), repact), butlast(going)),
   }
 
 
-def of_expert(agent, expert, feat):
+def of_expert(agent, obs, feat):
   """Return D's inputs (B, T, F) and weights (B, T) of the expert's steps."""
-  act = {k: expert[k] for k in agent.act_space}
+  act = {k: obs[k] for k in agent.act_space}
   inputs = sg(agent.disc.inputs(shown(agent, feat), act))
-  return inputs, acted(agent, expert)
+  return inputs, acted(agent, obs)
 
 
-def acted(agent, expert):
+def acted(agent, obs):
   """Return weights (B, T): is the state known and did the expert act in it?"""
-  known = rows.settled(
-      expert['is_first'], expert['is_cut'], agent.gail.burnin)
-  return f32(known & ~expert['is_last'])
+  known = settled(obs['is_first'], obs['is_cut'], agent.gail.burnin)
+  return f32(known & ~obs['is_last'])
+
+
+def settled(reset, cut, burnin):
+  """Return bools (B, T): whether the RSSM knows the state at a step.
+
+  `reset` marks where the RSSM restarts, `cut` where it does so in the middle
+  of an episode. There it lacks the past, so the next `burnin` states of this
+  batch do not count. After the true start of an episode all do.
+  """
+  time = jnp.arange(reset.shape[1])[None]  # (1, T)
+  start = jax.lax.cummax(jnp.where(reset, time, 0), axis=1)  # (B, T)
+  incut = jnp.take_along_axis(cut, start, 1)
+  return ~incut | (time - start >= burnin)
 
 
 def shown(agent, feat):

@@ -1,79 +1,52 @@
 """The world model's losses, and the expert's steps as it observes them.
 
-Functions of an `agent.Agent`. Arrays are (B, T, ...); `carry` is that of
-encoder, RSSM and decoder, `prevact` the actions before each step. `past` is
-what is known of the expert's steps before a row: the RSSM's carry and the last
-actions.
+Functions of an `agent.Agent`. Arrays are (B, T, ...); a row is one sequence.
 """
 
-import copy
+from typing import NamedTuple
 
 import dreamerv3.agent
 import jax
 import jax.numpy as jnp
 
-from . import rows
-
 f32 = jnp.float32
 sg = dreamerv3.agent.sg
 
 
-def unknown(agent, batch_size):
-  """Return the `past` of rows of which nothing is known."""
-  _, dyn, _, act = agent.init_policy(batch_size)
-  return dyn, act
+class Rows(NamedTuple):
+  """Sequences, and what comes before them.
 
-
-def replay(agent, carry, obs, prevact, expert, past, training):
-  """Return what `losses` returns, the expert's features and its new past.
-
-  The demonstrations do not move the model (the paper).
+  `carry` is that of encoder, RSSM and decoder before the first step, `obs` a
+  dict of arrays (B, T, ...), `prevact` the actions (B, T, ...) before each
+  step.
   """
-  inputs = expert_inputs(agent, expert, training, past)
-  if agent.gail.joint_scan:
-    dyn, observed = _joint_dyn(agent, inputs)
-    out = losses(agent, carry, obs, prevact, dyn, training)
-    expcarry, expfeat = observed[0]
-  else:
-    out = losses(agent, carry, obs, prevact, agent.dyn, training)
-    expcarry, _, expfeat = observe_expert(agent, inputs, training)
-  return out, expfeat, (expcarry, _last(agent, expert))
+
+  carry: tuple
+  obs: dict
+  prevact: dict
 
 
-def both(agent, carry, obs, prevact, expert, past, training):
-  """Return the same where the model learns from the expert's rows, too.
+class Modelled(NamedTuple):
+  """What `losses` returns: upstream's names, and losses by key (B, T)."""
 
-  From all but those first steps that follow others which the row does not
-  have (as V-MAIL, Rafailov et al., 2021).
+  carry: tuple
+  entries: tuple
+  tokens: jax.Array
+  feat: dict
+  losses: dict
+  metrics: dict
+
+
+def losses(agent, rows, training):
+  """Return upstream's world model losses of some rows, as Modelled.
+
+  All but that of the reward. Restates the first part of upstream's
+  `Agent.loss`.
   """
-  obs = {k: obs[k] for k in obs if k in expert}  # Without the reward.
-  act = {k: expert[k] for k in agent.act_space}
-  dyn, before = past
-  # Upstream's encoder and decoder carry nothing.
-  enc, dec = [x.initial(len(obs['is_first'])) for x in (agent.enc, agent.dec)]
-  *out, los, metrics = losses(agent, *rows.joint(
-      (carry, obs, prevact),
-      ((enc, dyn, dec), {k: expert[k] for k in obs},
-       rows.previous(act, before)),
-  ), agent.dyn, training)
-  (*out, ours), (expcarry, _, _, expfeat, demos) = rows.disjoint((*out, los))
-  los = jax.tree.map(
-      lambda x, y: (x + y * ~expert['is_cut']) / 2, ours, demos)
-  return (*out, los, metrics), expfeat, (expcarry[1], _last(agent, expert))
-
-
-WAYS = {'replay': replay, 'both': both}  # By `gail.world`.
-
-
-def losses(agent, carry, obs, prevact, dyn, training):
-  """Return (carry, entries, tokens, feat, losses, metrics), as upstream's.
-
-  The losses, a dict of (B, T), are upstream's without that of the reward.
-  """
-  enc_carry, dyn_carry, dec_carry = carry
+  (enc_carry, dyn_carry, dec_carry), obs, prevact = rows
   reset = obs['is_first']
   enc_carry, enc_entries, tokens = agent.enc(enc_carry, obs, reset, training)
-  dyn_carry, dyn_entries, los, feat, metrics = dyn.loss(
+  dyn_carry, dyn_entries, los, feat, metrics = agent.dyn.loss(
       dyn_carry, tokens, prevact, reset, training)
   dec_carry, dec_entries, recons = agent.dec(dec_carry, feat, reset, training)
   con = f32(~obs['is_terminal'])
@@ -88,40 +61,82 @@ def losses(agent, carry, obs, prevact, dyn, training):
   assert all(x.shape == reset.shape for x in los.values())
   carry = (enc_carry, dyn_carry, dec_carry)
   entries = (enc_entries, dyn_entries, dec_entries)
-  return carry, entries, tokens, feat, los, metrics
+  return Modelled(carry, entries, tokens, feat, los, metrics)
 
 
-def _joint_dyn(agent, inputs):
-  # The RSSM, but what it observes passes one scan with the expert's inputs,
-  # whose features it then puts into the list.
-  observed = []
-  def observe(carry, tokens, action, reset, training):
-    ours = (carry, tokens, action, reset)
-    outs, (expcarry, _, feat) = rows.disjoint(agent.dyn.observe(
-        *rows.joint(ours, inputs), training))
-    observed.append(sg((expcarry, feat)))
-    return outs
-  dyn = copy.copy(agent.dyn)  # Of the same name, so of the same parameters.
-  dyn.observe = observe
-  return dyn, observed
+def expert_rows(agent, obs, past=None):
+  """Return the Rows of the expert's arrays `obs`, actions among them.
 
-
-@jax.named_scope('expert')
-def expert_inputs(agent, expert, training, past=None):
-  """Return (carry, tokens, prevact, reset), what the RSSM takes."""
-  reset = expert['is_first']
-  dyn, before = past or unknown(agent, len(reset))
-  prevact = rows.previous({k: expert[k] for k in agent.act_space}, before)
-  _, _, tokens = agent.enc(
-      agent.enc.initial(len(reset)), expert, reset, training)
-  return dyn, sg(tokens), prevact, reset
+  `past` is the RSSM's carry and the actions before the first step. Without
+  it every row must start from a reset.
+  """
+  B = len(obs['is_first'])
+  enc, dyn, dec, before = agent.init_policy(B)
+  dyn, before = past or (dyn, before)
+  act = {k: obs[k] for k in agent.act_space}
+  prevact = jax.tree.map(
+      lambda x, y: jnp.concatenate([y[:, None], x[:, :-1]], 1), act, before)
+  return Rows((enc, dyn, dec), obs, prevact)
 
 
 @jax.named_scope('expert')
-def observe_expert(agent, inputs, training):
-  """Return what the RSSM makes of `expert_inputs`: (carry, entries, feat)."""
-  return sg(agent.dyn.observe(*inputs, training))
+def observe(agent, rows, training):
+  """Return the RSSM's features (B, T, ...) of rows, and its carry after them.
+
+  Both are constants: the demonstrations do not move the model (Algorithm 1).
+  """
+  (enc, dyn, _), obs, prevact = rows
+  reset = obs['is_first']
+  _, _, tokens = agent.enc(enc, obs, reset, training)
+  carry, _, feat = agent.dyn.observe(
+      dyn, sg(tokens), prevact, reset, training)
+  return sg((feat, carry))
 
 
-def _last(agent, expert):
-  return {k: expert[k][:, -1] for k in agent.act_space}
+def from_replay(agent, replay, expert, training):
+  """Return the Modelled of the replay's rows, and None for the expert's.
+
+  The paper: the model learns from the agent's own play.
+  """
+  return losses(agent, replay, training), None
+
+
+def from_both(agent, replay, expert, training):
+  """Return the Modelled of the replay's rows, and (feat, carry) of the expert.
+
+  The losses are means over both halves, as in V-MAIL (Rafailov et al., 2021).
+  An expert's step at which the model starts anew in mid-episode has no loss.
+  """
+  keys = [k for k in agent.obs_space if k in expert.obs]  # Without the reward.
+  seen = lambda rows: rows._replace(obs={k: rows.obs[k] for k in keys})
+  out = losses(agent, joint(seen(replay), seen(expert)), training)
+  ours, demos = disjoint(out._replace(metrics={}))
+  mean = jax.tree.map(
+      lambda x, y: (x + y * ~expert.obs['is_cut']) / 2,
+      ours.losses, demos.losses)
+  ours = ours._replace(losses=mean, metrics=out.metrics)
+  return ours, (demos.feat, demos.carry[1])
+
+
+LOSSES = {'replay': from_replay, 'both': from_both}  # By `gail.world`.
+
+
+def starts(feat, K):
+  """Return the last K of states (B, T, ...) as starts (B*K, 1, ...)."""
+  return jax.tree.map(
+      lambda x: x[:, -K:].reshape((-1, 1, *x.shape[2:])), feat)
+
+
+def joint(xs, ys):
+  """Return rows (2 B, ...) of two trees of rows (B, ...), in turns.
+
+  In turns, so that devices which share the rows keep their own of both.
+  """
+  return jax.tree.map(
+      lambda x, y: jnp.stack([x, y], 1).reshape((-1, *x.shape[1:])), xs, ys)
+
+
+def disjoint(xys):
+  """Return the two trees of rows that `joint` put together."""
+  part = lambda i: jax.tree.map(lambda x: x[i::2], xys)
+  return part(0), part(1)

@@ -140,8 +140,8 @@ def encode(actor, data):
   """
   model, keys = actor.model, actor.model.dec.imgkeys
   def fn(data):
-    inputs = worldmodel.expert_inputs(model, data, False)
-    _, _, feat = worldmodel.observe_expert(model, inputs, False)
+    rows = worldmodel.expert_rows(model, data)
+    feat, _ = worldmodel.observe(model, rows, False)
     act = {k: data[k] for k in actor.act_space}
     recons = model.dec({}, feat, data['is_first'], False)[2]
     nothing = {'deter': jnp.zeros((*data['is_first'].shape, 0))}
@@ -269,12 +269,12 @@ def drift(actor, parts):
 
 def _drift(model, data):
   tail = lambda xs: jax.tree.map(lambda x: x[:, CONTEXT:], xs)
-  inputs = worldmodel.expert_inputs(model, data, False)
-  _, entries, feat = worldmodel.observe_expert(model, inputs, False)
-  start = jax.tree.map(lambda x: x[:, CONTEXT - 1], entries)
+  rows = worldmodel.expert_rows(model, data)
+  feat, _ = worldmodel.observe(model, rows, False)
+  start = {k: feat[k][:, CONTEXT - 1] for k in ('deter', 'stoch')}
   length = LENGTH - CONTEXT
   _, imagined, _ = model.dyn.imagine(
-      start, tail(inputs[2]), length, training=False)
+      start, tail(rows.prevact), length, training=False)
   observed = tail(feat)
   act = {k: tail(data[k]) for k in model.act_space}
   reward = lambda feat: model.rewfn(

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import ninjax as nj
 import numpy as np
 
-from .. import agent as agentlib
 from .. import build
 from .. import configs
 from .. import pairs
@@ -102,10 +101,7 @@ class Actor:
     dtype = getattr(jnp, config.jax.compute_dtype)
     embodied.jax.nets.COMPUTE_DTYPE = dtype
     obs_space, act_space = build.spaces(config)
-    # Upstream's outer agent would initialise and compile the training.
-    self.model = object.__new__(agentlib.Agent)
-    self.model.__init__(obs_space, act_space, elements.Config(
-        **config.agent, replay_context=config.replay_context))
+    self.model = build.make_model(config)
     self.obs_space = {k: v for k, v in obs_space.items() if k != 'reward'}
     self.act_space, self.greedy = act_space, greedy
     pattern = re.compile(f'{self.model.policy_keys}|^disc/')
@@ -119,7 +115,7 @@ class Actor:
   @property
   def imitates(self):
     """Whether there is a discriminator to ask for rewards."""
-    return self.model.imitates
+    return hasattr(self.model, 'disc')
 
   def start(self, rows):
     """Return the carry of so many games; `is_first` resets each of them."""
@@ -170,8 +166,8 @@ class Actor:
     # the distribution it drew from.
     carry, act, out = self.model.policy(carry, obs, mode='eval')
     if self.greedy:
-      with self.model.seeing(obs):
-        dists = self.model.pol(self.model.feat2tensor(carry[1]), bdims=1)
+      dists = self.model.acting(obs)(
+          self.model.feat2tensor(carry[1]), bdims=1)
       act = {k: v.pred() for k, v in dists.items()}
       carry = (*carry[:-1], act)
     finite = jnp.array([x.all() for x in jax.tree.leaves(out['finite'])])

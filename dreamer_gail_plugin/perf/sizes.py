@@ -51,14 +51,9 @@ def shapes(config):
 
 def make_model(config, batch_size, batch_length):
   """Return the agent's model, with no parameters, and a batch of zeros."""
-  from ..agent import Agent
-  obs_space, act_space = build.spaces(config)
-  # Upstream's constructor would allocate the agent; its model is enough.
-  model = object.__new__(Agent)
-  model.__init__(obs_space, act_space, elements.Config(
-      **config.agent, replay_context=config.replay_context))
+  model = build.make_model(config)
   batch = (batch_size, batch_length + config.replay_context)
-  spaces = {**obs_space, **act_space, **model.ext_space}
+  spaces = {**model.obs_space, **model.act_space, **model.ext_space}
   return model, {
       k: np.zeros((*batch, *v.shape), v.dtype) for k, v in spaces.items()}
 

@@ -168,7 +168,6 @@ class Bench:
     import ninjax as nj
 
     from .. import pairs
-    from .. import rows
     from .. import worldmodel
     model, config = self.agent.model, self.config
     B, T = config.batch_size, config.batch_length
@@ -177,15 +176,15 @@ class Bench:
     def extra(expert):
       given = {}
       if model.gail.world == 'replay':
-        expert = rows.skip(expert, config.replay_context)
-        inputs = worldmodel.expert_inputs(model, expert, True)
-        _, _, feat = worldmodel.observe_expert(model, inputs, True)
+        expert = {k: v[:, config.replay_context:] for k, v in expert.items()}
+        rows = worldmodel.expert_rows(model, expert)
+        feat, _ = worldmodel.observe(model, rows, True)
         given['expert'] = pairs.of_expert(model, expert, feat)
       for key, shape in {
           'expert': (B, T), 'imag': (B * K, H), 'replay': (B, K - 1),
           'other': (B, K - 1)}.items():
         given.setdefault(key, (jnp.ones((*shape, size)), jnp.ones(shape)))
-      return model._reward(given, True)
+      return model._discriminate(given, True)
     expert = {
         k[7:]: v for k, v in self.batch.items() if k.startswith('expert/')}
     params = {

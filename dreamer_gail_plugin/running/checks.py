@@ -17,7 +17,6 @@ CHOICES = {
     'agent.image_loss': ('mse', 'binary'),
     'agent.image_zero': ('gray', 'black'),
     'agent.gail.actor': ('reinforce', 'dynamics'),
-    'agent.gail.disc.norm': ('none', 'rms', 'layer'),
     'jax.platform': ('auto', 'cpu', 'cuda', 'gpu', 'rocm', 'tpu'),
     'jax.compute_dtype': ('auto', 'float32', 'bfloat16', 'float16'),
 }

@@ -1,1 +1,1 @@
-"""What goes beyond the paper: variants of the agent and what they need."""
+"""What goes beyond the paper; `compose` puts it on the method."""

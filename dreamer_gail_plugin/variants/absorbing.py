@@ -16,6 +16,8 @@ risk critic's targets go by the same rates.
 import embodied.jax
 import jax.numpy as jnp
 
+from .. import agent
+
 # How slowly the rates forget, by update: ends are few in a batch.
 RATE = 1e-3
 # Fewer ends a step are as good as none, and so many times fewer than the
@@ -23,7 +25,29 @@ RATE = 1e-3
 FEW = 1e-4
 
 
-class Absorbing:
+class Absorbing(agent.Agent):
+  """Dreamer-GAIL that rewards the state after an end, too."""
+
+  def __init__(self, obs_space, act_space, config):
+    super().__init__(obs_space, act_space, config)
+    self.ends = Ends(self.rewfn)
+
+  def reward(self, logit):
+    """Return the rewards of D's logits, less the absorbing state's."""
+    rew = super().reward(logit)
+    # A constant is the control for what the absorbing state takes away.
+    return rew if self.gail.reward == 'constant' else rew - self.ends()
+
+  def loss(self, carry, obs, prevact, training):
+    """Return what the method's loss does, with the metric `disc/rew_end`."""
+    if training:
+      self.ends.update(
+          obs['expert'].obs['is_terminal'], obs['is_terminal'])
+    loss, (*aux, metrics) = super().loss(carry, obs, prevact, training)
+    return loss, (*aux, {**metrics, 'disc/rew_end': self.ends()})
+
+
+class Ends:
   """The absorbing state's reward by how often both sides get there.
 
   Args:

@@ -1,26 +1,20 @@
-"""The anchor policy: cloned from single observations; ours is built on it.
+"""The anchor policy: cloned from single observations of the demonstrations.
 
 Cloned from one observation a policy plays better than from several or from
-latents in most games that were tried (docs/results_anchor.md), likely as these
-show what was done before: the expert mostly does it again, so a policy learns
-to repeat (the copycat problem, Wen et al., 2020). The agent's policy is the
-anchor times what its own network adds on latents, and a KL divergence holds
-both together, as in piKL (Jacob et al., 2022): D's reward says where to leave
-the anchor.
+latents in most games that were tried (docs/ablations.md). Likely, as more than
+one observation shows what was done before: the expert mostly does it again, so
+a policy learns to repeat (the copycat problem, Wen et al., 2020).
 """
-
-import contextlib
 
 import dreamerv3.rssm
 import embodied.jax
-import embodied.jax.nets as nets
 import embodied.jax.outs as outs
 import jax
 import jax.numpy as jnp
 import ninjax as nj
 
 from ..errors import UserError
-from . import black
+from . import images
 
 sg = jax.lax.stop_gradient
 # The margin's shade by that which is zero: one that no pixel has, or gray.
@@ -72,7 +66,7 @@ class Onlooker(nj.Module):
     obs = {k: obs[k] for k in self.enc.obs_space}
     for k in self.enc.imgkeys:
       if self.zero == 'black':
-        obs[k] = black.lifted(obs[k])
+        obs[k] = images.lifted(obs[k])
       if self.shift:
         obs[k] = within_margin(
             obs[k], self.shift, BEYOND[self.zero],
@@ -119,22 +113,24 @@ class Anchor(Onlooker):
     return sum(v.loss(acts[k]) for k, v in dists.items())
 
 
-class Anchored:
-  """The agent's policy: its own head times the anchor policy.
+class Policy:
+  """A policy head times an anchor policy; stands for upstream's head.
 
-  It takes the latents that upstream's policy head takes. The anchor policy
-  sees what is decoded from them, and inside `seeing(obs)` the observation;
-  there `risk`, a Risk or None, has a say, too. Gradients of the result move
-  the head `pol` alone.
+  Gradients move the head alone.
+
+  Args:
+    own: upstream's policy head, which takes latents.
+    advice: function of latents and bdims that returns the anchor's `numbers`
+      by key.
   """
 
-  def __init__(self, pol, anchor, dyn, dec, risk=None):
-    self.pol, self.anchor, self.dyn, self.dec = pol, anchor, dyn, dec
-    self.risk = risk
-    self.obs = None
+  def __init__(self, own, advice):
+    self.own, self.advice = own, advice
 
-  def __getattr__(self, name):
-    return getattr(self.pol, name)
+  @property
+  def path(self):
+    """The name of the head's parameters."""
+    return self.own.path
 
   def __call__(self, inp, bdims):
     """Return the distributions of actions at latents (N, F) or (B, T, F)."""
@@ -145,42 +141,11 @@ class Anchored:
 
     `given` has the `numbers` of the latter, where they are known.
     """
-    own = self.pol(inp, bdims)
+    own = self.own(inp, bdims)
     if given is None:
-      obs = self.obs or self._decode(inp, bdims)
-      given = {k: numbers(v) for k, v in self.anchor(obs, bdims).items()}
-      if self.risk and self.obs:
-        values = self.risk(obs, bdims)
-        given = less(given, values, self.risk.scale)
-    anchor = {k: like(own[k], sg(given[k])) for k in own}
+      given = self.advice(inp, bdims)
+    anchor = {k: rebuild(own[k], sg(given[k])) for k in own}
     return {k: product(own[k], anchor[k]) for k in own}, anchor
-
-  @contextlib.contextmanager
-  def seeing(self, obs):
-    """Show the anchor policy `obs` in place of what latents decode to."""
-    self.obs = obs
-    try:
-      yield
-    finally:
-      self.obs = None
-
-  def _decode(self, inp, bdims):
-    deter, stoch = jnp.split(sg(inp), [self.dyn.deter], -1)
-    shape = (self.dyn.stoch, self.dyn.classes)
-    stoch = stoch.reshape((*stoch.shape[:-1], *shape))
-    recons = self.dec(
-        {}, dict(deter=deter, stoch=stoch), jnp.zeros(inp.shape[:-1], bool),
-        training=False, single=bdims == 1)[2]
-    return {k: self._observed(k, v.pred()) for k, v in recons.items()}
-
-  def _observed(self, key, value):
-    # The observation that upstream's decoder means by what it predicts.
-    space = self.dec.obs_space[key]
-    if key in self.dec.imgkeys:
-      value = jnp.round(value * 255)
-    elif self.dec.symlog and not space.discrete:
-      value = nets.symexp(value)
-    return sg(value).astype(space.dtype)
 
 
 def within_margin(image, margin, shade, seed=None):
@@ -210,20 +175,10 @@ def numbers(dist):
   return (dist.mean, dist.stddev)
 
 
-def less(given, values, scale):
-  """Return the `numbers` of policies by key, `values` taken off their logits.
-
-  Those of keys that have no values stay as they are.
-  """
-  return {
-      k: (v[0] - scale * values[k],) if k in values else v
-      for k, v in given.items()}
-
-
-def like(dist, given):
+def rebuild(dist, given):
   """Return an output of the kind of `dist`, made of `numbers`."""
   if isinstance(dist, outs.Agg):
-    return outs.Agg(like(dist.output, given), len(dist.axes))
+    return outs.Agg(rebuild(dist.output, given), len(dist.axes))
   return type(dist)(*given)
 
 

@@ -52,3 +52,14 @@ class Risk(anchor.Onlooker):
         k: jnp.take_along_axis(v, acts[k][..., None], -1).squeeze(-1)
         for k, v in values.items()}
     return sum(jnp.square(v - target) for v in taken.values())
+
+
+def less_risk(given, values, scale):
+  """Return the `anchor.numbers` of policies by key, less `scale` times risk.
+
+  The values (..., A) of a key are taken off its logits. Keys without values
+  stay as they are.
+  """
+  return {
+      k: (v[0] - scale * values[k],) if k in values else v
+      for k, v in given.items()}

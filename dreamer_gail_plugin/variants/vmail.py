@@ -1,10 +1,9 @@
-"""The actor of V-MAIL: D's reward is differentiated through the dynamics.
+"""V-MAIL: D's reward is differentiated through the dynamics.
 
-With `agent.gail.actor: dynamics` the imagined states and actions carry
-gradients back to the policy, and its loss is minus the return that D gives
-along them. World model, D and critic are constants in it. Unlike in the
-default, D's reward is then no constant to the policy: it sees how the reward
-changes with state and action, which is what the method is.
+Imagined states and actions carry gradients back to the policy, and its loss
+is minus the return that D gives along them. World model, D and critic are
+constants in it. In the method D's reward is a constant to the policy. Here the
+policy sees how the reward changes with state and action.
 
 Discrete actions are straight-through samples: one-hot forward, backward the
 probabilities. It is the fix that the Dreamer-GAIL paper (section 6) leaves to
@@ -23,31 +22,89 @@ import jax.numpy as jnp
 import ninjax as nj
 import numpy as np
 
+from .. import agent
+from .. import worldmodel
+
 f32 = jnp.float32
 sg = jax.lax.stop_gradient
 concat = dreamerv3.agent.concat
 
 
-def imagine(agent, starts, first, length, training):
-  """Return imagined (feat, act), (N, H + 1, ...), with the policy's gradient.
+class VMail(agent.Agent):
+  """Dreamer-GAIL whose actor learns by the reward's gradient."""
 
-  As the agent's own imagination, but that discrete actions are one-hot,
-  (N, H + 1, ..., classes). `starts` is a carry of the dynamics (N, ...) and
-  `first` the features of it (N, 1, ...); both are constants here.
-  """
-  starts, first = sg(starts), sg(first)
-  dyn = copy.copy(agent.dyn)  # Of the same name, so of the same parameters.
-  dyn.act_space = relaxed(agent.act_space)
-  policy = lambda feat: {
-      k: straight_through(v)
-      for k, v in agent.pol(agent.feat2tensor(feat), 1).items()}
-  def rollout():
-    _, feat, act = dyn.imagine(starts, policy, length, training)
-    feat = concat([first, feat], 1)
-    # Upstream's imagination hides its states from the policy's input, too.
-    last = policy(sg(jax.tree.map(lambda x: x[:, -1], feat)))
-    return feat, concat([act, jax.tree.map(lambda x: x[:, None], last)], 1)
-  return frozen(rollout, agent.pol)
+  def _imagine(self, dyn_carry, dyn_entries, repfeat, K, training):
+    # As the method's, but discrete actions are one-hot, (B*K, H+1, ..., A),
+    # and states and actions carry the policy's gradient. Other losses take
+    # them without.
+    dyn = copy.copy(self.dyn)  # Of the same name, so of the same parameters.
+    dyn.act_space = relaxed(self.act_space)
+    policy = lambda feat: {
+        k: straight_through(v)
+        for k, v in self.pol(self.feat2tensor(feat), 1).items()}
+    begin = sg(self.dyn.starts(dyn_entries, dyn_carry, K))
+    first = sg(worldmodel.starts(repfeat, K))  # (B*K, 1, ...)
+    def rollout():
+      _, feat, act = dyn.imagine(
+          begin, policy, self.config.imag_length, training)
+      feat = concat([first, feat], 1)
+      # Upstream's imagination hides its states from the policy's input, too.
+      last = policy(sg(jax.tree.map(lambda x: x[:, -1], feat)))
+      return feat, concat([act, jax.tree.map(lambda x: x[:, None], last)], 1)
+    path = freeze_except(rollout, self.pol)
+    feat, act = sg(path)
+    return agent.Imagined(feat, self._chosen(act), {'path': path})
+
+  def _variant_losses(self, obs, imag, inputs):
+    # The policy's loss along the path, in the place of upstream's. A step
+    # counts by the chance that the episode still goes on.
+    losses = super()._variant_losses(obs, imag, inputs)
+    path = imag.extra['path']
+    scale = self.retnorm.stats()[1]
+    ret, weight = freeze_except(
+        lambda: self._returns(path, inputs['imag'][0]), self.pol)
+    dists = self.pol(self.feat2tensor(sg(path[0])), 2)
+    ent = sum(v.entropy()[:, :-1] for v in dists.values())
+    actent = self.config.imag_loss.actent
+    loss = -sg(weight) * (ret / scale + actent * ent)  # (B*K, H)
+    return {
+        **losses, 'policy': loss.mean(1).reshape((len(obs['is_first']), -1))}
+
+  def _returns(self, path, inputs):
+    # The lambda returns (B*K, H) along a path and the weights of its steps.
+    # r(s_t, a_t) stands at t + 1, as upstream's returns read it, and the
+    # critic gives the value after the last step.
+    config = self.config
+    tensor = self.feat2tensor(path[0])
+    inputs = straight_through_value(inputs, self._inputs(path))
+    rew = jnp.pad(self.reward(self.disc(inputs)), [[0, 0], [1, 0]])
+    con = self.con(tensor, 2).prob(1)  # (B*K, H+1)
+    offset, scale = self.valnorm.stats()
+    val = self.val(tensor, 2).pred() * scale + offset
+    disc = 1 if config.contdisc else 1 - 1 / config.horizon
+    weight = jnp.cumprod(disc * con, 1) / disc
+    ret = dreamerv3.agent.lambda_return(
+        jnp.zeros_like(con), 1 - con, rew, val, val, disc,
+        config.imag_loss.lam)
+    return ret, weight[:, :-1]
+
+  def _inputs(self, path):
+    # What D sees of the path but for the last step. D's own method would lose
+    # the gradient of choices, so the last columns, theirs, are put in again.
+    feat, act = jax.tree.map(lambda x: x[:, :-1], path)
+    spaces = relaxed(self.act_space)
+    clipped = {
+        k: act[k] if self.act_space[k].discrete else jnp.clip(act[k], -1, 1)
+        for k in spaces}
+    flat = f32(nn.DictConcat(spaces, 1)(clipped))
+    whole = self.disc.inputs(feat, self._chosen(sg(act)))
+    return jnp.concatenate([whole[..., :-flat.shape[-1]], flat], -1)
+
+  def _chosen(self, act):
+    # Numbers of choices in the place of their one-hot forms.
+    return {
+        k: jnp.argmax(v, -1).astype(jnp.int32)
+        if self.act_space[k].discrete else v for k, v in act.items()}
 
 
 def relaxed(space):
@@ -73,74 +130,14 @@ def straight_through(dist):
   return dist.sample(nj.seed())
 
 
-def constants(agent, path):
-  """Return the (feat, act) of `imagine` as the other losses take them.
-
-  Without gradients, and with numbers of choices for their one-hot forms.
-  """
-  feat, act = sg(path)
-  return feat, {
-      k: jnp.argmax(v, -1).astype(jnp.int32)
-      if agent.act_space[k].discrete else v for k, v in act.items()}
-
-
-def policy_loss(agent, path, inputs):
-  """Return the policy's loss (N, H) along the path of `imagine`.
-
-  `inputs` (N, H, F) is what D saw of the path. The loss of a step is minus its
-  return, on the scale of upstream's, minus the entropy bonus; it counts by the
-  chance that the episode still goes on.
-  """
-  config = agent.config
-  scale = agent.retnorm.stats()[1]
-  ret, weight = frozen(lambda: returns(agent, path, inputs), agent.pol)
-  dists = agent.pol(agent.feat2tensor(sg(path[0])), 2)
-  ent = sum(v.entropy()[:, :-1] for v in dists.values())
-  return -sg(weight) * (ret / scale + config.imag_loss.actent * ent)
-
-
-def returns(agent, path, inputs):
-  """Return the lambda returns (N, H) along a path and the weights (N, H).
-
-  r(s_t, a_t) stands at t + 1, as upstream's returns read it, and the critic
-  gives the value after the last step.
-  """
-  config = agent.config
-  tensor = agent.feat2tensor(path[0])
-  rew = agent.reward(agent.disc(through(inputs, _inputs(agent, path))))
-  rew = jnp.pad(rew, [[0, 0], [1, 0]])
-  con = agent.con(tensor, 2).prob(1)  # (N, H + 1)
-  offset, scale = agent.valnorm.stats()
-  val = agent.val(tensor, 2).pred() * scale + offset
-  disc = 1 if config.contdisc else 1 - 1 / config.horizon
-  weight = jnp.cumprod(disc * con, 1) / disc
-  ret = dreamerv3.agent.lambda_return(
-      jnp.zeros_like(con), 1 - con, rew, val, val, disc, config.imag_loss.lam)
-  return ret, weight[:, :-1]
-
-
-def through(value, carrier):
+def straight_through_value(value, carrier):
   """Return `value` with the gradient of `carrier`, which has its shape."""
   assert value.shape == carrier.shape, (value.shape, carrier.shape)
   return sg(value) + (carrier - sg(carrier))
 
 
-def _inputs(agent, path):
-  # What D sees of the path but for the last step. D's own method would lose
-  # the gradient of choices, so these columns, the last ones, are put in again.
-  feat, act = jax.tree.map(lambda x: x[:, :-1], path)
-  spaces = relaxed(agent.act_space)
-  clipped = {
-      k: act[k] if agent.act_space[k].discrete else jnp.clip(act[k], -1, 1)
-      for k in spaces}
-  flat = f32(nn.DictConcat(spaces, 1)(clipped))
-  hard = constants(agent, (feat, act))[1]
-  whole = agent.disc.inputs(feat, hard)
-  return jnp.concatenate([whole[..., :-flat.shape[-1]], flat], -1)
-
-
-def frozen(fn, but):
-  """Return fn(), in which all parameters but those of a module are constant.
+def freeze_except(fn, module):
+  """Return fn(), in which only the parameters of a module are no constants.
 
   Gradients pass through what `fn` calls and do not move it. `fn` must not
   change any state, as the changes are lost.
@@ -148,6 +145,6 @@ def frozen(fn, but):
   if nj.creating():
     return fn()
   state = {
-      k: v if k.startswith(but.path + '/') else sg(v)
+      k: v if k.startswith(module.path + '/') else sg(v)
       for k, v in nj.context().items()}
   return nj.pure(fn, nested=True)(state, seed=nj.seed())[1]

@@ -1,0 +1,34 @@
+"""The agent's class, made of the method and the variants of a config."""
+
+import functools
+
+from .. import agent
+from .. import dreamer
+from . import absorbing
+from . import anchored
+from . import images
+from . import vmail
+
+
+def agent_class(config):
+  """Return the class of the agent for `config.agent`.
+
+  Upstream's for the reward `env`, else the method's, with the variants that
+  the config asks for.
+  """
+  gail, bases = config.gail, []
+  if gail.reward != 'env':
+    bases = [cls for cls, wanted in {
+        anchored.Anchored: gail.anchor,
+        vmail.VMail: gail.actor == 'dynamics',
+        absorbing.Absorbing: gail.absorbing,
+        agent.Agent: True}.items() if wanted]
+  if config.image_loss != 'mse' or config.image_zero != 'gray':
+    bases.append(images.Images)
+  return _compose(*(bases or [dreamer.Dreamer]))
+
+
+@functools.cache
+def _compose(*bases):
+  # Of one base it is the class itself. Else the first named goes first.
+  return bases[0] if len(bases) == 1 else type('Agent', bases, {})
