@@ -10,9 +10,9 @@ What learns from what:
   disc (D)             pairs of the expert against imagined ones
   pol, val             imagined steps, and val replayed ones, under D's reward
 
-Variants subclass Agent in `variants/` and override its hooks: `_act`,
-`_imagine`, `_policy`, `_variant_losses`, `reward` and, for more parts of a
-batch, `_apply_replay_context`.
+Variants subclass Agent in `variants/` and override its hooks: `_model`,
+`_act`, `_imagine`, `_policy`, `_variant_losses`, `reward` and, for more parts
+of a batch, `_apply_replay_context`.
 """
 
 from typing import NamedTuple
@@ -102,8 +102,8 @@ class Agent(dreamer.Dreamer):
     losses, metrics = {}, {}
 
     # World model
-    model, seen = worldmodel.LOSSES[self.gail.world](
-        self, worldmodel.Rows(carry, obs, prevact), expert, training)
+    rows = worldmodel.Rows(carry, obs, prevact)
+    model, seen = self._model(rows, expert, training)
     carry, entries, repfeat = model.carry, model.entries, model.feat
     losses.update(model.losses)
     metrics.update(model.metrics)
@@ -182,6 +182,11 @@ class Agent(dreamer.Dreamer):
           for x in (obs, expert)]
     rows = worldmodel.expert_rows(self, expert, past)
     return carry, {**obs, 'expert': rows}, prevact, stepid
+
+  def _model(self, replay, expert, training):
+    # The world model's losses, and what it has observed of the expert's rows
+    # on the way: nothing, as it learns from the agent's own play.
+    return worldmodel.losses(self, replay, training), None
 
   def _imagine(self, dyn_carry, dyn_entries, repfeat, K, training):
     # Roll the policy out for H steps from the last K replayed states.

@@ -39,16 +39,18 @@ class ExpertReplay:
   first `context` steps of a row that goes on are the last of the one before;
   the agent leaves them out, as it does with the replay's context.
 
-  Wherever the game does not continue, `is_first` is True and the model must
-  start from a reset; `is_cut` is True at those of them that are not the start
-  of an episode: the first step after the context of a row that starts anew in
-  mid-episode, and a join to a trajectory that does. The reward is never read. With `singles`
-  there are as many steps again under `single/`, each drawn by itself from all
-  (from disk: those of the sequences), and changed by `mirror`, a Mirror, if
-  there is one. `space` has the spaces of one step. Which steps batch k has
-  depends on the seed (one integer or several) and k alone. In the first batch,
-  and the first after `load`, all rows start anew: what came before them was
-  not seen.
+  Where the game does not continue, `is_first` is True and the model starts
+  from a reset. Of these steps `is_cut` marks those in mid-episode: the first
+  step after the context of a row that starts anew there, and a join to a
+  trajectory that does. The reward is never read.
+
+  With `singles` there are as many steps again under `single/`. Each is drawn
+  by itself from all (from disk: those of the sequences), and changed by
+  `mirror`, a Mirror, if there is one.
+
+  `space` has the spaces of one step. Which steps batch k has depends on the
+  seed (one integer or several) and k alone. In the first batch, and the first
+  after `load`, all rows start anew, as nothing before them was seen.
 
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds

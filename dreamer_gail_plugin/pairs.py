@@ -38,6 +38,7 @@ def collect(agent, expert, replay, imagined, K):
   butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
   seen, other = both_ways(agent, sg(window(repfeat)))  # (B, K, ...)
   later = {k: sg(imgfeat[k])[:, 1: -1] for k in seen}
+  states = concat([worldmodel.starts(seen, K), later], 1)
   # An imagined pair counts by the chance that the episode still goes on.
   alive = sg(jnp.cumprod(con, 1))
   # The action at the last step is not known yet, and the last step of an
@@ -46,9 +47,7 @@ def collect(agent, expert, replay, imagined, K):
   going = f32(~window(obs['is_last']))
   return {
       'expert': of_expert(agent, *expert),
-      'imag': (
-          inputs(concat([worldmodel.starts(seen, K), later], 1), butlast(imgact)),
-          butlast(alive)),
+      'imag': (inputs(states, butlast(imgact)), butlast(alive)),
       'replay': (inputs(butlast(seen), repact), butlast(going)),
       'other': (inputs(butlast(other), repact), butlast(going)),
   }

@@ -93,50 +93,7 @@ def observe(agent, rows, training):
   return sg((feat, carry))
 
 
-def from_replay(agent, replay, expert, training):
-  """Return the Modelled of the replay's rows, and None for the expert's.
-
-  The paper: the model learns from the agent's own play.
-  """
-  return losses(agent, replay, training), None
-
-
-def from_both(agent, replay, expert, training):
-  """Return the Modelled of the replay's rows, and (feat, carry) of the expert.
-
-  The losses are means over both halves, as in V-MAIL (Rafailov et al., 2021).
-  An expert's step at which the model starts anew in mid-episode has no loss.
-  """
-  keys = [k for k in agent.obs_space if k in expert.obs]  # Without the reward.
-  seen = lambda rows: rows._replace(obs={k: rows.obs[k] for k in keys})
-  out = losses(agent, joint(seen(replay), seen(expert)), training)
-  ours, demos = disjoint(out._replace(metrics={}))
-  mean = jax.tree.map(
-      lambda x, y: (x + y * ~expert.obs['is_cut']) / 2,
-      ours.losses, demos.losses)
-  ours = ours._replace(losses=mean, metrics=out.metrics)
-  return ours, (demos.feat, demos.carry[1])
-
-
-LOSSES = {'replay': from_replay, 'both': from_both}  # By `gail.world`.
-
-
 def starts(feat, K):
   """Return the last K of states (B, T, ...) as starts (B*K, 1, ...)."""
   return jax.tree.map(
       lambda x: x[:, -K:].reshape((-1, 1, *x.shape[2:])), feat)
-
-
-def joint(xs, ys):
-  """Return rows (2 B, ...) of two trees of rows (B, ...), in turns.
-
-  In turns, so that devices which share the rows keep their own of both.
-  """
-  return jax.tree.map(
-      lambda x, y: jnp.stack([x, y], 1).reshape((-1, *x.shape[1:])), xs, ys)
-
-
-def disjoint(xys):
-  """Return the two trees of rows that `joint` put together."""
-  part = lambda i: jax.tree.map(lambda x: x[i::2], xys)
-  return part(0), part(1)

@@ -11,7 +11,7 @@ from dreamer_gail_plugin import discriminator
 
 f32 = np.float32
 CHOICE = elements.Space(np.int32, (), 0, 3)
-OFF = dict(penalty=0.0, target=1.0, entropy=0.0)
+OFF = dict(penalty=0.0, target=1.0)
 
 
 def pure(fn, params=None, seed=0):
@@ -77,10 +77,9 @@ class TestInputs:
 
 class TestNetwork:
 
-  @pytest.mark.parametrize('norm', ['none', 'rms', 'layer'])
-  def test_by_hand(self, norm):
+  def test_by_hand(self):
     disc = discriminator.Discriminator(
-        {}, layers=2, units=4, act='relu', norm=norm, name='disc')
+        {}, layers=2, units=4, act='relu', name='disc')
     x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(f32)
     params, logit = pure(lambda: disc(x))
     assert logit.shape == (2, 5)
@@ -89,10 +88,6 @@ class TestNetwork:
       x = x @ params[f'disc/{layer}/kernel'] + params[f'disc/{layer}/bias']
       if layer == 'logit':
         break
-      if norm == 'layer':
-        x = x - x.mean(-1, keepdims=True)
-      if norm != 'none':
-        x = x / np.sqrt(np.square(x).mean(-1, keepdims=True) + 1e-4)
       x = np.maximum(x, 0)
     np.testing.assert_allclose(logit, x[..., 0], rtol=1e-4, atol=1e-5)
 
@@ -164,15 +159,6 @@ class TestLoss:
         lambda x: x[..., 0] + shift, (np.zeros((1, 1), f32), np.ones(1, f32)),
         [(np.zeros((1, 1), f32), np.zeros(1, f32))], **OFF)[0]
     assert jax.grad(fn)(0.0) == -0.25
-
-  def test_entropy_bonus(self):
-    plain, metrics = loss(self.EXPERT, [self.POLICY])
-    bonus, _ = loss(self.EXPERT, [self.POLICY], entropy=0.5)
-    prob = lambda h: 1 / (1 + np.exp(-h))
-    ent = lambda h: -sum(p * np.log(p) for p in (prob(h), 1 - prob(h)))
-    mean = ((ent(2) + 3 * ent(-1)) / 4 + (ent(0.5) + ent(-2)) / 2) / 2
-    np.testing.assert_allclose(metrics['entropy'], mean, rtol=1e-5)
-    np.testing.assert_allclose(bonus, plain - 0.5 * mean, rtol=1e-5)
 
   def test_weightless_negatives_do_not_count(self):
     for penalty in (0.0, 1.0):
@@ -255,19 +241,6 @@ class TestGradientPenalty:
 
 
 class TestHelpers:
-
-  def test_entropy(self):
-    prob = np.array([1e-6, 0.1, 0.5, 0.8, 1 - 1e-6])
-    want = -prob * np.log(prob) - (1 - prob) * np.log1p(-prob)
-    logit = (np.log(prob) - np.log1p(-prob)).astype(f32)
-    result = discriminator.bernoulli_entropy(logit)
-    np.testing.assert_allclose(result, want, atol=1e-6)
-    assert np.asarray(result).argmax() == 2
-
-  def test_entropy_where_probabilities_round(self):
-    logit = np.array([-100, 100], f32)
-    np.testing.assert_allclose(
-        discriminator.bernoulli_entropy(logit), [0, 0], atol=1e-6)
 
   def test_weighted_mean(self):
     wmean = discriminator.wmean

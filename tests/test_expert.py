@@ -21,9 +21,8 @@ OBS = {
 }
 ACT = {'action': elements.Space(np.int32, (), 0, 1000), 'reset': BOOL}
 KEYS = {
-    'image', 'action', 'is_first', 'is_last', 'is_terminal', 'is_cut',
-    'consec'}
-ADDED = {'is_cut', 'consec'}  # What the single steps do not have.
+    'image', 'action', 'is_first', 'is_last', 'is_terminal', 'is_cut'}
+ADDED = {'is_cut'}  # What the single steps do not have.
 
 
 def trajectory(start, length, first=(), last=(), reward=0.0):
@@ -106,16 +105,17 @@ class TestSample:
   @pytest.mark.parametrize('memory', ['ram', 'disk'])
   def test_rows_go_on(self, path, memory):
     replay = make(path, memory=memory, consec=4, context=3)
-    old, counts = None, []
-    for _ in range(30):
+    old = None
+    for number in range(30):
       batch = {k[7:]: v for k, v in replay.sample().items()}
-      consec = batch['consec'][:, 0]
-      assert (batch['consec'] == consec[:, None]).all()
+      # A row in four starts anew with each batch, and each after four; all
+      # do with the first.
+      anew = (number + np.arange(8) // 2) % 4 == 0
+      anew |= number == 0
       steps = batch['action']
       assert (np.diff(steps) % 50 == 1).all()
-      anew = consec == 0
       borders = np.isin(steps, list(JOINS | STARTS))
-      borders[:, 0] |= anew
+      borders[:, 3] |= anew  # The first step after the context.
       assert np.array_equal(batch['is_first'], borders)
       assert np.array_equal(
           batch['is_cut'], borders & ~np.isin(steps, list(STARTS)))
@@ -123,12 +123,6 @@ class TestSample:
         assert np.array_equal(steps[~anew, :3], old['action'][~anew, -3:])
         assert (steps[anew, 0] != old['action'][anew, -3]).any()
       old = batch
-      counts.append(consec)
-    # A row in four starts anew with each batch, and each after four; all do
-    # with the first.
-    places = np.arange(30)[:, None] + [0, 0, 1, 1, 2, 2, 3, 3]
-    places[0] = 0
-    assert np.array_equal(counts, places % 4)
 
   def test_singles_from_disk(self, path):
     batch = make(path, memory='disk', singles=True).sample()
@@ -217,9 +211,8 @@ class TestSeed:
       replay.sample()
     again.load(replay.save())
     batch, same = again.sample(), replay.sample()
-    assert batch['expert/is_first'][:, 0].all()
-    assert not same['expert/is_first'][:, 0].all()
-    assert not batch['expert/consec'].any()
+    assert batch['expert/is_first'][:, 3].all()
+    assert not same['expert/is_first'][:, 3].all()
     assert np.array_equal(batch['expert/action'], same['expert/action'])
     equal(again.sample(), replay.sample())
 

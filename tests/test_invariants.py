@@ -10,8 +10,8 @@ import pytest
 from dreamer_gail_plugin import agent as agentlib
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import pairs
-from dreamer_gail_plugin import rows
 from dreamer_gail_plugin import worldmodel
+from dreamer_gail_plugin.variants import joint
 from tests.helpers import agents
 
 
@@ -145,7 +145,7 @@ class TestTimeAlignment:
         rewimg=args[1], con=args[2], val=args[4].pred(), ret=out[1]['ret']))
     spy(dreamerv3.agent, 'repl_loss', lambda args, out: dict(rewrep=args[2]))
     spy(model, '_imagine', lambda args, out: dict(
-        imgdeter=out[0]['deter'][..., 0], imgact=out[1]['action']))
+        imgdeter=out.feat['deter'][..., 0], imgact=out.act['action']))
     def fn(data):
       outs = model.loss(*agents.context(agent, data), training=False)[1][2]
       return {**seen, 'repdeter': outs['repfeat']['deter'][..., 0]}
@@ -188,10 +188,8 @@ class TestGradientsStayHome:
   def test_disc_loss_moves_the_discriminator_alone(self, agent):
     assert agents.grads(agent, 'disc/loss') == {'disc'}
 
-  @pytest.mark.parametrize('flags', [
-      dict(agent__gail__joint_scan=True), LEARN])
-  def test_so_it_does_by_other_ways(self, flags):
-    assert agents.grads(agents.make(**flags), 'disc/loss') == {'disc'}
+  def test_so_it_does_where_the_model_learns_from_both(self):
+    assert agents.grads(agents.make(**LEARN), 'disc/loss') == {'disc'}
 
   def test_policy_loss_moves_the_policy_alone(self, agent):
     assert agents.grads(agent, 'policy') == {'pol'}
@@ -234,8 +232,8 @@ class TestExpertSequences:
         k[7:]: v for k, v in data.items() if 'expert/' in k}
     model = agent.model
     def fn(rows):
-      inputs = worldmodel.expert_inputs(model, rows, False)
-      _, _, feat = worldmodel.observe_expert(model, inputs, False)
+      feat, _ = worldmodel.observe(
+          model, worldmodel.expert_rows(model, rows), False)
       return pairs.of_expert(model, rows, feat)
     return jax.tree.map(np.asarray, agents.call(agent, fn, rows))
 
@@ -245,7 +243,7 @@ class TestExpertSequences:
     cut = np.array([[1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 0, 0, 0, 0]], bool)
     want = [[0, 0, 0, 1, 1], [1, 1, 1, 1, 1], [0, 0, 0, 1, 1]]
     with jax.transfer_guard('allow'):
-      settled = [rows.settled(reset, cut, n).tolist() for n in (3, 0)]
+      settled = [pairs.settled(reset, cut, n).tolist() for n in (3, 0)]
     assert settled == [np.array(want, bool).tolist(), [[True] * 5] * 3]
 
   def test_past_beyond_a_border_is_forgotten(self):
@@ -288,25 +286,21 @@ class TestExpertSequences:
     assert not np.array_equal(shown[0], shown[1])
 
 
-class TestJointScan:
+class TestRowsOfBoth:
 
   def feats(self, agent, data):
     # Features of the replayed and of the expert's rows.
     model = agent.model
     def fn(data):
-      carry, obs, prevact = agents.context(agent, data)
-      expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
-      expert = rows.skip(expert, agent.config.replay_context)
-      (_, _, _, feat, _, _), expfeat, _ = worldmodel.WAYS[model.gail.world](
-          model, carry, obs, prevact, expert, obs['past'], False)
-      return feat, expfeat
+      rows = worldmodel.Rows(*agents.context(agent, data))
+      expert = rows.obs['expert']
+      out, seen = model._model(rows, expert, False)
+      seen = seen or worldmodel.observe(model, expert, False)
+      return out.feat, seen[0]
     return jax.tree.map(np.asarray, agents.call(agent, fn, data))
 
-  FLAGS = [dict(agent__gail__joint_scan=True), LEARN]
-
-  @pytest.mark.parametrize('flags', FLAGS)
-  def test_rows_do_not_mix(self, flags):
-    agent = agents.make(**flags)
+  def test_rows_do_not_mix(self):
+    agent = agents.make(**LEARN)
     base = self.feats(agent, agents.batch(agent))
     for changed, key in enumerate(('image', 'expert/image')):
       data = agents.batch(agent)
@@ -317,12 +311,11 @@ class TestJointScan:
           for x, y in zip(base, after)]
       assert same == [changed != 0, changed != 1]
 
-  @pytest.mark.parametrize('flags', FLAGS)
-  def test_first_states_equal_those_of_two_scans(self, flags):
+  def test_first_states_equal_those_of_two_scans(self):
     # Later ones follow other random draws.
     one, two = [
         self.feats(agent, agents.batch(agent))
-        for agent in (agents.make(), agents.make(**flags))]
+        for agent in (agents.make(), agents.make(**LEARN))]
     for x, y in zip(one, two):
       for key in ('deter', 'logit'):
         assert np.allclose(x[key][:, 0], y[key][:, 0], atol=1e-5), key
@@ -330,22 +323,10 @@ class TestJointScan:
 
   def test_rows_in_turns(self):
     x = np.arange(6).reshape((3, 2))
-    both = rows.joint({'a': x}, {'a': -x})
+    both = joint.joint({'a': x}, {'a': -x})
     assert both['a'].shape == (6, 2)
-    for part, want in zip(rows.disjoint(both), (x, -x)):
+    for part, want in zip(joint.disjoint(both), (x, -x)):
       assert np.array_equal(part['a'], want)
-
-  def test_skipped_steps_end_in_a_reset(self):
-    # The third row goes on.
-    given = {
-        'is_first': np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]], bool),
-        'is_cut': np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0]], bool),
-        'consec': np.array([[0] * 3, [0] * 3, [2] * 3])}
-    with jax.transfer_guard('allow'):
-      left = rows.skip(jax.tree.map(jnp.array, given), 1)
-      left = jax.tree.map(np.asarray, left)
-    assert left['is_first'].tolist() == [[1, 0], [1, 0], [0, 0]]
-    assert left['is_cut'].tolist() == [[1, 0], [0, 0], [0, 0]]
 
 
 class TestLearningFromDemonstrations:
@@ -402,8 +383,7 @@ class TestControls:
   def test_choices(self, reward, negatives):
     agent = agents.make(
         agent__gail__reward=reward, agent__gail__negatives=negatives,
-        agent__gail__disc__spectral=1.0, agent__gail__disc__norm='layer',
-        agent__gail__disc_loss__entropy=0.01)
+        agent__gail__disc__spectral=1.0)
     _, metrics = agents.train(agent, [agents.batch(agent)])
     assert all(np.isfinite(x).all() for x in metrics[0].values())
     constant = metrics[0]['disc/rew_min'] == metrics[0]['disc/rew_max'] == 1

@@ -23,9 +23,9 @@ from tests.helpers.toyenv import TASK
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']
 DISC = (
-    'acc_expert', 'acc_imag', 'acc_replay', 'bce', 'entropy', 'grad_norm',
-    'gradnorm', 'latent_gap', 'logit_gap', 'loss', 'rew_end', 'rew_max',
-    'rew_mean', 'rew_min', 'rew_replay', 'rew_std')
+    'acc_expert', 'acc_imag', 'acc_replay', 'bce', 'grad_norm', 'gradnorm',
+    'latent_gap', 'logit_gap', 'loss', 'rew_end', 'rew_max', 'rew_mean',
+    'rew_min', 'rew_replay', 'rew_std')
 
 
 def command(logdir, *flags, code=None):

@@ -1,43 +1,41 @@
 """The expert's rows go on: the RSSM knows their past as the agent's.
 
 With a reset at the start of each batch D would tell expert from agent by how
-long the RSSM has run (docs/results_disc.md).
+long the RSSM has run (docs/ablations.md).
 """
 
 import jax
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import rows
 from dreamer_gail_plugin import worldmodel
 from tests.helpers import agents
 
-WAYS = [
-    dict(agent__gail__joint_scan=False), dict(agent__gail__joint_scan=True),
-    dict(agent__gail__world='both')]
+WORLDS = [{}, dict(agent__gail__world='both')]
 
 
 def observe(agent, data, past=None):
   """Return what the RSSM makes of the expert's steps, and the new past."""
   def fn(data, past):
-    carry, obs, prevact = agents.context(agent, data)
-    expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
-    expert = rows.skip(expert, agent.config.replay_context)
-    _, feat, new = worldmodel.WAYS[agent.model.gail.world](
-        agent.model, carry, obs, prevact, expert, past or obs['past'], False)
-    return feat, new
+    model = agent.model
+    rows = worldmodel.Rows(*agents.context(agent, data))
+    expert = worldmodel.expert_rows(model, rows.obs['expert'].obs, past)
+    _, seen = model._model(rows, expert, False)
+    feat, carry = seen or worldmodel.observe(model, expert, False)
+    return feat, (carry, {'action': expert.obs['action'][:, -1]})
   return jax.device_get(agents.call(agent, fn, data, past))
 
 
 def batch(agent, consec):
   """Return a batch without any border, but the rows' own where consec is 0."""
   data = agents.batch(agent)
-  data['expert/consec'][:] = consec
   data['expert/is_first'][:] = data['expert/is_cut'][:] = False
+  if not consec:
+    agents.start_anew(data, slice(None))
   return data
 
 
-@pytest.mark.parametrize('flags', WAYS)
+@pytest.mark.parametrize('flags', WORLDS)
 class TestPast:
 
   def test_rows_go_on_from_the_last_state_and_action(self, flags):

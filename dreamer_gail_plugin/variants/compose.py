@@ -7,6 +7,7 @@ from .. import dreamer
 from . import absorbing
 from . import anchored
 from . import images
+from . import joint
 from . import vmail
 
 
@@ -22,6 +23,7 @@ def agent_class(config):
         anchored.Anchored: gail.anchor,
         vmail.VMail: gail.actor == 'dynamics',
         absorbing.Absorbing: gail.absorbing,
+        joint.Joint: gail.world == 'both',
         agent.Agent: True}.items() if wanted]
   if config.image_loss != 'mse' or config.image_zero != 'gray':
     bases.append(images.Images)

@@ -46,13 +46,13 @@ def reset(agent):
 
 def outer(config, cls=None):
   """Return a new agent of our class, or of `cls`, with `precompile` off."""
-  from dreamer_gail_plugin.agent import Agent
   device.prepare_jax(config)
   obs_space, act_space = build.spaces(config)
   keys = (
       'logdir', 'seed', 'batch_size', 'batch_length', 'replay_context',
       'report_length', 'replica', 'replicas')
-  return (cls or Agent)(obs_space, act_space, elements.Config(
+  cls = cls or build.agent_class(config)
+  return cls(obs_space, act_space, elements.Config(
       **config.agent, **{k: config[k] for k in keys},
       jax={**config.jax, 'precompile': False}))
 
@@ -73,10 +73,17 @@ def batch(agent, seed=0, length=None):
       data[key] = rng.normal(size=size).astype(space.dtype)
   data['consec'] = np.zeros(shape, np.int32)
   if 'expert/is_first' in data:
-    data['expert/consec'] = np.zeros(shape, np.int32)
-    data['expert/is_first'][:, 0] = True
     data['expert/is_cut'] &= data['expert/is_first']
+    start_anew(data, slice(None))
   return data
+
+
+def start_anew(data, rows):
+  """Mark that some of the expert's rows start anew, as ExpertReplay does."""
+  start = 1  # The first step after the replay's context.
+  first, cut = data['expert/is_first'], data['expert/is_cut']
+  cut[rows, start] |= ~first[rows, start]
+  first[rows, start] = True
 
 
 def train(agent, batches):

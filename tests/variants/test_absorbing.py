@@ -16,7 +16,7 @@ ON = dict(agent__gail__absorbing=True)
 def call(fn, name, expert, agent, updates=1):
   """Return fn(state) after batches in which so many flags are set."""
   def outer():
-    state = absorbing.Absorbing(rewards.REWARDS[name])
+    state = absorbing.Ends(rewards.REWARDS[name])
     for _ in range(updates):
       state.update(*[
           jnp.arange(1000).reshape((10, 100)) < x for x in (expert, agent)])

@@ -11,6 +11,7 @@ from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import policy
 from dreamer_gail_plugin.variants import anchor
+from dreamer_gail_plugin.variants import anchored
 from tests.helpers import agents
 
 FLAGS = dict(agent__gail__anchor=0.5)
@@ -47,7 +48,7 @@ class TestProduct:
       outs.Categorical(jnp.array([0.3, 0.1])),
       outs.Agg(outs.Normal(jnp.array([0.3, 0.1]), jnp.array([1., 2.])), 1)])
   def test_made_again(self, dist):
-    found = anchor.like(dist, anchor.numbers(dist))
+    found = anchor.rebuild(dist, anchor.numbers(dist))
     assert type(found) is type(dist)
     assert np.abs(found.kl(dist)).max() < 1e-6
     act = dist.sample(jax.random.key(0))
@@ -87,7 +88,7 @@ class TestMargin:
 
   @pytest.mark.parametrize('shift', [-1, 2, 4])
   def test_sizes_that_cannot_be_halved(self, shift):
-    flags = ['--configs', 'minatar', 'tiny', 'gail']
+    flags = ['--configs', 'minatar', 'tiny', 'gail', 'anchor']
     flags += ['--agent.gail.anchor_enc.mults', '2,2,2']
     flags += ['--agent.gail.anchor_shift', '1']
     config = configs.load_config(flags).agent
@@ -116,23 +117,28 @@ class Dec:
         'image': outs.MSE(image), 'vector': outs.MSE(feat['deter'])}
 
 
-class TestAnchored:
+class TestPolicy:
 
   def make(self):
+    # An agent with no more than its policy needs.
     seen = []
-    flat = lambda inp, bdims: {'a': outs.Categorical(jnp.zeros(2))}
-    def base(obs, bdims):
+    def slow(obs, bdims):
       seen.append(obs)
       return {'a': outs.Categorical(jnp.array([1.0, 0.0]))}
-    dyn = elements.Config(deter=4, stoch=2, classes=3)
-    return anchor.Anchored(flat, base, dyn, Dec()), seen
+    agent = object.__new__(anchored.Anchored)
+    vars(agent).update(
+        dyn=elements.Config(deter=4, stoch=2, classes=3), dec=Dec(),
+        slowanchor=slow, slowrisk=None)
+    flat = lambda inp, bdims: {'a': outs.Categorical(jnp.zeros(2))}
+    agent.pol = anchor.Policy(flat, agent._advice)
+    return agent, seen
 
   @pytest.mark.parametrize('shape', [(5,), (5, 7)])
   def test_decodes_the_latents(self, shape):
-    pol, seen = self.make()
+    agent, seen = self.make()
     deter = np.random.default_rng(0).normal(size=(*shape, 4))
     stoch = np.random.default_rng(1).uniform(size=(*shape, 6))
-    pol(jnp.concatenate([deter, stoch], -1), len(shape))
+    agent.pol(jnp.concatenate([deter, stoch], -1), len(shape))
     obs, = seen
     assert obs['image'].dtype == np.uint8
     want = np.round(np.float32(stoch) * 255).reshape((*shape, 2, 3, 1))
@@ -140,12 +146,10 @@ class TestAnchored:
     want = np.sign(deter) * np.expm1(np.abs(deter))
     np.testing.assert_allclose(obs['vector'], want, rtol=1e-4)
 
-  def test_sees_the_observation(self):
-    pol, seen = self.make()
-    with pytest.raises(ZeroDivisionError), pol.seeing({'image': 1}):
-      pol(jnp.zeros((1, 10)), 1)
-      raise ZeroDivisionError
-    pol(jnp.zeros((1, 10)), 1)
+  def test_sees_the_observation_where_it_acts(self):
+    agent, seen = self.make()
+    agent.acting({'image': 1})(jnp.zeros((1, 10)), 1)
+    agent.pol(jnp.zeros((1, 10)), 1)
     assert seen[0] == {'image': 1}
     assert seen[1]['image'].shape == (1, 2, 3, 1)
 
@@ -175,10 +179,10 @@ class TestAgent:
     agent = agents.make(**FLAGS, agent__policy__outscale=1.0)
     model, found = agent.model, []
     inner = model._policy
-    def both_ways(inp, anchored):
-      found.append([x[1]['anchor_kl'] for x in (
-          inner(inp, anchored), inner(inp, None))])
-      return inner(inp, anchored)
+    def both_ways(inp, imag):
+      anew = imag._replace(extra={'anchor': None})
+      found.append([inner(inp, x)[1]['anchor_kl'] for x in (imag, anew)])
+      return inner(inp, imag)
     model._policy = both_ways
     def fn(data):
       model.loss(*agents.context(agent, data), training=False)

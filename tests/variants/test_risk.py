@@ -7,9 +7,7 @@ import pytest
 
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
-from dreamer_gail_plugin import main
 from dreamer_gail_plugin.evaluate import policy
-from dreamer_gail_plugin.variants import anchor
 from dreamer_gail_plugin.variants import risk
 from tests.helpers import agents
 
@@ -52,7 +50,7 @@ def test_is_no_matter_of_imagination(agent):
 
 def test_takes_off_logits():
   given = {'a': (jnp.zeros((1, 3)),), 'b': (jnp.ones(1), jnp.ones(1))}
-  found = anchor.less(given, {'a': jnp.array([[1.0, 0.0, -0.5]])}, 2.0)
+  found = risk.less_risk(given, {'a': jnp.array([[1.0, 0.0, -0.5]])}, 2.0)
   assert found['a'][0].tolist() == [[-2.0, 0.0, 1.0]]
   assert found['b'] is given['b']
 
@@ -102,10 +100,12 @@ def test_learns_and_avoids():
 
 
 def test_stream_has_what_the_agent_wants():
-  flags = ['--configs', 'minatar', 'gail', 'debug', '--jax.platform', 'cpu']
+  flags = [
+      '--configs', 'minatar', 'gail', 'anchor', 'debug',
+      '--jax.platform', 'cpu']
   for scale in ('0', '1'):
     config = configs.load_config([*flags, '--agent.gail.risk', scale])
-    replay = main.upmain.make_replay(
+    replay = build.upmain.make_replay(
         config.update({'logdir': '/nowhere'}), 'replay')
     length = config.batch_length + config.replay_context
     env = build.make_env(config, 0)

@@ -63,28 +63,30 @@ class Linear(nj.Module):
 def toy():
   """Return an agent whose returns are linear in the actions."""
   namespace = types.SimpleNamespace
-  return namespace(
+  agent = object.__new__(vmail.VMail)
+  vars(agent).update(
       act_space=SPACE, feat2tensor=lambda feat: feat['deter'],
       pol=Policy(name='pol'), dyn=Dynamics(name='dyn'),
       con=Linear(name='con'), val=Linear(name='val'),
       disc=discriminator.Discriminator(SPACE, layers=0, name='disc'),
-      reward=lambda logit: logit,
+      rewfn=lambda logit: logit,
       retnorm=namespace(stats=lambda: (0.0, SCALE)),
       valnorm=namespace(stats=lambda: (0.0, 1.0)),
       config=namespace(
-          contdisc=True, horizon=333,
+          contdisc=True, horizon=333, imag_length=HORIZON,
           imag_loss=namespace(lam=LAM, actent=0.1)))
+  return agent
 
 
 def toy_loss(agent):
   """Return the mean policy loss of the toy agent; inside pure."""
-  feat = dict(deter=jnp.ones((1, 2)), stoch=jnp.zeros((1, 1, 1)))
-  first = jax.tree.map(lambda x: x[:, None], feat)
-  path = vmail.imagine(agent, feat, first, HORIZON, False)
+  feat = dict(deter=jnp.ones((1, 1, 2)), stoch=jnp.zeros((1, 1, 1, 1)))
+  imag = agent._imagine({}, feat, feat, 1, False)
   butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
-  inputs = agent.disc.inputs(
-      *map(butlast, vmail.constants(agent, path)))
-  return vmail.policy_loss(agent, path, inputs).mean()
+  inputs = agent.disc.inputs(*butlast((imag.feat, imag.act)))
+  obs = {'is_first': jnp.zeros((1, 1), bool)}
+  losses = agent._variant_losses(obs, imag, {'imag': (inputs, None)})
+  return losses['policy'].mean()
 
 
 class TestToy:
@@ -191,16 +193,14 @@ class TestAgent:
     agent = agents.make(**FLAGS, **other)
     model = agent.model
     def fn(data):
-      carry, obs, prevact = agents.context(agent, data)
-      expert = {k[7:]: v for k, v in obs.items() if 'expert/' in k}
-      (carry, entries, _, feat, _, _), _, _ = worldmodel.replay(
-          model, carry, obs, prevact,
-          {k: v[:, 1:] for k, v in expert.items()}, obs['past'], False)
-      path = model._imagine(carry[1], entries[1], feat, 6, False)
-      hard = vmail.constants(model, path)
+      rows = worldmodel.Rows(*agents.context(agent, data))
+      out = worldmodel.losses(model, rows, False)
+      imag = model._imagine(
+          out.carry[1], out.entries[1], out.feat, 6, False)
+      path = imag.extra['path']
       butlast = lambda xs: jax.tree.map(lambda x: x[:, :-1], xs)
-      return vmail._inputs(model, path), model.disc.inputs(
-          *map(butlast, hard)), path[1]
+      return model._inputs(path), model.disc.inputs(
+          *butlast((imag.feat, imag.act))), path[1]
     soft, hard, act = jax.device_get(
         agents.call(agent, fn, agents.batch(agent)))
     np.testing.assert_allclose(soft, hard, atol=1e-6)
