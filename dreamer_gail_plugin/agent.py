@@ -10,6 +10,10 @@ What learns from what:
   disc (D)             pairs of the expert against imagined ones
   pol, val             imagined steps, and val replayed ones, under D's reward
 
+D's reward enters once, as `rewimg` and `rewrep`, in the place of upstream's
+reward predictions and of the environment's rewards. To add another one, add a
+function of D's logit to rewards.py.
+
 Variants subclass Agent in `variants/` and override its hooks: `_model`,
 `_act`, `_imagine`, `_policy`, `_variant_losses`, `reward` and, for more parts
 of a batch, `_apply_replay_context`.
