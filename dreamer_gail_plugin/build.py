@@ -77,7 +77,7 @@ def make_logger(config):
   logger = upmain.make_logger(config)
   logger.outputs = [videos.ColourOutput(x) for x in logger.outputs]
   logger.outputs.append(progress.Progress(
-      config.run.steps * logger.multiplier, config.agent.gail))
+      config.run.steps * logger.multiplier, config.agent))
   return logger
 
 

@@ -46,6 +46,25 @@ def load_config(argv=None):
   return config
 
 
+def method(flat):
+  """Return the name of the method of a flattened config, as docs have it.
+
+  That is the reward's, `gail` or another, `null` where the expert is random
+  play, or `vmail`; each with `+anchor` if there is one. Others are `env`,
+  `random` and the baselines.
+  """
+  if flat.get('random_agent'):
+    return 'random'
+  reward = flat.get('baseline', flat['agent.gail.reward'])
+  if 'baseline' in flat or reward == 'env':
+    return reward
+  if flat.get('agent.gail.actor') == 'dynamics':
+    reward = 'vmail'
+  elif flat.get('agent.gail.expert') == 'random':
+    reward = 'null'
+  return f'{reward}+anchor' if flat.get('agent.gail.anchor') else reward
+
+
 def lengths(config):
   """Return the config with `report_length` cut to what the replay holds.
 

@@ -1,9 +1,9 @@
-"""The entry: DreamerV3's flags and scripts, with demonstrations for a reward.
+"""Trains agents: DreamerV3's flags and scripts, with demonstrations as reward.
 
   python -m dreamer_gail_plugin.main --configs minatar tiny gail
 
-Run loops, replay, logger and wrappers are upstream's own; the agent, the
-environments and the expert stream are ours.
+Run loops, replay, logger and wrappers are upstream's. The agent, the
+environments and the expert stream are the plugin's; `build` makes them.
 """
 
 import sys
@@ -32,7 +32,7 @@ HUMANS = {
 
 
 def main(argv=None):
-  """Run one script to its end; raises UserError for mistakes of the user."""
+  """Run the script of the flags; raises UserError for mistakes of the user."""
   config = configs.load_config(argv)
   checks.values(config)
   config = configs.rows(configs.lengths(device.platform(config)))
@@ -44,9 +44,9 @@ def main(argv=None):
 
 
 def run(config, argv):
-  """Make the log directory and hand over to upstream's run loop.
+  """Make the log directory and start upstream's run loop.
 
-  `argv` are the flags that gave the config, None for those of this process.
+  `argv` are the flags of the config, None for those of this process.
   """
   print('Replica:', config.replica, '/', config.replicas)
   print('Logdir:', config.logdir)
@@ -91,10 +91,10 @@ def run(config, argv):
 
 
 def describe_expert(config):
-  """Check the demonstrations, say what they are; return their stats.
+  """Check and describe the demonstrations; return their stats.
 
-  Returns None where the script does not need any. `expert: random` records
-  them first, unless an earlier start of this run did.
+  Returns None if the script needs none. `expert: random` records them first,
+  unless an earlier start of this run did.
   """
   if config.script not in memory.LEARNING or not build.needs_expert(config):
     return None

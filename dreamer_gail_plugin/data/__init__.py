@@ -1,1 +1,1 @@
-"""Demonstrations on the disk: stores, recipes, and how they are recorded."""
+"""Demonstrations on the disk: stores, recipes, and how to record them."""

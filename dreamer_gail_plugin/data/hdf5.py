@@ -1,4 +1,4 @@
-"""Reads HDF5 files of strangers: no links, no external data, no bombs."""
+"""Reads HDF5 files that may be malicious: no links, external data or bombs."""
 
 import h5py
 
@@ -23,10 +23,10 @@ def open_file(path, wanted='a demonstration store'):
 
 
 def hard(path, file, name, kind):
-  """Return a group or dataset (`kind`) of an HDF5 file of a stranger.
+  """Return a group or dataset (`kind`) of an untrusted HDF5 file.
 
-  Raises UserError for a link or external storage, which could make it read
-  any file of the user, and for what is missing or of another kind.
+  Raises UserError for links and external storage, which could read any file
+  of the user, and if the name is missing or of another kind.
   """
   try:
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
@@ -46,10 +46,10 @@ def hard(path, file, name, kind):
 
 
 def bounded(path, name, data, largest):
-  """Raise UserError for a dataset of claims rather than of data.
+  """Raise UserError for a dataset that claims more than it can hold.
 
-  That is one of more than `largest` bytes, or of so many more than are in
-  the file that no compression explains it: a few bytes could claim terabytes.
+  That is more than `largest` bytes, or so many more than are in the file that
+  no compression explains them: a few bytes could claim terabytes.
   """
   stored = data.id.get_storage_size()
   if data.nbytes > min(largest, RATIO * stored + SMALL):
@@ -62,9 +62,9 @@ def bounded(path, name, data, largest):
 def read_into(group, name, start, out):
   """Read the steps from `start` on of a dataset into an array (T, ...).
 
-  Raises OSError for damaged data. Half the time of h5py's own `read_direct`,
-  which counts where many short trajectories make a batch. The dataset is
-  closed again, as an open one keeps 100 kB.
+  Raises OSError for damaged data. It takes half the time of h5py's own
+  `read_direct`, which matters where many short trajectories make a batch. It
+  closes the dataset again, as an open one keeps 100 kB.
   """
   data = h5py.h5d.open(group.id, name.encode())
   space = data.get_space()

@@ -1,4 +1,4 @@
-"""What a run's replay takes of the memory, and what is free."""
+"""How much memory the replay of a run will take, and how much is free."""
 
 import pathlib
 
@@ -13,7 +13,11 @@ EVALUATING = LEARNING[1:]  # Those that keep another one, of a tenth the size.
 
 
 def check(config, spaces):
-  """Print what the replay will take and raise UserError if it cannot fit."""
+  """Print how much memory the replay will take.
+
+  `spaces` are the agent's (observations, actions). Raises UserError if that
+  is more than is free, or if the replay holds less than a batch.
+  """
   if config.script not in LEARNING:
     return
   least = batch_steps(config)
@@ -36,7 +40,7 @@ def check(config, spaces):
 
 
 def batch_steps(config):
-  """Return the least steps of a replay that holds the batches of a script."""
+  """Return how many steps a replay needs to hold a batch of the script."""
   steps = lambda consec, length: config.batch_size * (
       consec * length + config.replay_context)
   least = steps(config.consec_train, config.batch_length)

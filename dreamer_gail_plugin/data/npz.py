@@ -1,8 +1,8 @@
-"""Reads npz files of strangers: no pickles, no surprises in size.
+"""Reads npz files that may be malicious: no pickles, no surprises in size.
 
-`numpy.load` is nearly that, but believes any size that a file claims: an
-array that says it has 10^12 elements, or a zip that inflates a thousandfold,
-takes the memory before anything is checked.
+`numpy.load` refuses pickles, but it believes any size that a file claims. An
+array of 10^12 claimed elements, or a zip that inflates a thousandfold, takes
+all memory before anything is checked.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ BROKEN = (
 
 
 class Npz:
-  """The arrays of one npz, each read and checked when it is asked for.
+  """The arrays of one npz, each read and checked on request.
 
   Args:
     file: path or binary file.
-    place: what an error calls it.
+    place: the name of the file in errors.
     largest: bytes that one array may have.
   """
 
@@ -61,11 +61,11 @@ class Npz:
       return dtype, shape
 
   def read(self, key, kinds='buif'):
-    """Return one array, whose dtype has one of these kinds.
+    """Return one array, whose dtype is of one of these kinds.
 
-    Raises UserError if it is missing, damaged, larger than it may be, of
-    another type (objects, which would be unpickled, among them) or claims
-    more elements than there are.
+    Raises UserError if it is missing, damaged, too large, of another type
+    (such as objects, which would be unpickled), or claims more elements than
+    there are.
     """
     with self._open(key) as (file, shape, fortran, dtype):
       if dtype.hasobject or dtype.kind not in kinds:

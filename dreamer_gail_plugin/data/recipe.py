@@ -1,11 +1,10 @@
-"""Demonstrations kept as seeds and actions, and made by playing them again.
+"""Recipes: demonstrations kept as seeds and actions, which are played again.
 
-Frames of Atari and Crafter would take megabytes; what was pressed takes
-kilobytes. A recipe is a JSON file: the attributes of the store, and for each
-trajectory the seed of the environment, the number of steps, the actions as
-text, one letter each, and the SHA-256 of the arrays that came out. Playing it
-makes the same store on any machine, or a clear error. The last step of an
-episode has no action.
+Frames of Atari and Crafter take megabytes, actions take kilobytes. A recipe is
+a JSON file. It has the attributes of the store and, for each trajectory, the
+environment's seed, the number of steps, the actions as text (one letter each)
+and the SHA-256 of the resulting arrays. Playing it gives the same store on any
+machine, or a clear error. The last step of an episode has no action.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ from .recipe_file import FORMAT
 from .recipe_file import VERSION
 
 LETTERS = string.ascii_letters + string.digits  # One for every action.
-# The packages that decide how the pixels come out.
+# The packages that the pixels depend on.
 PACKAGES = {
     'atari': ('ale-py', 'pillow', 'numpy'),
     'crafter': ('crafter', 'opensimplex', 'pillow', 'numpy'),
@@ -68,7 +67,7 @@ def load(path):
 
 
 def stored(name):
-  """Return the path of a store, which is made first if `name` is a recipe."""
+  """Return the path of a store; if `name` is a recipe, play it first."""
   path = pathlib.Path(name)
   return cached(path) if path.suffix == '.json' else path
 
@@ -76,7 +75,8 @@ def stored(name):
 def bundled(task):
   """Return the path of the store that is bundled for a task.
 
-  It is made first where a recipe is. Raises UserError if there is none.
+  Where a recipe is bundled, it is played first. Raises UserError if nothing
+  is bundled.
   """
   folder = upstream.resource('expert_data')
   for path in (folder / f'{task}.json', folder / f'{task}.h5'):
@@ -91,10 +91,10 @@ def bundled(task):
 
 
 def cached(path):
-  """Return the path of the store of a recipe, made now if it was not yet.
+  """Return the path of the store of a recipe; play it if it is not there yet.
 
-  It is kept in $XDG_CACHE_HOME or ~/.cache, in dreamer_gail_plugin/expert,
-  under a name that changes with the recipe.
+  The store is kept in dreamer_gail_plugin/expert in $XDG_CACHE_HOME or
+  ~/.cache, under a name that changes with the recipe.
   """
   path = pathlib.Path(path)
   load(path)
@@ -116,8 +116,8 @@ def cached(path):
 def rebuild(path, target):
   """Play a recipe and write its store to `target`.
 
-  Raises UserError if what comes out is not what was recorded, and writes
-  nothing then.
+  Raises UserError, and writes nothing, if the arrays are not those that were
+  recorded.
   """
   data = load(path)
   steps = sum(len(x['actions']) for x in data['trajectories'])
@@ -138,7 +138,7 @@ def digest(data):
 
 
 class Playback:
-  """The policy that repeats the actions of a recipe, and then rests.
+  """The policy that repeats the actions of a recipe, then action 0.
 
   Args:
     actions: text, one of LETTERS for each action.

@@ -1,7 +1,7 @@
-"""Reads the file of a recipe, which may be a stranger's.
+"""Reads the file of a recipe, which may be malicious.
 
-A recipe says which environment is made, how often it steps and how large its
-pictures are, so all of that is checked before anything is played.
+A recipe decides which environment is made, how often it steps and how large
+its images are. So all of that is checked before anything is played.
 """
 
 import importlib
@@ -19,17 +19,17 @@ VERSION = 1
 LARGEST = 1 << 24  # Bytes of the file; a bundled one has some ten thousand.
 STEPS = 1 << 20  # Of a trajectory.
 MOST = {'size': 1024, 'pooling': 64, 'repeat': 64, 'noops': 1000}
-# Options of the environments that are no recipe's to choose: the seed, and
-# keys that a store does not have.
+# Options of environments that a recipe must not choose: the seed, and those
+# that add keys which a store does not have.
 OWN = ('task', 'seed', 'logs')
 
 
 def load(path, suites, letters):
-  """Return the content of a recipe.
+  """Return the content of a recipe, a dict.
 
-  `suites` are those that recipes are for, `letters` what actions are written
-  with. Raises UserError if it is no recipe, if anything is missing or of
-  another type, and if it asks for more than a game could need.
+  `suites` are those that recipes are for, `letters` those that stand for
+  actions. Raises UserError if it is no recipe, if anything is missing or of
+  another type, or if it asks for more than a game could need.
   """
   path = pathlib.Path(path)
   try:
@@ -81,8 +81,8 @@ def _root(data, suites):
 def options(suite, given):
   """Return what is wrong with options of an environment, or None.
 
-  Each must have the type that it has in the signature of the environment, and
-  no more than a game could need.
+  Each must have the type that it has in the signature of the environment and
+  a value that a game could need.
   """
   module, name, _ = envs.SUITES[suite]
   module = importlib.import_module(f'{envs.__name__}.{module}')
@@ -90,7 +90,7 @@ def options(suite, given):
       k: v.default
       for k, v in inspect.signature(getattr(module, name)).parameters.items()
       if k not in OWN}
-  # Off is what they are without, so older recipes may say it.
+  # Older recipes may say that `logs` is off, which is the default.
   given = {k: v for k, v in given.items() if k != 'logs' or v}
   for key, value in given.items():
     if key not in known:

@@ -1,4 +1,4 @@
-"""Records what a policy does in an environment as demonstrations."""
+"""Records a policy in an environment as demonstrations."""
 
 import multiprocessing
 
@@ -12,9 +12,9 @@ def record(
   """Yield trajectories, in order, as dicts ready for `store.write`.
 
   A trajectory has exactly `length` steps, starts with a reset and may hold
-  several episodes, of which the last may be cut. Step t holds the
-  observation, the reward that came with it and the action chosen in it. It
-  depends on `seed` and its own number only, not on `workers`.
+  several episodes, the last of them cut. Step t holds the observation, the
+  reward that came with it and the action chosen in it. A trajectory depends
+  on `seed` and its own number only, not on `workers`.
 
   Args:
     make_env: function of a seed that returns an `embodied.Env`.
@@ -36,11 +36,11 @@ def record(
 
 
 def rollout(env, policy, length, limit=0):
-  """Return the arrays (length, ...) of `length` steps from a reset on.
+  """Return a dict of arrays (length, ...), the steps from a reset on.
 
-  Their keys are those of the observation and action spaces, without `reset`
-  and logs. The policy is not asked at the last step of an episode, where
-  the action is zero and meaningless.
+  Its keys are those of the observation and action spaces without `reset` and
+  logs. The policy is not asked at the last step of an episode. The action
+  there is zero and means nothing.
   """
   spaces = {**env.obs_space, **env.act_space}
   spaces = {
@@ -69,10 +69,10 @@ def seeds(seed, index):
 
 
 def summary(trajectories):
-  """Return attributes of a store about the scores of its trajectories.
+  """Return attributes that tell the scores of trajectories, for a store.
 
-  `mean_score` and `score_sd` are over trajectories, `episodes` counts those
-  that are complete.
+  `mean_score` and `score_sd` are over trajectories, `episodes` counts the
+  complete ones.
   """
   scores = [
       store.score(x['reward'], x['is_first'], x['is_last'])
@@ -85,8 +85,7 @@ def summary(trajectories):
 
 
 class Random:
-  """The policy that draws every action uniformly, unbounded ones in [-1, 1].
-  """
+  """Draws every action uniformly, from -1 to 1 where it has no bounds."""
 
   def __init__(self, env, seed=0):
     self.spaces = {k: v for k, v in env.act_space.items() if k != 'reset'}

@@ -1,6 +1,6 @@
-"""What a file must be to be a store: its attributes, groups and datasets.
+"""Checks that a file is a store: its attributes, groups and datasets.
 
-See docs/demonstrations.md. All that is read here may be a stranger's.
+docs/demonstrations.md has the schema. Any file read here may be malicious.
 """
 
 import json
@@ -45,7 +45,7 @@ def check_header(path, attrs):
 def check_infos(path, infos):
   """Raise UserError unless the attributes of each trajectory can be used.
 
-  They may be missing, but a score is a number and a source_id is text.
+  They may be missing. A score must be a number and a source_id text.
   """
   for index, info in enumerate(infos):
     place = f'{path}: trajectory {index}'
@@ -73,8 +73,8 @@ def _number(place, attrs, key):
 def scan(path, file):
   """Return the groups of the trajectories, and the `spec` of their keys.
 
-  Raises UserError for links, object types, claims without data, and
-  trajectories that differ in keys, types or shapes.
+  Raises UserError for links, object types, datasets that claim more than they
+  hold, and trajectories that differ in keys, types or shapes.
   """
   root = hdf5.hard(path, file, 'trajectories', h5py.Group)
   groups, spec = [], None

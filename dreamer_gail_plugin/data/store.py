@@ -1,8 +1,7 @@
 """The HDF5 store of demonstrations: write, read, compare with a task.
 
-The schema stands in docs/demonstrations.md. Nothing is ever unpickled: object
-types, links and external data are refused, so a store from a stranger is data
-and no more.
+docs/demonstrations.md has the schema. A store may come from anyone: nothing is
+ever unpickled, and object types, links and external data are refused.
 """
 
 import contextlib
@@ -33,10 +32,9 @@ def write(path, trajectories, attrs):
   and action key, the three flags, optionally `reward`, and optionally `attrs`
   (`score`, `source_id`). It is consumed one at a time, so a generator needs
   memory for one trajectory only. `attrs` are root attributes; `preprocessing`
-  and `action_meanings` may be Python values and become JSON. The file appears
-  under its name when it is whole, and not at all if anything fails. Raises
-  UserError for a missing folder, no trajectories or arrays that break the
-  schema.
+  and `action_meanings` may be Python values and become JSON. If anything
+  fails, there is no file. Raises UserError for a missing folder, for no
+  trajectories and for arrays that break the schema.
   """
   with _part(path) as part, _writing(path, part, 'w') as file:
     count = _fill(file, pathlib.Path(path), trajectories, attrs)
@@ -46,11 +44,11 @@ def write(path, trajectories, attrs):
 def append(path, trajectories, attrs):
   """Add trajectories to a store and return how many it then holds.
 
-  Makes the store if it is not there; else the new trajectories need the keys,
-  types and shapes of the old ones and `attrs` replaces the root attributes of
-  the same names. When this returns, the data is on the disk. Until then, and
-  if anything fails, the store stays as it was. Raises UserError as `write`
-  does, and if what is there is no store.
+  Makes the store if it is not there. Otherwise the new trajectories need the
+  keys, types and shapes of the old ones, and `attrs` replaces root attributes
+  of the same names. When this returns, the data is on the disk. Until then,
+  and if anything fails, the store stays as it was. Raises UserError as
+  `write` does, and if the file is not a store.
   """
   path, spec = pathlib.Path(path), None
   if path.exists():
@@ -69,8 +67,8 @@ def append(path, trajectories, attrs):
 def score(reward, is_first, is_last):
   """Return the mean sum of rewards (T,) over complete episodes.
 
-  An episode is complete if both its first and its last step are there. With
-  none, as in a cut of one long game, the sum of all rewards is returned.
+  An episode is complete if both its first and its last step are there. If
+  none is, as in a part of one long game, this is the sum of all rewards.
   """
   starts = np.flatnonzero(is_first)
   sums = []
@@ -142,10 +140,10 @@ class Store:
 
 
 def validate(store, obs_space, act_space, task=None):
-  """Raise one UserError that lists all that differs from the task's spaces.
+  """Raise a UserError that lists every difference from the task's spaces.
 
-  Compared are the task name (a store with an empty name fits any task), the
-  keys, types and shapes, the number of actions, the values of actions and of
+  It compares the task name (a store with an empty name fits any task), keys,
+  types and shapes, the number of actions, the values of actions and of
   observations that have a range, and the order of the episode flags. Keys
   that start with `log/`, the reward and the reset flag are not needed.
   """

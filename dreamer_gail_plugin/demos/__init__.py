@@ -1,1 +1,1 @@
-"""Importers and recorders of demonstrations, see docs/demonstrations.md."""
+"""Imports, records and inspects demonstrations: see docs/demonstrations.md."""

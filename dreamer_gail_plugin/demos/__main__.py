@@ -1,4 +1,4 @@
-"""Make or look at demonstrations: python -m dreamer_gail_plugin.demos NAME."""
+"""Make or inspect demonstrations: python -m dreamer_gail_plugin.demos NAME."""
 
 import argparse
 import importlib
@@ -21,8 +21,8 @@ COMMANDS = {
     'rollout': ('', 'a trained agent of ours, from its logdir'),
     'planner': ('experts', 'a scripted expert or random play, recorded here'),
     'play': ('', 'a person who plays in the browser, recorded here'),
-    'check': ('', 'look for what ruins imitation in a store'),
-    'show': ('', 'a table, pictures and films of what is in a store'),
+    'check': ('', 'look for faults in a store that ruin imitation'),
+    'show': ('', 'a table, pictures and films of a store'),
     'minari_export': ('', 'the other way: a store becomes a Minari dataset'),
     'expert_scores': (
         'experts', 'no store: scores of a scripted expert and random play'),

@@ -1,9 +1,9 @@
-"""Looks for what ruins imitation, and says what to do about it.
+"""Looks for faults in demonstrations that ruin imitation; says what to do.
 
-Duplicates, constant actions, actions that stand at the wrong step, idling,
-and pictures or settings that differ from the task's. Where the task can be
-made, some random play in it is what the demonstrations are compared with.
-The exit code is 1 if there are problems, 0 if there are only notes.
+Faults are duplicates, constant actions, actions at the wrong step, idling, and
+images or settings that differ from the task's. If the task can be made here,
+the demonstrations are compared with random play in it. The exit code is 1 if
+there are problems, 0 if there are only notes.
 """
 
 import collections
@@ -23,13 +23,13 @@ from .importers import alignment
 PLAY = 4000  # Steps of random play; fewer do not show the lag of Seaquest.
 SAMPLE = 20000  # Steps of the demonstrations for all but duplicates.
 WINDOW = 16  # Steps in a row that are equal: the same moment.
-COPIES = 0.05  # Share of such windows that is worth a word.
-IDLE = (0.5, 0.95)  # Shares of no-ops: worth a note, a problem.
-FEW = 0.02  # Share of the steps below which a fault is worth a note only.
-LEVELS = 16  # Difference up to which a still pixel is another rendering.
+COPIES = 0.05  # Share of repeated windows from which on there is a note.
+IDLE = (0.5, 0.95)  # Shares of no-ops from which on: a note, a problem.
+FEW = 0.02  # A fault in a smaller share of the steps is a note only.
+LEVELS = 16  # Largest difference of a still pixel that is due to rendering.
 
 Finding = collections.namedtuple('Finding', 'level text')
-SEEN = {'image': 4, 'vector': 2}  # What `shifts` looks at, and its axes.
+SEEN = {'image': 4, 'vector': 2}  # Keys that `shifts` reads: their axes.
 problem = lambda text: Finding('problem', text)
 note = lambda text: Finding('note', text)
 
@@ -61,9 +61,9 @@ def run(args):
 
 
 def make(task, trusted):
-  """Return the environment of a task or None, and findings about that.
+  """Return the environment of a task, or None, and findings about it.
 
-  `trusted` tells whether the user named it.
+  `trusted` tells whether the user named the task, rather than the file.
   """
   if not task:
     return None, [note(
@@ -97,7 +97,7 @@ def sample(demos):
 
 
 def copies(demos):
-  """Return findings about steps that are there more than once."""
+  """Return findings about steps that occur more than once."""
   seen, shares = set(), []
   for index in range(len(demos)):
     codes = set(_windows(_codes(demos, index)).tolist())
@@ -117,13 +117,13 @@ def copies(demos):
 
 
 def _weigh(demos, indices):
-  # Gaps in a record leave a few short pieces, which ruin nothing.
+  # Gaps in a record leave a few short pieces, which do no harm.
   share = sum(demos.lengths[i] for i in indices) / sum(demos.lengths)
   return problem if share > FEW else note
 
 
 def actions(demos, parts):
-  """Return findings about actions that never change, or do little."""
+  """Return findings about constant actions and idling."""
   found = []
   names = json.loads(demos.attrs['action_meanings'] or '[]')
   for key in _action_keys(demos):
@@ -146,7 +146,7 @@ def actions(demos, parts):
 
 
 def settings(demos, task, env):
-  """Return findings about spaces and settings that are not the task's."""
+  """Return findings about spaces and settings that differ from the task's."""
   found = []
   try:
     store.validate(demos, env.obs_space, env.act_space, task)
@@ -168,10 +168,10 @@ def settings(demos, task, env):
 
 
 def pictures(parts, played):
-  """Return findings about images that were not made as the task's are.
+  """Return findings about images that were made in another way.
 
-  Pixels that never change, in the demonstrations as in random play, must be
-  equal. Ones that differ a little were rendered or compressed otherwise.
+  Pixels that change neither in the demonstrations nor in random play must be
+  equal in both. If they differ a little, rendering or compression differ.
   """
   if 'image' not in played or any(
       x.get('image', np.zeros(0)).shape[1:] != played['image'].shape[1:]
@@ -196,7 +196,7 @@ def pictures(parts, played):
 
 
 def shifts(demos, parts, played):
-  """Return findings about actions that stand at another step."""
+  """Return findings about actions that stand at the wrong step."""
   seen = 'image' if 'image' in demos.keys else 'vector'
   if not _has(parts[0], seen):
     return []

@@ -1,9 +1,9 @@
 """Writes a store as a Minari dataset, without loss.
 
 Every episode becomes one of Minari's, with uncompressed arrays and no JPEG.
-What Minari has no place for (attributes, the reward and the action at the
-ends of a cut episode) goes into two small stores beside its own file, which
-Minari ignores and `demos minari` uses to give back the same store.
+Minari has no place for attributes, nor for the reward and the action at the
+ends of a cut episode. They go into two small stores beside its own file, which
+Minari ignores. `demos minari` makes the same store again with them.
 """
 
 import os
@@ -90,7 +90,7 @@ def split_keys(demos):
   """Return the observation keys and the action keys of a store.
 
   Actions are `action` and `action_NAME` in all tasks. Raises UserError if
-  there are none of either, or a type that no Gymnasium space has.
+  either are missing, or for a type that no Gymnasium space has.
   """
   rest = [k for k in demos.keys if k not in (*store.FLAGS, 'reward')]
   acts = [k for k in rest if k == 'action' or k.startswith('action_')]

@@ -1,7 +1,7 @@
 """Shows what is in a store: a table, and with --out pictures and films.
 
-The folder then holds contact.png, with eight frames of each trajectory in a
-row, and of each trajectory a film and a strip of every eighth frame.
+The folder has contact.png, a row of eight frames for each trajectory, and for
+each trajectory a film and a strip of every eighth frame.
 """
 
 import collections
@@ -22,7 +22,7 @@ from ..evaluate import film
 COLUMNS = film.COLUMNS  # Frames of a trajectory on the contact sheet.
 ROWS = 40  # Trajectories on it at most.
 BAR = 40  # Letters of the longest bar.
-KINDS = 1000  # Of actions, above which they are not counted.
+KINDS = 1000  # Actions are counted if there are fewer of them.
 
 Row = collections.namedtuple('Row', 'steps games score counts source')
 
@@ -48,7 +48,7 @@ def run(args):
 def folder(args):
   """Return the Path of the folder to write to, or None.
 
-  Raises UserError if there is something in it, or no place for it.
+  Raises UserError if it is in use or cannot be made.
   """
   if not args.out:
     return None
@@ -64,7 +64,7 @@ def folder(args):
 
 
 def describe(demos):
-  """Return what is in an open store as text of several lines."""
+  """Return a description of an open store, a text of several lines."""
   names = json.loads(demos.attrs['action_meanings'] or '[]')
   rows = [summary(demos, i) for i in range(len(demos))]
   idle = bool(names) and str(names[0]).upper() == 'NOOP'
@@ -83,8 +83,8 @@ def describe(demos):
 def summary(demos, index):
   """Return the Row of a trajectory.
 
-  `games` are those that end in it, `counts` (A,) how often it has each action,
-  or None where actions are no single whole number below KINDS.
+  `games` counts those that end in it. `counts` (A,) is how often each action
+  occurs, None unless actions are single whole numbers below KINDS.
   """
   keys = [k for k in ('is_last', 'action') if k in demos.keys]
   data = demos.read(index, keys=keys)
@@ -102,9 +102,9 @@ def summary(demos, index):
 
 
 def table(rows, idle):
-  """Return lines of text, one a trajectory and one of all.
+  """Return lines of text, one for each trajectory and one for all.
 
-  `idle` tells whether action 0 is to do nothing.
+  `idle` tells whether action 0 does nothing.
   """
   def line(name, row):
     known = idle and row.counts is not None and row.counts.sum()
@@ -147,9 +147,9 @@ def histogram(rows, names):
 
 
 def pictures(demos, out):
-  """Write contact sheet, films and strips to a folder and return their paths.
+  """Write contact sheet, films and strips to a folder; return their paths.
 
-  Returns none, and says so, for a store without images. Raises UserError if
+  For a store without images it says so and returns []. Raises UserError if
   the folder cannot be written.
   """
   key = next((

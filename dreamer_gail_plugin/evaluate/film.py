@@ -1,7 +1,4 @@
-"""Films of games: mp4 videos and strips of every eighth frame.
-
-Strips are like figures 3 to 5 of the paper.
-"""
+"""Films of games: mp4 videos, and strips as in figures 3 to 5 of the paper."""
 
 import collections
 import math
@@ -16,9 +13,9 @@ from .. import atomic
 from ..running import videos
 
 EVERY = 8  # Steps between the frames of a strip.
-FRAMES = 48  # Of a strip at most; of a longer game it shows the end.
+FRAMES = 48  # Most frames of a strip; of a longer game it shows the end.
 COLUMNS = 8
-WIDTH = 128  # Of a frame at least, in pixels; small images are enlarged.
+WIDTH = 128  # Least pixels of a frame; smaller images are enlarged.
 MARGIN, LINE, FONT = 6, 16, 12  # Pixels.
 CAPTION = (48, 48, 48)
 FPS = 15
@@ -50,7 +47,7 @@ class Reel:
     self.step += 1
 
   def close(self, of=''):
-    """Write both files; return their paths. `of` continues the title."""
+    """Write both files and return their paths; `of` is added to the title."""
     for packet in self.stream.encode(None):
       self.video.mux(packet)
     self.video.close()
@@ -71,7 +68,7 @@ class Reel:
     return movie, picture
 
   def discard(self):
-    """Remove what is not whole."""
+    """Remove what `close` has not finished."""
     if self.video:
       self.video.close()
       self.video = None
@@ -89,9 +86,9 @@ class Reel:
 
 
 def tile(image, lines):
-  """Return an RGB uint8 image with lines of text under it, of even size.
+  """Return an RGB uint8 image, of even size, with lines of text under it.
 
-  `image` is (H, W, C) uint8 with any number of channels; small ones are
+  `image` is (H, W, C) uint8 with any number of channels. A small one is
   enlarged by a whole factor.
   """
   image = np.round(255 * videos.colour(image / 255)).astype(np.uint8)
@@ -107,7 +104,7 @@ def tile(image, lines):
 
 
 def strip(tiles, title):
-  """Return tiles (H, W, 3) uint8, row after row under a title, as one."""
+  """Return one uint8 image of tiles (H, W, 3), in rows under a title."""
   height, width, _ = tiles[0].shape
   columns = min(COLUMNS, len(tiles))
   rows = math.ceil(len(tiles) / columns)

@@ -1,8 +1,8 @@
-"""Plays whole games, each from its own seed, and each counted once.
+"""Plays whole games, each from its own seed, and counts each once.
 
-Upstream's driver plays until some number of episodes has ended, and among
-those that end first short ones are too many. Here the games are fixed
-beforehand and all are played to their ends, many side by side.
+Upstream's driver plays until some number of episodes has ended, and short ones
+end first, so it sees too many of them. Here the games are fixed beforehand
+and all are played to their ends, many side by side.
 """
 
 import functools
@@ -21,8 +21,8 @@ ACHIEVEMENT = 'log/achievement_'
 def make_env(config, seed):
   """Return an environment of the config's task as the agent sees it.
 
-  Unlike those of the training it counts Crafter's achievements and gives the
-  rewards of a game unclipped.
+  Unlike in training it counts Crafter's achievements and does not clip
+  rewards.
   """
   suite, _, task = config.task.partition('_')
   kwargs = dict(config.env.get(suite, {}))
@@ -34,24 +34,24 @@ def make_env(config, seed):
 
 
 def play(actor, make_env, seeds, rows, workers=1, ended=None, watch=None):
-  """Play one game for each seed; return what came of them, in that order.
+  """Play one game for each seed; return the games in that order.
 
   A game is a dict of `seed`, `score` (sum of rewards), `length` (actions
-  taken), `limit` (whether a time limit ended it, and no termination) and
+  taken), `limit` (whether a time limit ended it instead of a termination) and
   `achievements` (name: count, if there are any). It depends on its seed and,
-  by rounding, on `rows`.
+  through rounding, on `rows`.
 
   Args:
-    actor: see policy.Actor.
+    actor: see actors.Actor.
     make_env: function of a seed that returns an embodied.Env. With several
       workers it must be picklable by cloudpickle.
     seeds: list of integers from 0 to 2 ** 31 - 1.
     rows: how many games are played side by side.
     workers: number of processes for the environments; 1 for this one.
     ended: called with each game when it has ended.
-    watch: called at each step with the number of the game, its observation,
+    watch: called at each step with the number of the game, the observation,
       the action (None at the end) and a function that returns the
-      discriminator's reward for both.
+      discriminator's reward for the two.
   """
   room = Room(make_env) if workers == 1 else Rooms(make_env, workers)
   try:
@@ -103,7 +103,7 @@ def _at(function, row):
 
 
 def _batch(batch, seen, rows):
-  # Rows without a game start anew each time, so that nothing builds up.
+  # A row without a game starts anew at every step, so its state stays finite.
   first = next(iter(seen.values()))
   keys = [k for k in first if not k.startswith('log/')]
   if batch is None:
@@ -133,19 +133,19 @@ def _score(game, obs, ask):
 def reward(obs):
   """Return the reward that came with an observation, as a float.
 
-  Crafter's log tells those of its benchmark also where the task has none.
+  Crafter logs its benchmark's reward even where the task has none.
   """
   return float(obs.get('log/reward', obs['reward']))
 
 
 class Room:
-  """Environments by row, in this process."""
+  """The environments of the rows, in this process."""
 
   def __init__(self, make_env):
     self.make_env, self.envs = make_env, {}
 
   def step(self, asks):
-    """Return observations by row, for actions or the seeds of new games."""
+    """Return {row: observation}; `asks` has actions or seeds of new games."""
     return {row: self._step(row, ask) for row, ask in asks.items()}
 
   def _step(self, row, ask):
@@ -163,7 +163,7 @@ class Room:
 
 
 class Rooms:
-  """Environments by row, dealt out to some processes."""
+  """The environments of the rows, spread over some processes."""
 
   def __init__(self, make_env, workers):
     context = multiprocessing.get_context('spawn')  # JAX runs threads.
@@ -174,12 +174,12 @@ class Rooms:
       process = context.Process(
           target=_serve, args=(other, make_env), daemon=True)
       process.start()
-      other.close()  # Or its end would not be noticed.
+      other.close()  # Or this process would not notice that one's end.
       self.pipes.append(pipe)
       self.processes.append(process)
 
   def step(self, asks):
-    """Return observations by row, for actions or the seeds of new games.
+    """Return {row: observation}; `asks` has actions or seeds of new games.
 
     Raises RuntimeError if a process has failed.
     """

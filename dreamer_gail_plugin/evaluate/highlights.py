@@ -13,8 +13,7 @@ from . import games
 def pick(played):
   """Return the indices {'best': i, 'median': i, 'worst': i} by score.
 
-  Among equal scores the first game is taken; the median is the lower one of
-  the two in the middle.
+  Of equal scores the first game is taken, of two in the middle the lower one.
   """
   order = sorted(range(len(played)), key=lambda i: (-played[i]['score'], i))
   # Reversed order would take the last of equal ones.
@@ -26,9 +25,9 @@ def record(config, actor, result, filename, rows, disc=False):
   """Play the best, median and worst game again and film them.
 
   Writes `<stem>_<name>.mp4` and `.png` beside `filename`, the file of the
-  `result`, and says so. A game depends on its seed and on `rows`, so it comes
-  out as before; if it does not, as in environments that ignore their seed,
-  this is said on the film. `disc` shows the discriminator's reward.
+  `result`, and prints their names. A game depends on its seed and on `rows`
+  alone, so it is the same game. If it is not, as in environments that ignore
+  their seed, the film says so. `disc` shows the discriminator's reward.
   """
   played, picks = result['episodes'], pick(result['episodes'])
   key = image_key(build.spaces(config)[0])

@@ -1,5 +1,4 @@
-"""What a score is worth: marks to compare with, and signs of a false success.
-"""
+"""What a score is worth: human scores, and signs of a false success."""
 
 import numpy as np
 
@@ -65,14 +64,14 @@ ATARI = {
     'yars_revenge': (3092.9, 54576.9),
     'zaxxon': (32.5, 9173.3),
 }
-LONG, SHORT = 2.0, 0.5  # Length beside random play's that is out of place.
+LONG, SHORT = 2.0, 0.5  # Suspicious lengths, as multiples of random play's.
 
 
 def human_normalised(task, score):
-  """Return a mean score of an Atari task as a share of human play.
+  """Return a mean score of an Atari task, 0 for random play and 1 for a human.
 
-  0 is the random policy and 1 the human of ATARI. None for other tasks and
-  for games that nobody has measured.
+  Both are those of ATARI. None for other tasks and for games without a human
+  score.
   """
   suite, _, game = task.partition('_')
   game = {'james_bond': 'jamesbond'}.get(game, game)
@@ -100,25 +99,24 @@ def crafter_score(rates):
   """Return Crafter's score in percent, of success rates from 0 to 1.
 
   The geometric mean of the rates in percent, with 1 added to each of them and
-  taken away at the end (Hafner, 2021, *Benchmarking the spectrum of agent
-  capabilities*, section 3.3). It is not linear: pooled over several agents it
-  is not the mean of theirs.
+  subtracted at the end (Hafner, 2021, *Benchmarking the spectrum of agent
+  capabilities*, section 3.3). It is not linear: the score of pooled rates is
+  not the mean of the agents' scores.
   """
   percent = 100 * np.asarray(list(rates), np.float64)
   return float(np.exp(np.log1p(percent).mean()) - 1)
 
 
 def flags(games, chance):
-  """Return sentences on why scores of these games may be no success.
+  """Return sentences on why these scores may not be a success.
 
   The paper counts neither long games with a low score nor very short ones
-  without a loss (section 4.4). Here a low score is one that cannot be told
-  from random play's (two standard errors of the difference of the means), a
-  long game one of LONG times its length, or cut by the time limit, and a very
-  short one of SHORT times its length.
+  without a loss (section 4.4). Here a score is low if it is within two
+  standard errors of random play's, a game is long at LONG times random play's
+  length or at the time limit, and very short at SHORT times that length.
 
-  `games` and `chance` are lists of games of the policy and of random play, as
-  of games.play.
+  `games` and `chance` are games of the policy and of random play, as returned
+  by games.play.
   """
   mean = lambda key, games: float(np.mean([x[key] for x in games]))
   score, random = mean('score', games), mean('score', chance)

@@ -1,4 +1,4 @@
-"""Training scores of runs, beside random play and the expert.
+"""Training scores of runs, beside those of random play and the expert.
 
   python -m dreamer_gail_plugin.evaluate.scores LOGDIR... [--out FILE]
 
@@ -15,6 +15,7 @@ import elements
 import numpy as np
 
 from .. import atomic
+from .. import configs
 from ..data import record
 from ..errors import UserError
 
@@ -25,10 +26,9 @@ NONE = {'mean': float('nan'), 'sd': float('nan'), 'episodes': 0}
 def read(logdir):
   """Return arrays (N,) of the steps and scores of a run's episodes.
 
-  They come from upstream's scores.jsonl, whose steps count frames (the
-  environment's action repeat included) and stand at the end of an episode.
-  Where a run was resumed from a save, what it did twice counts once: the
-  episodes that were lost are left out.
+  They come from upstream's scores.jsonl. A step is counted in frames (the
+  environment's action repeat included) and is that of an episode's end. Where
+  a run was resumed from a save, the episodes after that save count once.
   """
   filename = pathlib.Path(logdir).expanduser() / 'scores.jsonl'
   if not filename.exists():
@@ -48,15 +48,15 @@ def read(logdir):
 
 
 def kept(steps):
-  """Return bools (N,): which lines of a log, at `steps` (N,), still count.
+  """Return bools (N,): which lines of a log at `steps` (N,) still count.
 
-  A run that goes back to its last save writes steps that were there before.
+  A run that goes back to its last save writes the steps after it once more.
   """
   return steps <= np.minimum.accumulate(steps[::-1])[::-1]
 
 
 def window(logdir, last=WINDOW):
-  """Return mean, sd and number of the scores in the last steps of a run."""
+  """Return mean, sd and number of scores of the last steps, a dict."""
   steps, scores = read(logdir)
   scores = scores[steps > steps.max(initial=0) - last]
   if not len(scores):
@@ -69,8 +69,8 @@ def window(logdir, last=WINDOW):
 def play_random(make_env, steps=WINDOW, episodes=100):
   """Return mean, sd and number of scores of the uniformly random policy.
 
-  Plays whole episodes until there are `episodes` of them or `steps` agent
-  steps are over; only whole episodes count, but at least one.
+  It plays until there are `episodes` whole episodes or `steps` steps are
+  over. At least one episode is played to its end.
   """
   env = make_env(0)
   policy = record.Random(env)
@@ -94,7 +94,7 @@ def play_random(make_env, steps=WINDOW, episodes=100):
 
 
 def summary(config, expert, make_env):
-  """Return the lines that end a run: its score, the marks and what is next.
+  """Return the text that ends a run: its score beside others, what is next.
 
   `expert` are the stats of the demonstrations or None.
   """
@@ -134,21 +134,20 @@ def row(logdir, last):
   if not filename.exists():
     raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
   config = elements.Config.load(filename)
-  reward = 'random' if config.random_agent else config.agent.gail.reward
-  reward = config.get('baseline', reward)
   return {
-      'task': config.task, 'reward': reward, 'seed': config.seed,
+      'task': config.task, 'method': configs.method(config.flat),
+      'seed': config.seed,
       'steps': int(read(logdir)[0].max(initial=0)), 'last': last,
       **window(logdir, last), 'logdir': pathlib.Path(logdir).name}
 
 
 def table(rows):
   """Return the rows as text, a line each."""
-  head = f'{"task":<20} {"reward":<9} {"seed":>4} {"steps":>9}  score'
+  head = f'{"task":<20} {"method":<15} {"seed":>4} {"steps":>9}  score'
   lines = [head, '-' * len(head)]
   for x in rows:
     lines.append(
-        f'{x["task"]:<20} {x["reward"]:<9} {x["seed"]:>4} {x["steps"]:>9,}'
+        f'{x["task"]:<20} {x["method"]:<15} {x["seed"]:>4} {x["steps"]:>9,}'
         f'  {describe(x)}')
   return '\n'.join(lines)
 
@@ -167,7 +166,7 @@ def main(argv=None):
   rows = [row(x, args.last) for x in args.logdirs]
   print(table(rows))
   if args.out:
-    # JSON has no NaN, which stands for what is not there.
+    # A NaN, which stands for no score, cannot be in JSON.
     rows = [{k: None if x != x else x for k, x in y.items()} for y in rows]
     atomic.write_json(args.out, rows)
 

@@ -1,7 +1,7 @@
 """Statistics of scores: the interquartile mean and bootstrap intervals.
 
-Both as Agarwal et al. (2021), *Deep reinforcement learning at the edge of the
-statistical precipice*, recommend for few and skewed scores.
+Agarwal et al. (2021), *Deep reinforcement learning at the edge of the
+statistical precipice*, recommend both for few and skewed scores.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ import scipy.stats
 def iqm(x):
   """Return the interquartile mean of the values x (N,) as a float.
 
-  The mean of what is left when a quarter of the values is dropped at either
-  end; a quarter is rounded down to whole values, so up to three values lose
-  nothing. In the unit of x. Raises ValueError if there are no values.
+  A quarter of the values is dropped at either end and the rest averaged. The
+  quarter is rounded down to whole values, so of three values none is dropped.
+  Raises ValueError if there are no values.
   """
   x = np.sort(np.asarray(x, np.float64), axis=None)
   if not x.size:
@@ -25,18 +25,17 @@ def iqm(x):
 def bootstrap(strata, statistic, seed, n=2000, level=0.95):
   """Return the ends (low, high) of a stratified bootstrap interval.
 
-  The percentile interval of a statistic of all values together. Each of `n`
-  samples draws from every stratum as many values as it has, with replacement,
-  so that each keeps its share. Few values make it too narrow, and equal
-  values make it a point.
+  It is the percentile interval of a statistic of all values together. Each of
+  `n` samples draws from every stratum as many values as it has, with
+  replacement. Of few values the interval is too narrow, of equal ones a point.
 
   Args:
     strata: list of arrays (N_i,) of values that belong together, such as the
       scores of one task or one seed. Empty ones do not count.
     statistic: maps an array (N,) to a number, such as `iqm` or `np.mean`.
-    seed: makes the result repeatable, as of np.random.default_rng.
+    seed: of np.random.default_rng.
     n: number of samples.
-    level: share of such intervals that hold the true value.
+    level: share of such intervals that contain the true value.
 
   Raises ValueError if there are no values or `level` is not between 0 and 1.
   """
@@ -58,12 +57,12 @@ def bootstrap(strata, statistic, seed, n=2000, level=0.95):
 def improvement(xs, ys):
   """Return the probability of improvement of X over Y, from 0 to 1.
 
-  The chance that a run of X scores higher than one of Y on the same task,
-  equal scores counting half; the mean over the tasks. On one task it is the
+  That is the chance that a run of X scores higher than one of Y on the same
+  task, averaged over tasks; equal scores count half. On one task it is the
   Mann-Whitney U statistic over the number of pairs (Agarwal et al., 2021,
   section 4.3).
 
-  `xs` and `ys` are lists of arrays (N_i,), the scores of both on each task.
+  `xs` and `ys` are lists of arrays (N_i,), their scores on each task.
   Raises ValueError if the lists differ in length or an array is empty.
   """
   xs, ys = [[np.asarray(x, np.float64) for x in z] for z in (xs, ys)]
@@ -77,8 +76,8 @@ def improvement(xs, ys):
 def improvement_interval(xs, ys, seed, n=2000, level=0.95):
   """Return the ends (low, high) of a bootstrap interval of `improvement`.
 
-  The percentile interval; each sample draws the runs of every task anew, X
-  and Y apart. The other arguments are those of `bootstrap`.
+  It is the percentile interval. Each sample draws runs of X and of Y, on every
+  task, with replacement. The other arguments are those of `bootstrap`.
   """
   improvement(xs, ys)  # Its errors.
   rng = np.random.default_rng(seed)
@@ -90,7 +89,7 @@ def improvement_interval(xs, ys, seed, n=2000, level=0.95):
 
 
 def rank_correlation(one, two):
-  """Return Spearman's rho of two lists, or None if one of them is constant."""
+  """Return Spearman's rho of two lists, None if one of them is constant."""
   if len(set(one)) < 2 or len(set(two)) < 2:
     return None
   return float(scipy.stats.spearmanr(one, two).statistic)

@@ -1,1 +1,1 @@
-"""The report: one page about many runs. See docs/report.md."""
+"""The report: one page about many runs. See docs/evaluation.md."""

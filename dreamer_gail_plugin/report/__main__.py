@@ -1,7 +1,7 @@
-"""One page about many runs: figures, film strips, tables and how to repeat.
+"""Writes one page about many runs: figures, film strips, tables, commands.
 
 RUNS are logdirs, folders of logdirs, or score files of DreamerV3's repository
-(.json.gz). DIR/index.html opens from the disk and holds everything it shows.
+(.json.gz). DIR/index.html opens from the disk and needs no other file.
 """
 
 import argparse
@@ -18,7 +18,8 @@ NEEDS = ('jinja2', 'matplotlib')
 
 
 def main(argv=None):
-  """Write the report that the flags ask for; return the exit code."""
+  """Write the report of the runs that the flags name; return the exit code.
+  """
   parser = argparse.ArgumentParser(
       prog='python -m dreamer_gail_plugin.report', description=__doc__)
   parser.add_argument('runs', nargs='+', metavar='RUNS')
@@ -35,7 +36,7 @@ def main(argv=None):
 
 
 def report(paths, out):
-  """Write the report of the paths to the folder `out`; return its page."""
+  """Write the report of the runs at the paths to `out`; return its page."""
   missing = [x for x in NEEDS if not importlib.util.find_spec(x)]
   if missing:
     raise UserError(
@@ -56,7 +57,7 @@ def report(paths, out):
 
 
 def load(paths):
-  """Return the Runs at the paths, with names as short as they can be."""
+  """Return the Runs at the paths, with the shortest names that differ."""
   from . import runs as runlib
   from . import scorefiles
   paths = [pathlib.Path(x).expanduser() for x in paths]

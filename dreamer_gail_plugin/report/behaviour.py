@@ -1,7 +1,7 @@
 """What expert and agent do: frames and counts of actions.
 
-The expert's from the demonstrations, the agent's from the last chunks of its
-own replay, which upstream saves with the run.
+Those of the expert come from the demonstrations, those of the agent from the
+last chunks of its replay, which upstream saves with the run.
 """
 
 import dataclasses
@@ -27,11 +27,12 @@ LARGEST = 1 << 28  # Bytes of one array; chunks with larger ones are left out.
 
 @dataclasses.dataclass
 class Play:
-  """Some play: `strip` is [(PNG bytes, caption)], `actions` are counts (A,).
+  """What the page shows of an expert or an agent.
 
-  Each may be None: the strip without images, the counts without one action
-  that is a whole number. `score` is the mean score, NaN if unknown, `meanings`
-  are the names of the actions and `origin` says where it is from.
+  `strip` is [(PNG bytes, caption)], None without images. `actions` are counts
+  (A,), None unless actions are single whole numbers. `score` is the mean
+  score, NaN if unknown, `meanings` are the names of the actions and `origin`
+  is a sentence on where this is from.
   """
 
   strip: list = None
@@ -60,8 +61,8 @@ def expert(flat, logdir):
 def expert_path(flat, logdir):
   """Return the path of the demonstrations that `agent.gail.expert` names.
 
-  A relative path is looked for from here and beside the run, since the folder
-  in which the training was started is not known.
+  A relative path is looked up in this folder and beside the run, as the folder
+  in which the training was started is unknown.
   """
   name = str(flat['agent.gail.expert'])
   if name == 'auto':
@@ -77,7 +78,7 @@ def expert_path(flat, logdir):
 def learner(logdir, meanings=()):
   """Return the Play of the last steps in the replay of a run, or None.
 
-  The strip is of the longest game that starts in them.
+  The strip shows the longest game that starts in them.
   """
   paths = sorted((logdir / 'replay').glob('*.npz'))[-CHUNKS:]
   chunks = [x for x in map(_chunk, paths) if x]
@@ -121,9 +122,9 @@ def strip(data, meanings=()):
 
 
 def png(image):
-  """Return an image (H, W, C) in uint8, of any channels, as PNG bytes.
+  """Return an image (H, W, C) uint8 of any channel count as PNG bytes.
 
-  A small one is enlarged by whole pixels, as a printer would blur it.
+  A small one is enlarged by a whole factor, as a printer would blur it.
   """
   image = np.round(255 * videos.colour(image / 255)).astype(np.uint8)
   scale = max(1, SHARP // max(image.shape[:2]))

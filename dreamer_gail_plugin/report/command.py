@@ -1,8 +1,8 @@
-"""How to repeat runs: the commands as they were given, versions, seeds.
+"""How to repeat runs: commands, versions, seeds.
 
-A run keeps its starts in run.json. Of one without, the command is rebuilt
-from its config.yaml, in the fewest words that give the same config; a test
-parses them back.
+A run keeps its commands in run.json. For a run without that file the command
+is rebuilt from config.yaml, in the fewest words that give the same config. A
+test parses them back.
 """
 
 import collections
@@ -18,10 +18,10 @@ ASIDE = ('logdir', 'seed')
 
 
 def describe(runs):
-  """Return how to repeat the Runs, for the page: a dict for each section.
+  """Return how to repeat the Runs, a dict for each section of the page.
 
-  A section is of runs with the same task, method, settings, versions and
-  machine. Their `commands` are [(note, text)], as given or as rebuilt.
+  Runs in a section share task, method, settings, versions and machine. Their
+  `commands` are [(note, text)], as given or as rebuilt.
   """
   sections = collections.defaultdict(list)
   for run in runs:
@@ -43,7 +43,7 @@ def describe(runs):
 
 
 def _given(run):
-  # Every start of a run, and the evaluation that counts.
+  # The commands of every start of a run and of the evaluation that counts.
   found = [
       (f'{run.name}, seed {start["seed"]}, '
        f'{"gone on" if number else "started"} {start["time"]}',
@@ -60,7 +60,7 @@ def _evaluation(run):
 
 
 def _about(data):
-  # Commit and versions, as text; what is no text or dict was not ours.
+  # Commit and versions as text. Other programs may write other types here.
   versions = data.get('versions')
   pairs = {
       'commit': data.get('commit'),
@@ -78,10 +78,9 @@ def _machine(start):
 def rebuild(flat):
   """Return (command, keys) for a run's flattened config.
 
-  The command leaves out logdir and seed. `keys` are settings of the run that
-  this version does not know, or cannot be given on the command line; where
-  there are any, it is not the whole truth. The command is '' if the run is
-  not one of this program.
+  The command leaves out logdir and seed. `keys` are settings that it lacks,
+  because this version does not know them or the command line cannot give
+  them. The command is '' if the run is not one of this program.
   """
   if 'agent.gail.reward' not in flat:
     return '', []
@@ -119,7 +118,7 @@ def _plain(value):
 
 def _text(value):
   if isinstance(value, (list, tuple)):
-    # One empty or single list cannot be told from a value.
+    # On the command line a list of one looks like a value.
     return ','.join(map(str, value)) if value else None
   text = str(value)
   return None if not text or text.startswith('--') else text

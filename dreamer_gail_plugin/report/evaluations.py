@@ -1,4 +1,4 @@
-"""What `dreamer_gail_plugin.evaluate` leaves beside a run, read with care."""
+"""Reads the files of evaluations in a logdir; damaged ones are left out."""
 
 import json
 
@@ -10,15 +10,15 @@ TYPES = dict(
     task=str, seed=int, step=(int, float), policy=str, episodes=list,
     summary=dict)
 PNG = b'\x89PNG\r\n\x1a\n'
-LARGEST = 4_000_000  # Bytes of a picture; more makes a page slow to open.
+LARGEST = 4_000_000  # Bytes of a picture; larger ones would slow the page.
 
 
 def load(logdir, problems):
   """Return the evaluations of a run, the latest step last.
 
   Each is the dict of its file with arrays (N,) `scores`, `lengths`, `chunks`
-  and `limits` of its N episodes. What is wrong with a file goes to
-  `problems` as a sentence, and the file is left out.
+  and `limits` of its N episodes. A damaged file is left out, and a sentence
+  on it is added to `problems`.
   """
   found = []
   for path in sorted((logdir / 'eval').glob('*.json')):
@@ -46,7 +46,8 @@ def best(evals):
 def strips(logdir, evals):
   """Return the film strips of the evaluation that counts: [(name, PNG)].
 
-  They are called STEP_POLICY_NAME.png. Without any of it, all that there are.
+  They are called STEP_POLICY_NAME.png. If it has none, all strips in the
+  logdir are returned.
   """
   found = []
   for path in sorted((logdir / 'eval').glob('*.png')):

@@ -7,16 +7,16 @@ from matplotlib import patheffects
 from . import style
 from .style import number
 
-APART = 30  # Ratio of means from which bars are on a logarithmic axis.
-FAR = 2  # A mark this many times above all curves is named, not drawn.
+APART = 30  # Ratio of means from which on the axis of bars is logarithmic.
+FAR = 2  # A mark that many times above all curves is named, not drawn.
 
 
 def bars(title, rows, methods, expert=None):
-  """Draw the scores of a task's methods: figure 2 of the paper.
+  """Draw the scores of a task's methods, as figure 2 of the paper.
 
-  A bar is the mean over runs, its whisker the standard deviation over them,
-  a dot one run. Methods that learn from the environment's reward are shaded.
-  `expert` is the mean score of the demonstrations, drawn as a line.
+  A bar is the mean over runs, a whisker their standard deviation, a dot one
+  run. Methods that learn from the environment's reward are hatched. The line
+  is `expert`, the mean score of the demonstrations.
   """
   paint = style.colours(methods)
   height = 1.25 + 0.42 * len(rows)
@@ -115,10 +115,10 @@ def curves(
     title, lines, methods, xlabel, ylabel='score', marks=(), log=False):
   """Draw curves over seeds: {(method, style): Curve}.
 
-  The band is from the lowest to the highest run. Where not all runs of a
-  method have come so far the others are dotted. Styles are 'solid' and
-  'dashed'; only solid lines are named. `marks` are (value, text) of horizontal
-  lines. `log` asks for a logarithmic axis where all values allow it.
+  The band is from the lowest to the highest run. Where some runs of a method
+  have ended, each of the others is a dotted line. Styles are 'solid' and
+  'dashed'; only solid lines are labelled. `marks` are (value, text) of
+  horizontal lines. With `log` the axis is logarithmic if all values allow it.
   """
   paint, shapes = style.colours(methods), style.markers(methods)
   with style.panel(title) as ax:

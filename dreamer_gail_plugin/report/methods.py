@@ -1,26 +1,18 @@
-"""Which runs are of one method: those whose settings differ in nothing.
+"""Groups runs into methods: runs of one method have the same settings.
 
-Runs with unlike settings must never be averaged as if they were seeds, so the
-config decides and not the name of a folder.
+Runs with other settings must never be averaged as if they were seeds. So the
+config decides, not the name of a folder.
 """
 
 import dataclasses
 import re
 
-NAMES = {
-    'gail': 'Dreamer-GAIL',
-    'airl': 'Dreamer-AIRL',
-    'fairl': 'Dreamer-FAIRL',
-    'logd': 'Dreamer, reward ln D',
-    'prob': 'Dreamer, reward D',
-    'constant': 'Constant reward',
-    'env': 'DreamerV3',
-    'random': 'Random play',
-}
-UPSTREAM = 'DreamerV3'
-RANDOM = NAMES['random']
+from .. import configs
 
-# Settings that say where, when and how long, and not what is learned.
+UPSTREAM = 'DreamerV3'
+RANDOM = 'random'
+
+# Settings that do not change what is learned: where, when and how long.
 ASIDE = re.compile(
     r'(seed|logdir|method|task|script|replicas?|clock_\w+|ipv6|errfile|'
     r'random_agent|uses_reward|report_length|consec_report)|'
@@ -28,15 +20,15 @@ ASIDE = re.compile(
     r'run\.(?!train_ratio$|envs$).*|'
     # Of baselines.
     r'(steps|eval)\..*|parallel|device|log_every|save_every')
-LONGEST = 2  # Settings that fit into the name of a variant.
+LONGEST = 2  # Most settings in the name of a variant.
 
 
 @dataclasses.dataclass
 class Method:
-  """A name, whether it learns from the environment's reward, its variant.
+  """A method, whether it learns from the environment's reward, its variant.
 
-  `variant` holds the settings {key: value} that tell it from the others of
-  the same kind; it is empty where there are none.
+  `variant` has the settings {key: value} in which it differs from others of
+  the same kind.
   """
 
   name: str
@@ -64,7 +56,7 @@ def assign(runs):
 
 
 def settings(run):
-  """Return what the run learned with: the part of its config that matters."""
+  """Return the part of a run's config that changes what is learned."""
   suite = run.task.partition('_')[0]
   own = {
       k: v for k, v in run.flat.items()
@@ -78,12 +70,11 @@ def settings(run):
 
 def _kind(run):
   given = run.method or run.flat.get('method', 'name')
-  if run.flat.get('random_agent'):
-    return RANDOM
-  if given != 'name':  # Upstream's own key to name a method.
+  ours = 'baseline' in run.flat or run.flat.get('random_agent')
+  if given != 'name' and not ours:  # Upstream's own key to name a method.
     return str(given)
-  reward = run.flat.get('agent.gail.reward')
-  return NAMES.get(reward, f'Dreamer, {reward}') if reward else UPSTREAM
+  ours = ours or 'agent.gail.reward' in run.flat
+  return configs.method(run.flat) if ours else UPSTREAM
 
 
 def _uses_reward(run):

@@ -1,4 +1,4 @@
-"""The page: which figures it has, what is said below them, and the HTML."""
+"""The page: its figures, its texts and its HTML."""
 
 import collections
 import datetime
@@ -35,9 +35,9 @@ Figure = collections.namedtuple('Figure', 'src alt')
 def build(runs, out):
   """Write the report of the Runs into the folder; return the page's path.
 
-  Besides index.html there are results.json with its numbers, `figures` as
-  PDF and `scores` in upstream's format. All of it is made beside the folder
-  first, so a report that fails leaves the folder as it was.
+  It also writes results.json with the numbers, `figures` as PDF and `scores`
+  in upstream's format. All of it is made beside the folder first, so a report
+  that fails leaves the folder as it was.
   """
   report = Report([x for x in runs if x.usable])
   with tempfile.TemporaryDirectory(
@@ -74,10 +74,10 @@ def _context(runs, report, folder):
 
 
 class Report:
-  """The usable runs in order, with all that is computed from them once.
+  """The usable runs, and what is computed from them once.
 
-  `experts` maps a task to the Play of its demonstrations where they could be
-  read, `notes` say where not.
+  `experts` maps a task to the Play of its demonstrations. `notes` are
+  sentences on those that could not be read.
   """
 
   def __init__(self, runs):
@@ -91,7 +91,7 @@ class Report:
     self.shown = strips.shown(runs, self.experts)
 
   def legend(self):
-    """Return what tells the methods apart, for the page."""
+    """Return the legend of the methods, a dict for each."""
     paint, shapes = style.colours(self.methods), style.markers(self.methods)
     return [
         dict(
@@ -111,13 +111,13 @@ class Report:
     return value if np.isfinite(value) else None
 
   def of(self, task):
-    """Return {method: value} of what is shown of a task's methods."""
+    """Return {method: (run, Play)} of the runs shown for a task."""
     return {
         method: self.shown[task, method] for method in self.methods
         if (task, method) in self.shown}
 
   def jobs(self):
-    """Yield (section, name, alternative text, function to draw it)."""
+    """Yield (section, name, alternative text, drawing function)."""
     for task in self.tasks:
       rows = [x for x in self.rows if x.task == task]
       if rows:

@@ -1,7 +1,7 @@
-"""Runs as they lie on the disk: upstream's logs, and what is wrong with them.
+"""Reads runs from the disk: upstream's logs, and what is wrong with them.
 
-Nothing here fails for a bad run. What cannot be read is left out and said in
-`problems`, since a report is wanted most when something went wrong.
+A damaged run raises no error: a report is wanted most when something went
+wrong. What cannot be read is left out, and `problems` says so.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ from ..evaluate.scores import kept
 from ..running import provenance
 from . import evaluations
 
-# Of metrics.jsonl only these are kept; docs/metrics.md explains them.
+# The metrics that are kept; docs/metrics.md explains them.
 KEYS = (
     'fps/policy', 'train/disc/acc_expert', 'train/disc/acc_imag',
     'train/disc/acc_replay', 'train/disc/bce', 'train/disc/rew_mean',
     'train/disc/rew_std', 'train/disc/logit_gap', 'train/loss/image',
     'train/loss/dyn')
-PREFIXES = ('train/rand/',)  # The rest of the key is an action's name.
-FRESH = 600  # Seconds; a run that wrote since then is running.
+PREFIXES = ('train/rand/',)  # An action's name follows.
+FRESH = 600  # Seconds; a run whose last line is younger is running.
 LOGS = ('config.yaml', 'scores.jsonl', 'metrics.jsonl')
 STATES = {
     'complete': 'has reached its number of steps',
@@ -41,12 +41,11 @@ STATES = {
 class Run:
   """What is known of one run.
 
-  `steps` and `scores` are arrays (N,) of the training episodes, in frames
-  and in the environment's reward; `metrics` maps a key to such a pair of
-  arrays. `flat` is the flattened config, `state` one of STATES, `target` the
-  frames it was to make (0: unknown) and `age` the seconds since it last
-  wrote. `starts` are those of provenance.load. `problems` are sentences for
-  people.
+  `steps` (frames) and `scores` (sums of the environment's rewards) are arrays
+  (N,) of the training episodes. `metrics` maps a key to such a pair of arrays.
+  `flat` is the flattened config, `state` one of STATES, `target` the frames
+  to train (0: unknown), `age` the seconds since it last wrote, `starts` as
+  from provenance.load and `problems` sentences for people.
   """
 
   name: str
@@ -68,7 +67,7 @@ class Run:
 
   @property
   def usable(self):
-    """Return whether there is anything to show of it."""
+    """Return whether it has anything to show."""
     return self.state not in ('broken', 'empty')
 
   @property
@@ -79,10 +78,10 @@ class Run:
     return max([*ends, self.steps[-1] if len(self.steps) else 0])
 
   def hours(self, steps):
-    """Return the hours of training until these frames, or None if unknown.
+    """Return the hours of training until these frames, None if unknown.
 
-    From the speed that upstream logs, so pauses between a stop and a resume
-    do not count.
+    They are computed from the speed that upstream logs, so pauses between a
+    stop and a resume do not count.
     """
     xs, fps = self.metrics.get('fps/policy', (np.zeros(0), np.zeros(0)))
     xs, fps = xs[fps > 0], fps[fps > 0]
@@ -95,10 +94,9 @@ class Run:
 
 
 def find(paths):
-  """Return the logdirs among the paths, and those inside of other folders.
+  """Return the logdirs among the paths and in folders among them, each once.
 
-  Each is there once. A folder that holds neither logs nor logdirs is taken
-  for an empty run.
+  A folder with neither logs nor logdirs counts as an empty run.
   """
   found = {}
   for path in paths:

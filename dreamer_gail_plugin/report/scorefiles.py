@@ -1,10 +1,10 @@
-"""Upstream's format of scores, to read and to write.
+"""Reads and writes scores in the formats of DreamerV3's repository.
 
-Two things of DreamerV3's repository read scores. Its score files are gzipped
-JSON, `scores/SUITE-METHOD.json.gz`: a list of {task, method, seed, xs, ys},
-one entry a run, with the frames `xs` and the scores `ys` at them (null where
-there is none). Its plot.py reads folders STAMP-TASK-METHOD-SEED with a
-scores.jsonl inside. This writes both and reads the first.
+Its score files are gzipped JSON, `scores/SUITE-METHOD.json.gz`: a list of
+{task, method, seed, xs, ys}, one entry a run, with the frames `xs` and the
+scores `ys` at them (null for none). Its plot.py reads folders
+STAMP-TASK-METHOD-SEED with a scores.jsonl inside. This module writes both and
+reads the first.
 """
 
 import gzip
@@ -61,10 +61,10 @@ def _run(record, path):
 
 
 def save(runs, folder):
-  """Write the training scores of the runs in both ways below a folder.
+  """Write the training scores of the runs in both formats below a folder.
 
-  Returns the names of the score files. Runs read from a score file are left
-  out, they have one.
+  Returns the names of the score files. Runs that were read from a score file
+  are left out.
   """
   runs = [x for x in runs if len(x.steps) and x.state != 'imported']
   folder.mkdir(parents=True, exist_ok=True)
@@ -95,8 +95,8 @@ def _save_file(records, path):
 
 
 def _save_folder(run, folder):
-  # plot.py splits the name at '-', so no part may have one. The stamp is not
-  # used there; here it is the name of the run.
+  # plot.py splits the name at '-', so no part may contain one. It ignores the
+  # stamp, which is the name of the run here.
   task = re.sub(r'\W+', '_', run.task)
   rest = f'{task}-{plain(run.method)}-{run.seed}'
   name, count = f'{plain(run.name)}-{rest}', 1

@@ -1,4 +1,4 @@
-"""Which play the page shows: of the expert, and of one run of each method."""
+"""Chooses what play the page shows: the expert's and one run's per method."""
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from . import summary
 
 
 def experts(runs, notes):
-  """Return {task: Play} of the demonstrations; what fails goes to `notes`.
+  """Return {task: Play} of the demonstrations.
 
-  Demonstrations by the random policy are no expert.
+  Those of the random policy are left out. For tasks whose demonstrations
+  cannot be read, a sentence is added to `notes`.
   """
   found, failed = {}, {}
   for run in runs:
@@ -30,10 +31,10 @@ def experts(runs, notes):
 
 
 def shown(runs, experts):
-  """Return {(task, method): (run, Play)} of the run that stands for others.
+  """Return {(task, method): (run, Play)}: one run for each method.
 
-  It is the one of median score, or the next to it that saved some play. The
-  Play is None where none did.
+  It is the run of median score, or the one nearest to it that has some play.
+  The Play is None where no run has any.
   """
   groups, found = {}, {}
   for run in runs:
@@ -58,10 +59,10 @@ def _distance(members):
 
 
 def strips(shown, expert):
-  """Return what the page needs to show play, the expert's first.
+  """Return the film strips of the page, the expert's first, a list of dicts.
 
-  A dict for each: `who`, `origin`, and either `frames` [(URI, caption)] or
-  `pictures` [(URI, name)], the strips of the run's evaluation.
+  Each has `who`, `origin`, and either `frames` [(URI, caption)] or `pictures`
+  [(URI, name)], which are strips of the run's evaluation.
   """
   found = []
   if expert and expert.strip:

@@ -1,4 +1,4 @@
-"""How figures look: colours, sizes, and the way from a figure to a page."""
+"""How figures look: colours, sizes, numbers, and figures as SVG and PDF."""
 
 import base64
 import contextlib
@@ -21,7 +21,8 @@ PALETTE = (
 RANDOM = '#6e7681'
 EXPERT = '#111111'
 INK, MUTED, GRID = '#1b1f24', '#57606a', '#e4e7eb'
-MARKERS = 'osD^vPX'  # One less, so that no pair comes back soon.
+# One marker less than colours, so that pairs of both repeat late.
+MARKERS = 'osD^vPX'
 WIDTH = 4.2  # Inches, so that its text is 9 to 11 pixels on a phone.
 RC = {
     'font.family': 'DejaVu Sans', 'font.size': 9, 'text.color': INK,
@@ -47,7 +48,7 @@ def colours(methods):
 
 
 def markers(methods):
-  """Return {method name: marker}, for whoever sees no colours."""
+  """Return {method name: marker}, for readers who cannot tell colours."""
   return {x: MARKERS[i % len(MARKERS)] for i, x in enumerate(methods)}
 
 
@@ -77,7 +78,7 @@ def uri(data, kind):
 
 
 def number(value, sign=3):
-  """Return a number as people write it: 0.41, 30.3, 1,240, -."""
+  """Return a number as text: 0.41, 30.3, 1,240, or - for none."""
   if value is None or not np.isfinite(value):
     return '-'
   if abs(value) >= 1000:
@@ -95,9 +96,9 @@ def short(value, _=None):
 
 
 def spread(positions, gap):
-  """Return the positions moved apart until neighbours have the gap.
+  """Return the positions, moved apart until neighbours have the gap.
 
-  Their order stays, and so does their middle where they had to move.
+  Their order stays. Positions that had to move keep their middle.
   """
   order = np.argsort(positions, kind='stable')
   groups = []  # [sum of wanted centres, count]

@@ -1,4 +1,4 @@
-"""The numbers of the report: scores of runs and methods, curves over seeds."""
+"""Computes the report's numbers: scores of runs and methods, curves."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from . import evaluations
 from . import methods as methodlib
 
 BINS = 30  # As many as upstream's plot.py has.
-SHARE = 0.1  # Of the steps: the end of the training that counts.
+SHARE = 0.1  # Last part of the training steps, whose games count.
 SAMPLES = 2000
 DONE = ('complete', 'imported')
 
@@ -19,9 +19,9 @@ DONE = ('complete', 'imported')
 class Score:
   """The score of a run: from its evaluation, or from its last training games.
 
-  `source` says which, `strata` are the scores of its games as a list of
-  arrays (those of a chunk together), `lengths` and `limits` per game are None
-  for training games, and `about` is the summary of the evaluation.
+  `source` says which. `strata` is a list of arrays, the scores of the games
+  of each chunk. `lengths` and `limits` are per game and None for training
+  games. `about` is the summary of the evaluation.
   """
 
   source: str
@@ -38,11 +38,11 @@ class Score:
 
 
 def score(run):
-  """Return the Score of a run.
+  """Return the Score of a run, None if no game counts.
 
-  The latest evaluation of the sampled policy, else of the greedy one, else
-  the training games of the last tenth of its steps, or of the last WINDOW
-  where that is more. None if no game counts.
+  It is of the latest evaluation of the sampled policy, else of the greedy
+  one, else of the training games in the last tenth of the steps, or in the
+  last WINDOW steps if that is more.
   """
   found = evaluations.best(run.evals)
   if found:
@@ -60,14 +60,14 @@ def score(run):
 
 @dataclasses.dataclass
 class Row:
-  """One line of the table: a method on a task, over all of its runs.
+  """One row of the table: a method on a task, over all of its runs.
 
-  `values` are the mean scores of the runs, `sd` is over them (None for one),
-  `iqm`, `low` and `high` are of all games together with a 95 % bootstrap
-  interval whose strata are the runs and their chunks, `normalised` is 0 for
+  `values` are the mean scores of the runs and `sd` is their deviation (None
+  for one run). `iqm` is of all games together, `low` and `high` are its 95 %
+  bootstrap interval, whose strata are the runs' chunks. `normalised` is 0 for
   random play and 1 for the expert, `human` the same for human play of Atari,
-  `crafter` the score of Crafter in percent, and `hours` are the mean of the
-  runs. None stands for unknown.
+  `crafter` the score of Crafter in percent, `hours` the mean over runs. None
+  stands for unknown.
   """
 
   task: str
@@ -95,10 +95,10 @@ class Row:
 def table(runs, methods, experts):
   """Return the Rows of all tasks, tasks and methods in their order.
 
-  `experts` maps a task to the mean score of its demonstrations. Where some
-  runs of a method are complete the others do not count: a mean of scores at
-  unlike steps would say nothing. Nor do runs whose games are those of another
-  one. They get a sentence in their `problems`.
+  `experts` maps a task to the mean score of its demonstrations. If some runs
+  of a method are complete, only those count, as scores at other steps cannot
+  be averaged with them. A run whose games equal another's does not count
+  either. Runs that do not count get a sentence in their `problems`.
   """
   rows = []
   for task in tasks(runs):
@@ -124,7 +124,7 @@ def _finished(runs):
 
 
 def _distinct(scored):
-  # Copies of a run, and random play from one seed, would narrow the interval.
+  # Copies of a run, or random play from one seed, would narrow the interval.
   found = []
   for run, own in scored:
     if own is None:
@@ -191,9 +191,8 @@ def _normalise(rows, expert):
 class Curve:
   """Runs of a method at the points `x` (P,): `ys` (R, P), NaN if not reached.
 
-  There is no point that none reaches. A mean over whichever runs are left
-  would jump where one ends, so there is none but at the points that all of
-  the runs reach, `full` (P,).
+  At least one run reaches each point. The mean is defined only at the points
+  that all runs reach, `full` (P,): elsewhere it would jump where a run ends.
   """
 
   x: np.ndarray
@@ -211,15 +210,15 @@ class Curve:
 
   @property
   def end(self):
-    """Return the value at the end: the mean of the runs' last ones."""
+    """Return the mean of the runs' last values."""
     return float(np.mean([y[np.isfinite(y)][-1] for y in self.ys]))
 
 
 def curve(series, limit, bins=BINS):
   """Return the Curve of [(xs, ys), ...], one pair for a run, or None.
 
-  Each run is averaged in `bins` bins up to `limit`. Between bins in which it
-  has values it is interpolated, outside of them it has none.
+  Each run is averaged in `bins` bins up to `limit`. Empty bins between others
+  are interpolated, those before the first and after the last stay empty.
   """
   series = [(x, y) for x, y in series if len(x)]
   if not series or not limit > 0:

@@ -14,9 +14,9 @@ SOURCES = {
 
 
 def results(rows):
-  """Return the Rows as [(column, text)] per line, and their warnings.
+  """Return a dict for each Row: its task, its cells and its warnings.
 
-  Columns of which nothing is known are left out.
+  Cells are [(column, text)]. Columns that are empty in all rows are left out.
   """
   lines = [dict(task=x.task, cells=_cells(x), flags=x.flags) for x in rows]
   empty = {
@@ -49,7 +49,7 @@ def _cells(row):
 
 
 def headlines(rows, experts):
-  """Return one sentence for each task: its methods by score, and the marks."""
+  """Return [(task, text)]: its methods by score, and the demonstrations'."""
   lines = []
   for task in dict.fromkeys(x.task for x in rows):
     part = sorted(
@@ -64,7 +64,7 @@ def headlines(rows, experts):
 
 
 def runs(runs):
-  """Return what the page says of each run, those with problems too."""
+  """Return a dict of texts for each run, also of those with problems."""
   lines = []
   for run in runs:
     evals = {
@@ -106,7 +106,7 @@ def achievements(runs, task):
 
 
 def plain(runs, rows, experts):
-  """Return the numbers of the report as what JSON can hold."""
+  """Return the numbers of the report as a dict for JSON."""
   return {
       'results': [
           {k: v.tolist() if isinstance(v, np.ndarray) else v

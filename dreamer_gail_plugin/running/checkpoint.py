@@ -6,8 +6,8 @@ import elements
 
 from ..errors import UserError
 
-# Under a logdir: `train` and `train_eval`, `parallel`, and the same two as
-# upstream's newer code names them.
+# Where a logdir has its saves: with `train` and `train_eval`, with `parallel`,
+# and with the same two in upstream's newer code.
 FOLDERS = ('checkpoint.pkl', 'agent.pkl', 'ckpt', 'ckpt/agent')
 LOGGERS = ('logger.pkl', 'ckpt/logger')
 TIME = '%Y%m%dT%H%M%SF%f'  # How the name of a save begins.
@@ -34,10 +34,9 @@ def find(path):
 
 
 def strict(agent):
-  """Return upstream's outer agent, which then refuses what does not fit it.
+  """Make upstream's outer agent refuse parameters that do not fit; return it.
 
-  To load the parameters of another one is a UserError then; upstream's own
-  is an assertion.
+  Loading them raises UserError, where upstream has an assertion.
   """
   load = agent.load
 
@@ -58,14 +57,14 @@ def _same(params, saved):
       if shape(params, k) != shape(saved, k)]
   if wrong:
     raise UserError(
-        f'The agent that was saved (in --logdir, or --run.from_checkpoint) is '
-        f'of other flags or of another version: {len(wrong)} parameters '
+        f'The saved agent (of --logdir or --run.from_checkpoint) was made '
+        f'with other flags or by another version: {len(wrong)} parameters '
         f'differ, as {"; ".join(wrong[:3])}. Give the flags of its run, which '
         f'are in run.json and config.yaml, or another --logdir.')
 
 
 def choose(logdir, name, config):
-  """Return the folder (elements.Path) of the save of a run that is named.
+  """Return the folder (elements.Path) of a save of a run, by its name.
 
   Args:
     logdir: of the run.
@@ -73,8 +72,8 @@ def choose(logdir, name, config):
       as `find` takes it, or None for the latest save.
     config: of the run.
 
-  Raises UserError, with a list of the saves, if there is none of that name.
-  Of several at one step the last counts.
+  If several saves are at one step, the last one is taken. Raises UserError,
+  with a list of the saves, if there is none of that name.
   """
   if name is None:
     return find(logdir)
@@ -102,11 +101,11 @@ def saves(logdir):
 
 
 def step(logdir, folder, config):
-  """Return the environment steps, frames included, of a save in `folder`.
+  """Return the step of the save in `folder`, in frames as scores.jsonl has it.
 
-  They count as those of scores.jsonl. `--script parallel` keeps the step
-  with the logger and not with the agent: it is that of the logger's save
-  nearest in time. Raises UserError if there is none.
+  `--script parallel` saves the step with the logger instead of the agent. The
+  logger's save nearest in time is read then. Raises UserError if no save has
+  a step.
   """
   suite = config.task.partition('_')[0]
   places = [folder]
@@ -126,7 +125,7 @@ def step(logdir, folder, config):
 
 
 def time(folder):
-  """Return when a save was made by its name, a datetime, or None."""
+  """Return the datetime in the name of a save, None if it has none."""
   try:
     return datetime.datetime.strptime(folder.name.partition('-')[0], TIME)
   except ValueError:

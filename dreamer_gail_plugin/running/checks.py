@@ -1,4 +1,4 @@
-"""Values of flags that would fail only after the start, refused before it."""
+"""Refuses values of flags that would fail only after the start."""
 
 import importlib.util
 import re
@@ -46,8 +46,8 @@ def values(config):
   for key in ('agent.gail.consec', 'consec_train', 'consec_report'):
     if config[key] < 1:
       raise UserError(
-          f'--{key} {config[key]}: expected in how many batches a sequence '
-          'goes on, 1 or more')
+          f'--{key} {config[key]}: expected the number of batches that a '
+          'sequence goes on for, 1 or more')
   activations(config)
   if config.run.from_checkpoint:
     checkpoint.find(config.run.from_checkpoint)
@@ -71,7 +71,7 @@ def activations(config):
 
 
 def pattern(text):
-  """Raise UserError for what is no regular expression."""
+  """Raise UserError for a text that is not a regular expression."""
   try:
     re.compile(text)
   except re.error as error:

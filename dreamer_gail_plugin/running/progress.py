@@ -12,17 +12,17 @@ ACCURACY = {'acc_expert': 'expert', 'acc_imag': 'imagined'}
 
 
 class Progress:
-  """A logger output that prints one line each time, and warnings.
+  """A logger output that prints a line of progress, and warnings.
 
   `total` is the step at which the run ends, in steps of the logger (the
-  environment's action repeat included), `gail` is `config.agent.gail`.
+  environment's action repeat included), `agent` is `config.agent`.
   """
 
-  def __init__(self, total, gail, clock=time.time):
+  def __init__(self, total, agent, clock=time.time):
     self.total, self.clock = max(1, total), clock
     self.marks = collections.deque(maxlen=WINDOW + 1)
     self.score = None
-    self.warner = warn.Warner(gail)
+    self.warner = warn.Warner(agent)
 
   def __call__(self, summaries):
     """Print the line for summaries, tuples of (step, name, value)."""

@@ -1,4 +1,5 @@
-"""What it takes to repeat a run: commands, versions, seed, commit, machine."""
+"""What a run keeps to be repeated: command, versions, seed, commit, machine.
+"""
 
 import datetime
 import json
@@ -26,18 +27,18 @@ PACKAGES = (
 def record(logdir, program, argv, seed, device):
   """Add this start of a run to LOGDIR/run.json.
 
-  The file holds `format` and a list `starts`, as a run that was stopped can
-  go on; docs/report.md lists what is in a start.
+  The file holds `format` and a list `starts`: a run that was stopped and goes
+  on has several. docs/evaluation.md lists what is in a start.
 
   Args:
-    logdir: folder of the run, which is there.
-    program: the module and its words before the flags, a list.
+    logdir: folder of the run, which exists.
+    program: the module and the words between it and the flags, a list.
     argv: the flags as they were given, None for those of this process.
     seed: of the run.
-    device: what computes, such as cpu or cuda.
+    device: the platform that computes, such as cpu or cuda.
 
-  Raises UserError, and changes nothing, if the file is not what an earlier
-  start left, or if it cannot be written.
+  Raises UserError, and changes nothing, if an earlier file is damaged or the
+  new one cannot be written.
   """
   filename = pathlib.Path(logdir).expanduser() / NAME
   now = datetime.datetime.now(datetime.UTC)
@@ -51,9 +52,9 @@ def record(logdir, program, argv, seed, device):
 
 
 def load(filename):
-  """Return the starts in a file of `record`, [] if it is not there.
+  """Return the starts in a file of `record`, [] if there is no file.
 
-  Raises UserError if it holds something else.
+  Raises UserError if the file holds something else.
   """
   try:
     data = json.loads(filename.read_bytes())
@@ -93,7 +94,10 @@ def versions(packages=PACKAGES):
 
 
 def commit():
-  """Return the commit of this checkout, `+` if changed, None outside git."""
+  """Return the commit of this checkout, None outside of git.
+
+  It ends in `+` if tracked files differ from it.
+  """
   root = pathlib.Path(__file__).resolve().parents[2]
   if not (root / '.git').exists():
     return None
@@ -108,9 +112,10 @@ def commit():
 
 
 def machine(device):
-  """Return the machine in general words, a dict; cores are those usable.
+  """Return a dict that describes the machine, without its name or user.
 
-  `gpu` is the name of the first GPU, and there on a CUDA device only.
+  `cores` counts those that this process may use. `gpu`, the name of the first
+  one, is there on CUDA devices only.
   """
   cpuinfo = pathlib.Path('/proc/cpuinfo')
   lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
@@ -124,7 +129,7 @@ def machine(device):
 
 
 def gpu(device):
-  """Return {'gpu': name of the first one} for cuda, {} otherwise."""
+  """Return {'gpu': name of the first GPU} for cuda, {} otherwise."""
   if device != 'cuda':
     return {}
   try:
@@ -137,14 +142,14 @@ def gpu(device):
 
 
 def command(argv, program):
-  """Return the command of a program for flags, or for those of this process.
+  """Return the command line that runs a program with these flags.
 
-  `program` is the module and its words before the flags.
+  `argv` and `program` are those of `record`.
   """
   return shlex.join(
       ['python', '-m', *program, *map(str, arguments(argv))])
 
 
 def arguments(argv):
-  """Return the flags, or those of this process for None."""
+  """Return the flags `argv`, for None those of this process."""
   return sys.argv[1:] if argv is None else argv

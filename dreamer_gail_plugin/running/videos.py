@@ -11,11 +11,11 @@ SEEN, IMAGINED = (0, 255, 0), (255, 0, 0)
 
 
 def videos(dyn, dec, carry, obs, prevact, tokens, rows=6):
-  """Return {key: uint8 video (T, H, W, 3)} of what the model predicts.
+  """Return {key: uint8 video (T, H, W, 3)} of the model's predictions.
 
-  Of each of the first `rows` sequences the model observes the first half
-  (green border) and imagines the second (red border) from the actions alone.
-  Above each other stand the truth, the prediction and their difference.
+  The first `rows` sequences stand side by side. The model observes the first
+  half of each (green border) and imagines the second from its actions alone
+  (red border). From top to bottom: the truth, the prediction, the difference.
   """
   T = obs['is_first'].shape[1]
   half = T // 2
@@ -38,7 +38,10 @@ def videos(dyn, dec, carry, obs, prevact, tokens, rows=6):
 
 
 def grid(true, pred, half):
-  """Return a video (T, H, W, 3) in uint8 of two (B, T, h, w, C) in [0, 1]."""
+  """Return a uint8 video (T, H, W, 3) of truth and prediction side by side.
+
+  Both are (B, T, h, w, C) in [0, 1]. The border turns red at step `half`.
+  """
   true, pred = colour(true, jnp), colour(pred, jnp)
   stack = jnp.concatenate([true, pred, (pred - true + 1) / 2], 2)
   stack = (255 * jnp.clip(stack, 0, 1)).astype(jnp.uint8)
@@ -54,8 +57,8 @@ def grid(true, pred, half):
 def colour(images, np=np):
   """Return images (..., h, w, 3) of floats (..., h, w, C) in [0, 1].
 
-  One and three channels are grey and RGB. Any other number, as on MinAtar's
-  boards, gets a hue for each channel, and overlapping ones add up.
+  One channel is grey and three are RGB. With any other number, as on MinAtar's
+  boards, each channel has a hue of its own, and hues at one pixel add up.
   """
   channels = images.shape[-1]
   if channels == 3:

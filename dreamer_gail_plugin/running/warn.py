@@ -1,8 +1,8 @@
-"""What the metrics of a run warn of, in plain words, and what to try.
+"""Warnings about the metrics of a run, in plain words, with advice.
 
 Each rule reads means over all updates between two lines of the log, so a
-single odd batch cannot set it off. The bounds are judgements; where they come
-from is in docs/metrics.md.
+single odd batch cannot trigger it. docs/metrics.md says where the bounds come
+from; they are judgements.
 """
 
 import collections
@@ -13,9 +13,18 @@ PARTS = {
     'gap': 'train/disc/logit_gap', 'latent': 'train/disc/latent_gap',
     'spread': 'train/disc/rew_std',
     'top': 'train/top_imag/action', 'top_expert': 'train/top_expert/action'}
-# What it reads, for which `config.agent.gail` and when it holds, what it says.
-Rule = collections.namedtuple('Rule', 'needs applies holds text')
-BY_D = lambda gail: gail.reward != 'constant'
+# needs: the parts that it reads. applies: whether it makes sense for a
+# `config.agent`. holds: whether the metrics call for it. text: what it says.
+# advice: pairs of a text and, before it, whether a `config.agent` lacks that.
+Rule = collections.namedtuple('Rule', 'needs applies holds text advice')
+ALWAYS = lambda agent: True
+BY_D = lambda agent: agent.gail.reward != 'constant'
+PENALTY = 'agent.gail.disc_loss.penalty'
+SLOWER_D = (ALWAYS, 'a lower --agent.gail.opt.learning_rate')
+ANCHOR = (
+    (lambda agent: not agent.gail.anchor and agent.gail.actor == 'reinforce',
+     'the block anchor (--configs ... anchor)'),
+    (lambda agent: 0 < agent.gail.anchor < 1, '--agent.gail.anchor 1'))
 
 RULES = {
     'winning': Rule(
@@ -23,65 +32,73 @@ RULES = {
         lambda m: min(m['expert'], m['imag']) > 0.97,
         'D tells nearly everything apart (right on {expert:.0%} of expert and '
         '{imag:.0%} of imagined steps), so its reward says little about what '
-        'to do better. Try --agent.gail.disc_loss.penalty 10, a lower '
-        '--agent.gail.opt.learning_rate, --agent.gail.anchor 1, or more '
-        'demonstrations.'),
+        'to do better.',
+        ((lambda agent: agent.gail.disc_loss.penalty < 10, f'--{PENALTY} 10'),
+         SLOWER_D, *ANCHOR, (ALWAYS, 'more demonstrations'))),
     'latent': Rule(
         ('gap', 'latent'),
         # With prior latents D sees no others.
-        lambda gail: BY_D(gail) and gail.expert_latent == 'posterior',
+        lambda agent: BY_D(agent) and agent.gail.expert_latent == 'posterior',
         lambda m: m['gap'] > 0.5 and abs(m['latent']) > 0.5 * m['gap'],
-        'D tells how a state was made rather than what was done in it: the '
-        'same steps of the agent, as posterior and as prior samples, differ '
-        'by {latent:.2f} in its logit, expert and agent by {gap:.2f}. Try '
-        '--agent.gail.expert_latent prior.'),
+        'D tells how a state was made rather than what was done in it: '
+        'posterior and prior samples of the same steps of the agent differ by '
+        '{latent:.2f} in its logit, expert and agent by {gap:.2f}.',
+        ((ALWAYS, '--agent.gail.expert_latent prior'),)),
     'flat': Rule(
         ('gap', 'spread'), BY_D,
         lambda m: m['spread'] < 0.01 and m['gap'] > 0.1,
         'The reward is nearly the same at all imagined steps (standard '
-        'deviation {spread:.3f}), so only the length of episodes counts. Try '
-        '--agent.gail.reward airl, --agent.gail.disc_loss.penalty 1, or a '
-        'lower --agent.gail.opt.learning_rate.'),
+        'deviation {spread:.3f}), so only the length of episodes counts.',
+        ((lambda agent: agent.gail.reward != 'airl',
+          '--agent.gail.reward airl'),
+         (lambda agent: agent.gail.disc_loss.penalty < 1, f'--{PENALTY} 1'),
+         SLOWER_D)),
     'collapsed': Rule(
-        ('top', 'top_expert'), lambda gail: True,
+        ('top', 'top_expert'), ALWAYS,
         lambda m: m['top'] > 0.98 and m['top_expert'] < 0.9,
         'The policy does one thing: one action makes {top:.0%} of its '
-        "imagined steps, and {top_expert:.0%} of the expert's at most. Try "
-        'a tenth of --agent.ac_rate, --agent.gail.anchor 1, and '
-        '--agent.gail.reward constant for comparison.'),
+        "imagined steps, and {top_expert:.0%} of the expert's at most.",
+        ((ALWAYS, 'a tenth of --agent.ac_rate'), *ANCHOR,
+         (BY_D, '--agent.gail.reward constant for comparison'))),
 }
 
 
-def warnings(metrics, gail):
+def warnings(metrics, agent):
   """Return {rule: text} of what holds for metrics {name: value}.
 
-  `gail` is `config.agent.gail` of the run.
-  A rule whose metrics are missing or not finite says nothing.
+  `agent` is `config.agent` of the run. A rule whose metrics are missing or
+  not finite says nothing.
   """
   known = {k: metrics.get(v, math.nan) for k, v in PARTS.items()}
   return {
-      name: rule.text.format(**known) for name, rule in RULES.items()
-      if rule.applies(gail)
+      name: f'{rule.text.format(**known)} {_advice(rule, agent)}'
+      for name, rule in RULES.items()
+      if rule.applies(agent)
       and all(math.isfinite(known[x]) for x in rule.needs)
       and rule.holds(known)}
 
 
+def _advice(rule, agent):
+  *texts, last = [text for lacks, text in rule.advice if lacks(agent)]
+  return f'Try {", ".join(texts)} or {last}.' if texts else f'Try {last}.'
+
+
 class Warner:
-  """Says each warning when it begins to hold, not as long as it does.
+  """Gives each warning once when it begins to hold.
 
   A rule must hold `lines` times in a row, as the first updates of a run say
-  little, and must be absent once before it is said again.
+  little. It is given again if it ceased to hold in between.
   """
 
-  def __init__(self, gail, lines=3):
-    self.gail, self.lines = gail, lines
+  def __init__(self, agent, lines=3):
+    self.agent, self.lines = agent, lines
     self.streaks = collections.Counter()
 
   def __call__(self, metrics):
-    """Return the texts to say now."""
+    """Return the warnings to print now, a list of texts."""
     if not PARTS.values() & metrics.keys():
       return []  # Episodes only.
-    held = warnings(metrics, self.gail)
+    held = warnings(metrics, self.agent)
     self.streaks = collections.Counter(
         {k: self.streaks[k] + 1 for k in held})
     return [

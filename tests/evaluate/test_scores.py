@@ -100,10 +100,10 @@ class TestTable:
   def test_rows(self, logdir):
     row = scores.row(logdir, 1)
     assert row == {
-        'task': 'dummy_five', 'reward': 'gail', 'seed': 3, 'steps': 19_000,
+        'task': 'dummy_five', 'method': 'gail', 'seed': 3, 'steps': 19_000,
         'last': 1, 'mean': 6, 'sd': 0, 'episodes': 1, 'logdir': logdir.name}
     head, rule, line = scores.table([row]).split('\n')
-    assert head.split() == ['task', 'reward', 'seed', 'steps', 'score']
+    assert head.split() == ['task', 'method', 'seed', 'steps', 'score']
     assert line.split() == [
         'dummy_five', 'gail', '3', '19,000', '6.00', '(sd', '0.00,', '1',
         'episodes)']
@@ -111,7 +111,7 @@ class TestTable:
   def test_random_agent(self, logdir):
     path = elements.Path(logdir) / 'config.yaml'
     elements.Config.load(path).update(random_agent=True).save(path)
-    assert scores.row(logdir, 1)['reward'] == 'random'
+    assert scores.row(logdir, 1)['method'] == 'random'
 
   def test_not_a_run(self, tmp_path):
     with pytest.raises(UserError, match='config.yaml: not found'):

@@ -72,23 +72,23 @@ class TestNumbers:
 
   def test_evaluated(self, results):
     # Scores of 5 and 7 in evaluations; the third run is broken.
-    row = self.rows(results, 'minatar_breakout')['Dreamer-GAIL']
+    row = self.rows(results, 'minatar_breakout')['gail']
     assert (row['mean'], row['seeds'], row['games']) == (6, [0, 1], 100)
     assert row['sources'] == ['evaluation, sampled']
     assert row['length'] == pytest.approx(40.98)
 
   def test_training_games(self, results):
     # 2 + seed, of seeds 0 and 2, as seed 1 is empty.
-    row = self.rows(results, 'minatar_breakout')['DreamerV3']
+    row = self.rows(results, 'minatar_breakout')['env']
     assert (row['mean'], row['seeds']) == (3, [0, 2])
     assert row['sd'] == pytest.approx(2 ** 0.5)
     # The running one does not count: 2 x (4 + seed) of seeds 0 and 1.
-    row = self.rows(results, 'minatar_seaquest')['Dreamer-GAIL']
+    row = self.rows(results, 'minatar_seaquest')['gail']
     assert (row['mean'], row['seeds']) == (9, [0, 1])
 
   def test_normalised(self, results):
     # Random play has 1, the bundled demonstrations 30.27.
-    row = self.rows(results, 'minatar_breakout')['Dreamer-GAIL']
+    row = self.rows(results, 'minatar_breakout')['gail']
     assert row['normalised'] == pytest.approx(5 / 29.2667, abs=1e-4)
 
   def test_states(self, results):
@@ -145,12 +145,12 @@ class TestPage:
   def test_commands(self, text):
     shown = re.findall(r'<pre>(.*?)</pre>', text)
     assert any('agent.gail.reward env --seed SEED' in x for x in shown)
-    assert '<h3>minatar_breakout, DreamerV3, seeds 0, 2</h3>' in text
+    assert '<h3>minatar_breakout, env, seeds 0, 2</h3>' in text
     assert 'Evaluated with commit abc1234, jax 0.10.2<' in text
 
   def test_commands_as_given(self, text):
     # Seed 1 has no scores, seed 2 went on once.
-    part = text.split('<h3>minatar_breakout, DreamerV3, seeds 0, 2</h3>')[1]
+    part = text.split('<h3>minatar_breakout, env, seeds 0, 2</h3>')[1]
     part = html.unescape(part.split('<h3>')[0])
     command = (
         'python -m dreamer_gail_plugin.main --seed {} '
@@ -171,7 +171,7 @@ class TestPage:
     note = text.split('class="note"')[1].split('</section>')[0]
     assert '<strong>seaquest_env_0</strong> (complete): run.json ' in note
     assert re.findall(
-        '<h3>minatar_seaquest, DreamerV3, seeds 0, 1, 2</h3>\n<pre>', text)
+        '<h3>minatar_seaquest, env, seeds 0, 1, 2</h3>\n<pre>', text)
 
   def test_files_beside_it(self, built):
     assert {x.name for x in built.iterdir()} == {

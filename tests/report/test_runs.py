@@ -241,36 +241,39 @@ class TestMethods:
   def test_seeds_are_one_method(self):
     assert self.assign(
         dict(seed=0, logdir='a'), dict(seed=1, logdir='b'),
-        dict(seed=2, run__steps=5e4, run__log_every=7)) == ['Dreamer-GAIL'] * 3
+        dict(seed=2, run__steps=5e4, run__log_every=7)) == ['gail'] * 3
 
   def test_controls(self):
     assert self.assign(
         {}, dict(agent__gail__reward='env'), dict(random_agent=True),
-        dict(agent__gail__reward='constant')) == [
-            'Dreamer-GAIL', 'DreamerV3', 'Random play', 'Constant reward']
+        dict(agent__gail__reward='constant'),
+        dict(agent__gail__anchor=0.1), dict(agent__gail__actor='dynamics'),
+        dict(agent__gail__expert='random'), dict(method='mine')) == [
+            'gail', 'env', 'random', 'constant', 'gail+anchor', 'vmail',
+            'null', 'mine']
 
   def test_unlike_settings_are_never_averaged(self):
     assert self.assign({}, dict(agent__gail__opt__learning_rate=3e-9)) == [
-        'Dreamer-GAIL (opt.learning_rate=0.0001)',
-        'Dreamer-GAIL (opt.learning_rate=3e-09)']
+        'gail (opt.learning_rate=0.0001)',
+        'gail (opt.learning_rate=3e-09)']
 
   def test_many_differences(self):
     assert self.assign({}, dict(
         agent__gail__opt__learning_rate=3e-9, batch_size=4,
-        batch_length=8)) == ['Dreamer-GAIL A', 'Dreamer-GAIL B']
+        batch_length=8)) == ['gail A', 'gail B']
 
   def test_equal_names_of_unlike_files(self):
     assert self.assign(
         dict(agent__gail__expert='/a/x.h5'),
         dict(agent__gail__expert='/b/x.h5')) == [
-            'Dreamer-GAIL A', 'Dreamer-GAIL B']
+            'gail A', 'gail B']
 
   def test_differences_between_tasks_are_none(self):
     # Each game has its own demonstrations.
     assert self.assign(
         dict(agent__gail__expert='x.h5'),
         dict(agent__gail__expert='y.h5', task='minatar_seaquest')) == [
-            'Dreamer-GAIL'] * 2
+            'gail'] * 2
 
   def test_settings_without_effect(self):
     rate = dict(agent__gail__opt__learning_rate=3e-9)
@@ -280,11 +283,13 @@ class TestMethods:
     assert len(set(self.assign(env, {**env, **rate}))) == 1
 
   def test_baselines(self):
-    flat = {'method': 'PPO', 'task': 'a_b', 'steps.ppo': 10, 'device': 'cpu'}
+    flat = {
+        'method': 'PPO', 'baseline': 'ppo', 'agent.gail.reward': 'env',
+        'task': 'a_b', 'steps.ppo': 10, 'device': 'cpu'}
     runs = [runlib.Run('x', task='a_b', flat=x) for x in (flat, {
         **flat, 'steps.ppo': 20, 'device': 'cuda', 'eval.chunks': 1,
         'parallel': True, 'save_every': 3, 'log_every': 2})]
-    assert list(methods.assign(runs)) == ['PPO']
+    assert list(methods.assign(runs)) == ['ppo']
 
   def test_runs_of_others(self):
     runs = [
@@ -302,9 +307,9 @@ class TestScoreFiles:
 
   def test_round_trip(self, saved, tmp_path):
     run = load(saved)
-    run.method = 'Dreamer-GAIL (a=1)'
+    run.method = 'gail (a=1)'
     name, = scorefiles.save([run], tmp_path)
-    assert name == 'minatar-dreamer_gail_a_1.json.gz'
+    assert name == 'minatar-gail_a_1.json.gz'
     record, = json.loads(gzip.decompress((tmp_path / name).read_bytes()))
     assert list(record) == ['task', 'method', 'seed', 'xs', 'ys']
     assert (record['task'], record['seed']) == ('minatar_breakout', 3)

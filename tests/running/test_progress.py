@@ -31,7 +31,7 @@ class TestLine:
   def output(self):
     self.now = 100.0
     return progress.Progress(
-        60_000, agents.config().agent.gail, lambda: self.now)
+        60_000, agents.config().agent, lambda: self.now)
 
   def test_first(self, output):
     # No speed yet, and nothing is made up for what is not known.

@@ -1,5 +1,8 @@
 """What a run keeps of its machine."""
 
+import pathlib
+import subprocess
+
 from dreamer_gail_plugin.running import provenance
 
 
@@ -26,3 +29,16 @@ class TestGpu:
 
   def test_cpu_has_none(self):
     assert 'gpu' not in provenance.machine('cpu')
+
+
+class TestCommit:
+
+  def test_of_this_checkout(self):
+    root = pathlib.Path(__file__).parents[2]
+    if not (root / '.git').exists():
+      assert provenance.commit() is None
+      return
+    head = subprocess.run(
+        ['git', 'rev-parse', 'HEAD'], cwd=root, capture_output=True,
+        text=True, check=True).stdout.strip()
+    assert provenance.commit().rstrip('+') == head

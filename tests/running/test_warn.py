@@ -1,11 +1,15 @@
 """Warnings in plain words, and the metrics that only they need."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
 
 from dreamer_gail_plugin import agent as agentlib
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import pairs
+from dreamer_gail_plugin.running import checks
 from dreamer_gail_plugin.running import progress
 from dreamer_gail_plugin.running import warn
 from tests.helpers import agents
@@ -23,14 +27,15 @@ ODD = {
 }
 
 
-def gail(**changes):
-  """Return `config.agent.gail` by which all rules apply, with changes."""
-  return agents.config().agent.gail.update(
-      {'expert_latent': 'posterior', **changes})
+def agent(**changes):
+  """Return `config.agent` by which all rules apply, with changes of gail."""
+  changes = {'expert_latent': 'posterior', **changes}
+  return agents.config().agent.update(
+      {f'gail.{k}': v for k, v in changes.items()})
 
 
 def warnings(metrics, **changes):
-  return warn.warnings(metrics, gail(**changes))
+  return warn.warnings(metrics, agent(**changes))
 
 
 class TestRules:
@@ -66,24 +71,46 @@ class TestRules:
     assert not warnings({
         **CALM, **ODD['collapsed'], 'train/top_expert/action': 0.97})
 
-  def test_flags_named_exist(self):
-    flat = agents.config().flat
+  def test_no_advice_that_is_followed_already(self):
+    advice = lambda name, **changes: warnings(
+        {**CALM, **ODD[name]}, **changes)[name].partition('Try ')[2]
+    assert advice('winning') == (
+        '--agent.gail.disc_loss.penalty 10, a lower '
+        '--agent.gail.opt.learning_rate, the block anchor (--configs ... '
+        'anchor) or more demonstrations.')
+    strict = {'disc_loss.penalty': 10.0, 'anchor': 0.1}
+    assert advice('winning', **strict) == (
+        'a lower --agent.gail.opt.learning_rate, --agent.gail.anchor 1 or '
+        'more demonstrations.')
+    assert 'anchor' not in advice('collapsed', anchor=1.0)
+    assert 'constant' not in advice('collapsed', reward='constant')
+    assert 'airl' not in advice('flat', reward='airl')
+    assert 'penalty' not in advice('flat', **strict)
+
+  def test_flags_and_blocks_named_exist(self):
+    config = agents.config()
     for rule in warn.RULES.values():
-      for word in rule.text.replace(',', ' ').replace('. ', ' ').split():
-        if word.startswith('--'):
-          assert word[2:].rstrip('.') in flat, word
+      for _, text in rule.advice:
+        flags = re.findall(r'--([\w.]+)( [\w.-]+)?', text)
+        for name, value in flags:
+          if name == 'configs':
+            assert text.split()[2] in configs.blocks()
+          else:
+            assert name in config.flat
+            checks.values(config.update({
+                name: type(config[name])(value.strip())} if value else {}))
 
 
 class TestWarner:
 
   def test_once_when_it_begins_to_hold(self):
-    warner, odd = warn.Warner(gail(), lines=2), {**CALM, **ODD['flat']}
+    warner, odd = warn.Warner(agent(), lines=2), {**CALM, **ODD['flat']}
     said = [
         len(warner(x)) for x in (odd, odd, odd, CALM, odd, odd, {}, odd, odd)]
     assert said == [0, 1, 0, 0, 0, 1, 0, 0, 0]
 
   def test_at_the_terminal(self, capsys):
-    output = progress.Progress(100, gail())
+    output = progress.Progress(100, agent())
     for step in range(3):
       output(tuple((step, k, np.float64(v)) for k, v in {
           **CALM, **ODD['latent']}.items()))
@@ -110,9 +137,9 @@ class TestMetrics:
       return result
     imagine = model._imagine
     def spy(*args):
-      feat, act = imagine(*args)
-      seen['act'] = act['action']
-      return feat, act
+      imagined = imagine(*args)
+      seen['act'] = imagined.act['action']
+      return imagined
     monkeypatch.setattr(model, 'disc', Disc())
     monkeypatch.setattr(pairs, 'both_ways', ways)
     monkeypatch.setattr(model, '_imagine', spy)

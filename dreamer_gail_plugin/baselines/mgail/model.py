@@ -93,7 +93,7 @@ class Model(nj.Module):
     return discriminator.disc_loss(
         self.disc, (expert, jnp.ones(len(expert))),
         [(agent.reshape((-1, agent.shape[-1])), live.reshape(-1))],
-        penalty=self.settings.penalty, target=1.0, entropy=0.0)
+        penalty=self.settings.penalty, target=1.0)
 
   def policy_loss(self, z):
     """Return the policy's loss along L steps of the model from z (N, Z).

@@ -2,7 +2,7 @@
 
 The experts plan ahead in copies of the simulator or follow rules on its
 state, so they exist for some tasks only. They make the bundled
-demonstrations, see docs/demonstrations_bundled.md.
+demonstrations, see docs/demonstrations.md.
 """
 
 import functools

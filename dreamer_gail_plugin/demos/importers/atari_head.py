@@ -2,7 +2,7 @@
 
 The data is at https://doi.org/10.5281/zenodo.3451402. Frames are skipped,
 pooled and resized as the environment does it, so that the agent sees what it
-would have seen in the player's place. See docs/demonstrations.md.
+would have seen in the player's place. See docs/import.md.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 Five people playing 20 games of Crafter each. The data (dataset.zip, 132 MB)
 is at https://archive.org/details/crafter_human_dataset. Episodes that
-crafter.Recorder saves today are read, too. See docs/demonstrations_import.md.
+crafter.Recorder saves today are read, too. See docs/import.md.
 """
 
 import collections

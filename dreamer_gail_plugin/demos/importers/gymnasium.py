@@ -1,7 +1,7 @@
 """Imports episodes of a Gymnasium environment, one npz each.
 
-`RecordEpisodes` in demos/gymnasium_record.py writes them from any loop; the
-layout is in docs/demonstrations_import.md, so other programs can, too.
+`RecordEpisodes`, in gymnasium_record.py, writes them from any loop. The layout
+is in docs/import.md, so that other programs can write them, too.
 """
 
 import pathlib
