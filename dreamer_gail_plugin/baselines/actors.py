@@ -7,7 +7,7 @@ from . import gymenv
 
 
 class Actor:
-  """A saved policy that acts in several games at once; see policy.Actor.
+  """A saved policy that acts in several games at once; see evaluate.actors.
 
   What is drawn in a game depends on its key and time alone. A subclass has
   `choose`.

@@ -24,8 +24,6 @@ def main(argv):
   config = configlib.saved(args.logdir)
   if args.platform != 'auto':
     config = config.update(device=args.platform)
-  if args.disc:
-    raise UserError('--disc: films of baselines show no discriminator.')
   configlib.installed(config.baseline)
   # PyTorch is imported only where it is needed.
   name = 'torchactor' if config.baseline in configlib.TORCH else 'mgail.actor'

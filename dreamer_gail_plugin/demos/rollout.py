@@ -1,17 +1,15 @@
-"""Records a trained agent: its latest checkpoint plays, as an expert.
+"""Records a trained agent as an expert, by the latest checkpoint of its run.
 
-The environment has the settings of the agent's run. Checkpoints are pickled:
-use those of people you trust.
+The environment has the settings of the run. Checkpoints are pickled: load
+those of people you trust.
 """
 
 import pathlib
 
-import numpy as np
 import tqdm
 
 from ..data import record
 from ..data import store
-from ..envs import common as envs_common
 from . import flags
 from . import tasks
 
@@ -38,13 +36,13 @@ def run(args):
   """
   # Here, as no other part of the demonstrations needs the agent.
   from .. import build
-  from ..evaluate import policy
-  from ..running import device
+  from ..evaluate import actors
+  from ..evaluate import saved
   out = flags.output(args)
   flags.at_least_one(args, 'trajectories', 'length')
   flags.not_negative(args, 'seed', 'limit')
-  config = device.platform(policy.load_config(args.logdir))
-  actor = policy.load_actor(config, args.logdir, args.greedy)
+  played = saved.Run(args.logdir)
+  config, actor = played.config, played.actor(args.greedy)
   suite = tasks.split(config.task)[0]
   make_env = lambda seed: build.make_raw_env(config.update(seed=seed), 0)
   env = make_env(0)
@@ -52,7 +50,8 @@ def run(args):
   env.close()
   found = list(tqdm.tqdm(
       record.record(
-          make_env, lambda env, seed: Player(actor, env.act_space, seed),
+          make_env,
+          lambda env, seed: actors.Player(actor, env.act_space, seed),
           args.trajectories, args.length, args.seed, args.limit),
       config.task, args.trajectories, unit='trajectory'))
   attrs = {
@@ -66,33 +65,3 @@ def run(args):
       f'{out}: {len(found)} trajectories of {args.length} steps, score '
       f'{attrs["mean_score"]:.2f} (sd {attrs["score_sd"]:.2f}), '
       f'{attrs["episodes"]} complete episodes')
-
-
-class Player:
-  """An actor in one environment, as a policy for `record`.
-
-  It is reset at the start of every episode, with a seed of its own.
-  """
-
-  def __init__(self, actor, act_space, seed):
-    self.actor = actor
-    self.spaces = {k: v for k, v in act_space.items() if k != 'reset'}
-    self.seed = seed
-    self.episode = 0
-
-  def __call__(self, obs):
-    """Return the actions, in the environment's units."""
-    if obs['is_first']:
-      self.carry, self.time = self.actor.start(1), 0
-      words = np.random.SeedSequence([self.seed, self.episode])
-      self.key = words.generate_state(2)[None]
-      self.episode += 1
-    rows = {
-        k: np.asarray(v)[None] for k, v in obs.items()
-        if not k.startswith('log/')}
-    self.carry, acts = self.actor(
-        self.carry, rows, self.key, np.full(1, self.time, np.uint32))
-    self.time += 1
-    return {
-        k: envs_common.restore(acts[k][0], v)
-        for k, v in self.spaces.items()}

@@ -1,1 +1,1 @@
-"""Saved agents that act, and their evaluation by the protocol of the paper."""
+"""Lets saved agents act, and evaluates them by the protocol of the paper."""

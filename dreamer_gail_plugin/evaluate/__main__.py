@@ -11,11 +11,10 @@ import os
 import sys
 
 from ..errors import UserError
-from ..running import checkpoint
 from ..running import device
 from ..running import provenance
-from . import policy as policylib
 from . import protocol
+from . import saved
 
 PROGRAM = ('dreamer_gail_plugin.evaluate',)
 
@@ -23,23 +22,14 @@ PROGRAM = ('dreamer_gail_plugin.evaluate',)
 def main(argv=None):
   """Evaluate the run named on the command line; return the files written."""
   args = protocol.parse(argv, __doc__)
-  config = policylib.load_config(args.logdir).update(
-      {'jax.platform': args.platform})
-  save = checkpoint.choose(args.logdir, args.checkpoint, config)
-  step = checkpoint.step(args.logdir, save, config)
-  # Random play has no likeliest action.
-  kinds = ('sampled',) if config.random_agent else args.policy
-  protocol.check_new(protocol.files(args, step, kinds))
-  if args.disc and protocol.reward(config) in ('env', 'random'):
-    raise UserError('--disc: this run has no discriminator.')
   os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
-  config = device.platform(config)
-  device.prepare_jax(config)
-  actors = {
-      kind: policylib.load_actor(config, save, greedy=(kind == 'greedy'))
-      for kind in kinds}
+  run = saved.Run(args.logdir, args.checkpoint, args.platform)
+  device.prepare_jax(run.config)
+  # Random play has no likeliest action.
+  kinds = ('sampled',) if run.config.random_agent else args.policy
+  actors = {kind: run.actor(greedy=(kind == 'greedy')) for kind in kinds}
   return protocol.judge(
-      config, actors, step, protocol.expert_score(config), args,
+      run.config, actors, run.step, protocol.expert_score(run.config), args,
       provenance.command(argv, PROGRAM))
 
 

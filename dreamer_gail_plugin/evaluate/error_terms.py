@@ -3,7 +3,7 @@
   python -m dreamer_gail_plugin.evaluate.error_terms --logdir LOGDIR \\
       --expert HELD_OUT.h5 --agent PLAY.h5
 
-docs/theory.md derives the terms: what the latents lose of what parts expert
+docs/paper.md derives the terms: what the latents lose of what parts expert
 and agent (representation), and how far imagination drifts from what happens
 (model). Both stores must be new to the run: demonstrations that it did not
 learn from, and play of its agent (`demos rollout --from LOGDIR`).
@@ -27,10 +27,9 @@ from .. import pairs
 from .. import worldmodel
 from ..data import store
 from ..errors import UserError
-from ..running import checkpoint
 from ..running import device
 from ..running import provenance
-from . import policy as policylib
+from . import saved
 
 PROGRAM = ('dreamer_gail_plugin.evaluate.error_terms',)
 LENGTH = 48  # Steps of a sequence.
@@ -48,12 +47,12 @@ def main(argv=None):
     raise UserError(f'{out}: exists; --overwrite replaces it.')
   if args.out and not out.parent.is_dir():
     raise UserError(f'--out {out}: there is no such folder, make it.')
-  config = device.platform(policylib.load_config(args.logdir))
+  run = saved.Run(args.logdir)
+  config = run.config
   device.prepare_jax(config)
-  if config.agent.gail.reward == 'env' or config.random_agent:
+  actor = run.actor()
+  if not actor.imitates:
     raise UserError(f'--logdir {args.logdir}: this run has no discriminator.')
-  folder = checkpoint.find(args.logdir)
-  actor = policylib.load_actor(config, folder)
   if not actor.model.dec.imgkeys:
     raise UserError(
         f'--logdir {args.logdir}: {config.task} has no images, whose '
@@ -66,7 +65,7 @@ def main(argv=None):
   results = {
       'representation': representation(views, config, args.seed),
       'model': drifts, 'context': CONTEXT,
-      'step': checkpoint.step(args.logdir, folder, config),
+      'step': run.step,
       'command': provenance.command(argv, PROGRAM)}
   show(results)
   atomic.write_json(out, results)

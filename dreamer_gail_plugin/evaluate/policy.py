@@ -1,29 +1,13 @@
-"""A saved agent that acts: `policy = load_policy(logdir)`, `policy(obs)`.
+"""A saved agent that acts: `policy = load_policy(logdir)`, `policy(obs)`."""
 
-Only the networks that act are built, from the config and the checkpoint of
-the run: no critic, no optimizer, and nothing of the training is compiled.
-"""
-
-import re
-
-import elements
-import embodied.jax.nets
-import jax
-import jax.numpy as jnp
-import ninjax as nj
 import numpy as np
 
 from .. import build
-from .. import configs
-from .. import pairs
-from ..data import record
-from ..envs import common as envs_common
 from ..envs import gym
 from ..errors import UserError
-from ..running import checkpoint
-from ..running import device
+from . import actors
+from . import saved
 
-f32 = jnp.float32
 STANDARD = ('reward', 'is_first', 'is_last', 'is_terminal')
 
 
@@ -36,191 +20,12 @@ def load_policy(logdir, save=None, greedy=False, seed=0):
       another one; see `checkpoint.choose`. Checkpoints are pickled: load
       those of people you trust.
     greedy: take the likeliest action instead of drawing one.
-    seed: decides what is drawn.
+    seed: of the draws.
 
   Raises UserError if a file is missing or does not fit the others.
   """
-  config = device.platform(load_config(logdir))
-  folder = checkpoint.choose(logdir, save, config)
-  return Policy(config, load_actor(config, folder, greedy), seed)
-
-
-def load_config(logdir):
-  """Return the Config that a run was started with.
-
-  Keys that the run did not know yet have their defaults, keys that are gone
-  are left out, the device is open (`auto`) and `logdir` is where it is now.
-  """
-  filename = elements.Path(logdir) / 'config.yaml'
-  if not filename.exists():
-    raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
-  defaults = configs.load_config([])
-  try:
-    saved = elements.Config.load(filename).flat
-    config = defaults.update(
-        {k: v for k, v in saved.items() if k in defaults.flat})
-  except Exception as error:  # A YAML parser has many, of several lines.
-    reason = ' '.join(str(error).split())
-    raise UserError(
-        f'{filename}: is not the config of a run: {reason}') from None
-  return config.update({
-      'logdir': str(logdir), 'jax.platform': 'auto',
-      'jax.compute_dtype': 'auto'})
-
-
-def load_actor(config, path, greedy=False):
-  """Return what acts for the config: an Actor, or a RandomActor.
-
-  The checkpoint is found by `checkpoint.find(path)`. Raises UserError if
-  there is none or if it does not fit the config.
-  """
-  if config.random_agent:
-    return RandomActor(build.spaces(config)[1])
-  folder, saved = checkpoint.find(path), {}
-  elements.checkpoint.load(folder, {'agent': saved.update})
-  try:
-    return Actor(config, saved['params'], greedy)
-  except UserError as error:
-    raise UserError(f'{folder}: {error}') from None
-
-
-class Actor:
-  """The networks of an agent that act, for a batch of games at once.
-
-  A row is a game: what it draws depends on its own key and time only, not on
-  the games beside it. Rounding depends on the number of rows, though.
-
-  Args:
-    config: of the run, with platform and dtype settled.
-    params: dict of arrays, of which only those needed are kept.
-    greedy: take the likeliest action instead of drawing one. The state of the
-      world model is drawn in either case.
-  """
-
-  def __init__(self, config, params, greedy=False):
-    dtype = getattr(jnp, config.jax.compute_dtype)
-    embodied.jax.nets.COMPUTE_DTYPE = dtype
-    obs_space, act_space = build.spaces(config)
-    self.model = build.make_model(config)
-    self.obs_space = {k: v for k, v in obs_space.items() if k != 'reward'}
-    self.act_space, self.greedy = act_space, greedy
-    pattern = re.compile(f'{self.model.policy_keys}|^disc/')
-    self.params = jax.device_put(
-        {k: v for k, v in params.items() if pattern.search(k)})
-    self._check()
-    # A seed for each game needs a call for each row, which vmap makes one.
-    rows = lambda fn: jax.jit(jax.vmap(fn, (None, 0, 0, 0, 0)))
-    self._act, self._reward = rows(self._act_row), rows(self._reward_row)
-
-  @property
-  def imitates(self):
-    """Whether there is a discriminator to ask for rewards."""
-    return hasattr(self.model, 'disc')
-
-  def start(self, rows):
-    """Return the carry of so many games; `is_first` resets each of them."""
-    zeros = lambda x: jnp.zeros((rows, *x.shape[1:]), x.dtype)
-    carry = jax.eval_shape(lambda: nj.pure(self.model.init_policy)(
-        {}, 1, seed=jnp.zeros(2, jnp.uint32))[1])
-    with jax.transfer_guard('allow'):
-      return jax.tree.map(zeros, carry)
-
-  def __call__(self, carry, obs, keys, times):
-    """Return the new carry and the actions, a dict of arrays (N, ...).
-
-    Args:
-      carry: of the last call, or `start(N)`.
-      obs: dict of arrays (N, ...); the reward is not looked at.
-      keys: seeds of the games, (N, 2) uint32.
-      times: steps since their starts, (N,) uint32.
-    """
-    obs = {k: obs[k] for k in self.obs_space}
-    carry, acts, finite = self._act(
-        self.params, *jax.device_put((carry, obs, keys, times)))
-    acts, finite = jax.device_get((acts, finite))
-    if not finite.all():
-      raise UserError(
-          'The agent computes values that are not finite: its training has '
-          'diverged, use an earlier checkpoint.')
-    return carry, acts
-
-  def rewards(self, carry, acts, keys, times):
-    """Return the discriminator's rewards (N,) for the latest actions.
-
-    The arguments are those of the call that gave the actions, with the carry
-    after it.
-    """
-    return jax.device_get(self._reward(
-        self.params, *jax.device_put((carry, acts, keys, times))))
-
-  def _act_row(self, params, carry, obs, key, time):
-    carry, obs = jax.tree.map(lambda x: x[None], (carry, obs))
-    seed = jax.random.fold_in(key, time)
-    _, (carry, act, finite) = nj.pure(self._policy)(
-        params, carry, obs, seed=seed)
-    carry, act = jax.tree.map(lambda x: x[0], (carry, act))
-    return carry, act, finite
-
-  def _policy(self, carry, obs):
-    # Upstream's policy has no greedy mode: take its state, and the mode of
-    # the distribution it drew from.
-    carry, act, out = self.model.policy(carry, obs, mode='eval')
-    if self.greedy:
-      dists = self.model.acting(obs)(
-          self.model.feat2tensor(carry[1]), bdims=1)
-      act = {k: v.pred() for k, v in dists.items()}
-      carry = (*carry[:-1], act)
-    finite = jnp.array([x.all() for x in jax.tree.leaves(out['finite'])])
-    return carry, act, finite.all()
-
-  def _reward_row(self, params, carry, act, key, time):
-    carry, act = jax.tree.map(lambda x: x[None], (carry, act))
-    def reward():
-      model = self.model
-      inputs = model.disc.inputs(pairs.shown(model, carry[1]), act)
-      return model.rewfn(model.disc(inputs))[0]
-    # Not the draws of the policy again.
-    seed = jax.random.fold_in(jax.random.fold_in(key, time), 1)
-    return nj.pure(reward)(params, seed=seed)[1]
-
-  def _check(self):
-    zeros = lambda x: jnp.zeros((1, *x.shape), x.dtype)
-    def policy():
-      obs = {k: zeros(v) for k, v in self.obs_space.items()}
-      self.model.policy(self.model.init_policy(1), obs)
-    wanted = jax.eval_shape(lambda: nj.pure(policy)(
-        {}, seed=jnp.zeros(2, jnp.uint32), create=True)[0])
-    wrong = [
-        f'{k} {v.shape}, saved '
-        f'{self.params[k].shape if k in self.params else "not at all"}'
-        for k, v in wanted.items()
-        if k not in self.params or self.params[k].shape != v.shape]
-    if wrong:
-      raise UserError(
-          f'{len(wrong)} of {len(wanted)} parameters do not fit the config of '
-          f'the run: {"; ".join(wrong[:3])}. Is it the checkpoint of another '
-          f'run?')
-
-
-class RandomActor:
-  """Acts uniformly at random, with the interface of an Actor."""
-
-  imitates = False
-
-  def __init__(self, act_space):
-    self.act_space = act_space
-
-  def start(self, rows):
-    """Return the carry: a generator for each game."""
-    return [None] * rows
-
-  def __call__(self, carry, obs, keys, times):
-    """Return the carry and the actions; see Actor."""
-    for row in np.flatnonzero(obs['is_first']):
-      carry[row] = record.Random(self, [int(x) for x in keys[row]])
-    drawn = [policy(None) for policy in carry]
-    return carry, {
-        k: np.stack([x[k] for x in drawn]) for k in self.act_space}
+  run = saved.Run(logdir, save)
+  return Policy(run.config, run.actor(greedy), seed)
 
 
 class Policy:
@@ -242,30 +47,21 @@ class Policy:
     if isinstance(env, gym.Gym):
       self.obs, self.act = env.obs, env.act
     env.close()
-    self.actor, self.seed, self.episode = actor, seed, 0
+    self.player = actors.Player(actor, self.act_space, seed)
     self.reset()
 
   def reset(self):
     """Forget the episode so far."""
-    self.carry, self.time = self.actor.start(1), 0
-    self.key = np.random.SeedSequence(
-        [self.seed, self.episode]).generate_state(2)[None]
-    self.episode += 1
+    self.first = True
 
   def __call__(self, obs):
     """Return the action for an observation; see the class.
 
     Raises UserError for an observation of another form than the task's.
     """
-    obs = {k: v[None] for k, v in self._observation(obs).items()}
-    obs.update({k: np.zeros(1, bool) for k in STANDARD[1:]})
-    obs['is_first'][:] = self.time == 0
-    self.carry, acts = self.actor(
-        self.carry, obs, self.key, np.full(1, self.time, np.uint32))
-    self.time += 1
-    acts = {
-        k: envs_common.restore(acts[k][0], v)
-        for k, v in self.act_space.items()}
+    flags = {k: k == 'is_first' and self.first for k in STANDARD[1:]}
+    acts = self.player({**self._observation(obs), **flags})
+    self.first = False
     if self.act:
       return self.act.restore(acts)
     return next(iter(acts.values())) if len(acts) == 1 else acts

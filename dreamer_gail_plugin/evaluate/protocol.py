@@ -1,4 +1,4 @@
-"""The paper's protocol: games of saved policies, and what is said of them."""
+"""The paper's protocol: games of saved policies, and their statistics."""
 
 import argparse
 import math
@@ -15,31 +15,33 @@ from .. import atomic
 from .. import build
 from ..errors import UserError
 from ..running import provenance
+from . import actors as actorlib
 from . import games
 from . import highlights
-from . import policy as policylib
 from . import references
 from . import stats
 
 FORMAT = 1
 POLICIES = ('sampled', 'greedy')
-IN_PROCESS = ('minatar',)  # Their steps cost less than the way to a process.
-DOMAIN = 250  # Keeps the seeds here from being those of training games.
+IN_PROCESS = ('minatar',)  # A step costs less than a message to a process.
+DOMAIN = 250  # Sets the seeds here apart from those of training games.
 
 
 def judge(config, actors, step, expert, args, repeat):
-  """Let actors play, write what came of it; return the files written.
+  """Let actors play and write the results; return the files written.
 
   Args:
     config: of the run; its `config.yaml` goes into the files.
-    actors: dict of an actor (see policy.Actor) for each policy.
-    step: at which they were saved, in environment steps, frames included.
+    actors: dict of an actor (see actors.Actor) for each policy.
+    step: at which they were saved, in frames.
     expert: mean score of the demonstrations or None.
-    args: flags as of `parse`.
+    args: flags as from `parse`.
     repeat: the command that repeats this.
   """
   written = files(args, step, actors)
   check_new(written)
+  if args.disc and not all(x.imitates for x in actors.values()):
+    raise UserError('--disc: this run has no discriminator.')
   chance = play_random(config, args)
   for kind, filename in written.items():
     start, actor = time.time(), actors[kind]
@@ -62,15 +64,15 @@ def judge(config, actors, step, expert, args, repeat):
 
 
 def files(args, step, kinds):
-  """Return the file of each policy, a dict."""
+  """Return {policy: file} of the results."""
   folder = pathlib.Path(args.out or f'{args.logdir}/eval').expanduser()
   return {kind: folder / f'{step}_{kind}.json' for kind in kinds}
 
 
 def check_new(files):
-  """Raise UserError if one of the files, or a film of it, is there."""
+  """Raise UserError if one of the files, or a film of it, exists."""
   for filename in files.values():
-    # Films included, so that none is left of another evaluation.
+    # Films, too, so that none of another evaluation is left.
     there = sorted(filename.parent.glob(f'{filename.stem}*'))
     if there:
       raise UserError(
@@ -79,7 +81,7 @@ def check_new(files):
 
 
 def parse(argv, doc=None):
-  """Return the arguments of the command line; `doc` says what it does."""
+  """Return the parsed flags; `doc` is the description for --help."""
   parser = argparse.ArgumentParser(
       prog='python -m dreamer_gail_plugin.evaluate', description=doc,
       formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -126,9 +128,9 @@ def seeds(seed, chunk, episodes):
 
 
 def play(config, actor, args, name):
-  """Return the games (dicts with their `chunk`) that an actor plays.
+  """Let an actor play; return the games, dicts with their `chunk`.
 
-  Progress is shown under the name, with the mean score so far.
+  A progress bar with this name shows the mean score so far.
   """
   chunks = [
       (chunk, seed) for chunk in range(args.chunks)
@@ -136,7 +138,7 @@ def play(config, actor, args, name):
   total, returns = 0.0, np.zeros(len(chunks))
   def watch(number, obs, act, reward):
     returns[number] += 0 if act is None else reward()
-  disc = args.disc and actor.imitates
+  disc = args.disc and actor.imitates  # Random play does not.
   with tqdm.tqdm(total=len(chunks), desc=name, unit='game') as bar:
     def ended(game):
       nonlocal total
@@ -154,8 +156,8 @@ def play(config, actor, args, name):
 
 
 def play_random(config, args):
-  """Return one chunk of games of the random policy, for comparison."""
-  actor = policylib.RandomActor(build.spaces(config)[1])
+  """Return one chunk of games of random play, for comparison."""
+  actor = actorlib.RandomActor(build.spaces(config)[1])
   one = argparse.Namespace(**{**vars(args), 'chunks': 1})
   return play(config, actor, one, 'random')
 
@@ -206,11 +208,11 @@ def summary(config, played, chance, expert=None):
 
 
 def informative(played):
-  """Return how D's reward ranks games beside their score: Spearman's rho.
+  """Return Spearman's rank correlation of D's reward and the score, a dict.
 
-  Of its sum over a game, and of its mean a step, which the length of a game
-  cannot make; None where one of both is equal in all games. For reports
-  only: nothing of the score goes anywhere else.
+  It is computed for D's sum over a game, and for D's mean a step, which does
+  not grow with the length of the game. It is None where all games are equal
+  in one of the two. It is for reports only: no score leaves them.
   """
   scores = [x['score'] for x in played]
   sums = [x['disc_return'] for x in played]
@@ -221,7 +223,7 @@ def informative(played):
 
 
 def average(key, games):
-  """Return the mean of a value of some games."""
+  """Return the mean of one value over games."""
   return float(np.mean([x[key] for x in games]))
 
 
@@ -235,12 +237,13 @@ def expert_score(config):
 
 
 def reward(config):
-  """Return what the agent learned from: a reward's name, or 'random'."""
+  """Return the name of the reward that the agent learned from, or 'random'.
+  """
   return 'random' if config.random_agent else config.agent.gail.reward
 
 
 def plain(value):
-  """Return a config as JSON can hold it; `inf` and `nan` become text."""
+  """Return a config as JSON can hold it, with `inf` and `nan` as text."""
   if isinstance(value, dict):
     return {k: plain(v) for k, v in value.items()}
   if isinstance(value, (list, tuple)):

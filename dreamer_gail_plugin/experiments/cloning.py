@@ -33,6 +33,7 @@ from ..data import store
 from ..errors import UserError
 from ..evaluate import policy as policylib
 from ..evaluate import protocol as evaluatelib
+from ..evaluate import saved as savedlib
 from ..running import checks
 from ..running import device
 from ..running import provenance
@@ -169,7 +170,7 @@ def _dtype(config):
 
 
 class Actor:
-  """A cloned policy that acts in several games at once; see policy.Actor.
+  """A cloned policy that acts in several games at once; see evaluate.actors.
 
   What is drawn in a game depends on its key and time alone.
   """
@@ -207,7 +208,7 @@ def evaluate(argv):
       raise UserError(
           f'--{flag}: a cloned policy is saved once and has no discriminator, '
           'leave it out.')
-  config = device.platform(policylib.load_config(args.logdir).update(
+  config = device.platform(savedlib.load_config(args.logdir).update(
       {'jax.platform': args.platform}))
   device.prepare_jax(config)
   _dtype(config)

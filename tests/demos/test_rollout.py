@@ -10,7 +10,7 @@ from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
-from dreamer_gail_plugin.demos import rollout
+from dreamer_gail_plugin.evaluate import actors
 from tests.helpers.demotools import load
 from tests.helpers.demotools import refused
 from tests.helpers.demotools import run
@@ -35,7 +35,7 @@ class Actor:
 def test_player_starts_anew_with_every_episode():
   env = envs.make('gym', 'Pendulum-v1', seed=0)
   actor = Actor()
-  player = rollout.Player(actor, env.act_space, 3)
+  player = actors.Player(actor, env.act_space, 3)
   data = record.rollout(env, player, 30, limit=9)
   # Torques are from -2 to 2. The last step of an episode is not asked for.
   assert set(data['action'][~data['is_last']].ravel()) == {1.0}

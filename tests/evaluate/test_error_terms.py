@@ -11,11 +11,11 @@ from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import error_terms
-from dreamer_gail_plugin.evaluate import policy
+from dreamer_gail_plugin.evaluate import saved
 from tests.helpers import savedruns
 
 NETWORK = dict(
-    layers=2, units=32, act='silu', norm='none', spectral=0.0,
+    layers=2, units=32, act='silu', spectral=0.0,
     winit='trunc_normal_in')
 
 
@@ -89,20 +89,19 @@ class TestRun:
   @pytest.fixture(scope='class')
   @classmethod
   def actor(cls, run):
-    return policy.load_actor(policy.load_config(run[0]).update({
-        'jax.compute_dtype': 'float32', 'jax.platform': 'cpu'}), run[0])
+    return saved.Run(run[0], platform='cpu').actor()
 
   def test_first_imagined_step_knows_what_was_done(self, run, actor):
     # The deterministic state follows from the state and action before, so
     # one step of imagination must meet it, and two must not.
-    config = policy.load_config(run[0])
+    config = saved.load_config(run[0])
     found = error_terms.drift(actor, error_terms.sequences(run[1], config))
     assert found['deter'][0] < 1e-3 < found['deter'][1]
     assert len(found['kl']) == error_terms.LENGTH - error_terms.CONTEXT
     assert min(found['kl']) > 0 and found['spread'] > 0
 
   def test_views(self, run, actor):
-    config = policy.load_config(run[0])
+    config = saved.load_config(run[0])
     data = error_terms.sequences(run[1], config)[0]
     views = error_terms.encode(actor, data)
     sizes = {k: v.shape[1] for k, v in views.items()}

@@ -16,6 +16,7 @@ from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.evaluate import __main__ as command
 from dreamer_gail_plugin.evaluate import policy as policylib
 from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.evaluate import saved
 from dreamer_gail_plugin.evaluate import stats
 from dreamer_gail_plugin.running import checkpoint
 from tests.helpers import savedruns
@@ -183,7 +184,7 @@ class TestResult:
 
   def test_steps_count_as_in_the_scores(self, tmp_path):
     logdir = savedruns.random(tmp_path / 'run', '--task', 'atari_seaquest')
-    config = policylib.load_config(logdir)
+    config = saved.load_config(logdir)
     folder = elements.Path(logdir) / 'checkpoint.pkl'
     folder = folder / (folder / 'latest').read().strip()
     assert checkpoint.step(logdir, folder, config) == 4 * 1234

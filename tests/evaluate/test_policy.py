@@ -14,7 +14,9 @@ from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.envs import common as envs_common
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import actors
 from dreamer_gail_plugin.evaluate import policy as policylib
+from dreamer_gail_plugin.evaluate import saved
 from tests.helpers import agents
 from tests.helpers import savedruns
 from tests.helpers.toyenv import NAME
@@ -34,9 +36,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def actor(run):
-  config = policylib.load_config(run).update(
-      {'jax.platform': 'cpu', 'jax.compute_dtype': 'float32'})
-  return policylib.load_actor(config, run)
+  return saved.Run(run, platform='cpu').actor()
 
 
 def inputs(rows, seed=0):
@@ -121,16 +121,16 @@ class TestLoadConfig:
     nested['agent'] = {**config.agent, 'gone': 3}
     nested.pop('replay')
     elements.Config(nested).save(elements.Path(tmp_path / 'config.yaml'))
-    loaded = policylib.load_config(tmp_path)
+    loaded = saved.load_config(tmp_path)
     assert 'gone' not in loaded.agent
     assert loaded.replay == configs.load_config([]).replay
     assert loaded.agent.policy == config.agent.policy
     assert loaded.logdir == str(tmp_path)
 
   def test_device_is_not_that_of_the_training(self, run):
-    saved = elements.Config.load(elements.Path(run) / 'config.yaml')
-    assert saved.jax.platform == 'cpu'
-    assert policylib.load_config(run).jax.platform == 'auto'
+    kept = elements.Config.load(elements.Path(run) / 'config.yaml')
+    assert kept.jax.platform == 'cpu'
+    assert saved.load_config(run).jax.platform == 'auto'
 
 
 class TestActor:
@@ -167,10 +167,10 @@ class TestActor:
     assert (actor.rewards(carry, other, keys, times) != rewards).any()
 
   def test_diverged(self, run, actor):
-    config = policylib.load_config(run).update(
+    config = saved.load_config(run).update(
         {'jax.platform': 'cpu', 'jax.compute_dtype': 'float32'})
     params = {k: np.array(v) * np.nan for k, v in actor.params.items()}
-    broken = policylib.Actor(config, params)
+    broken = actors.Actor(config, params)
     with pytest.raises(UserError, match='diverged'):
       broken(broken.start(4), *inputs(4))
 
@@ -181,7 +181,7 @@ class TestRandomActor:
     space = {'action': elements.Space(np.int32, (), 0, 1000)}
     keys = np.arange(6, dtype=np.uint32).reshape((3, 2))
     def play(keys):
-      actor, found = policylib.RandomActor(space), []
+      actor, found = actors.RandomActor(space), []
       carry = actor.start(len(keys))
       for step in range(5):
         first = np.full(len(keys), step == 0)

@@ -9,7 +9,7 @@ import pytest
 
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.errors import UserError
-from dreamer_gail_plugin.evaluate import policy
+from dreamer_gail_plugin.evaluate import actors
 from dreamer_gail_plugin.variants import anchor
 from dreamer_gail_plugin.variants import anchored
 from tests.helpers import agents
@@ -258,7 +258,7 @@ class TestAgent:
         k: rng.normal(size=v.shape).astype(v.dtype)
         if k.startswith('slowanchor/pol/head') else v
         for k, v in agents.params(agent).items()}
-    actor = policy.Actor(config, params, greedy)
+    actor = actors.Actor(config, params, greedy)
     obs = {k: np.zeros((64, *v.shape), v.dtype)
            for k, v in actor.obs_space.items()}
     obs['image'] = rng.choice(np.uint8([0, 255]), obs['image'].shape)

@@ -7,7 +7,7 @@ import pytest
 
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
-from dreamer_gail_plugin.evaluate import policy
+from dreamer_gail_plugin.evaluate import actors
 from dreamer_gail_plugin.variants import risk
 from tests.helpers import agents
 
@@ -85,7 +85,7 @@ def test_learns_and_avoids():
   assert metrics[-1]['loss/risk'] < 0.05 < metrics[0]['loss/risk']
   share = {}
   for scale in (0.0, 3.0):
-    actor = policy.Actor(
+    actor = actors.Actor(
         config.update({'agent.gail.risk': scale}), params)
     obs = {
         k: np.zeros((200, *v.shape), v.dtype)

@@ -1,0 +1,79 @@
+"""A saved run: its config, one of its saves, and the policy in that."""
+
+import functools
+
+import elements
+
+from .. import build
+from .. import configs
+from ..errors import UserError
+from ..running import checkpoint
+from ..running import device
+from . import actors
+
+
+class Run:
+  """A run and one of its saves.
+
+  Args:
+    logdir: folder of the run, with its config.yaml.
+    save: an earlier save than the latest, by its step or name, or the folder
+      of another one; see `checkpoint.choose`.
+    platform: as `jax.platform`.
+
+  `config` is that of the run, for this machine. Raises UserError if that
+  cannot be read.
+  """
+
+  def __init__(self, logdir, save=None, platform='auto'):
+    self.logdir, self.save = logdir, save
+    self.config = device.platform(
+        load_config(logdir).update({'jax.platform': platform}))
+
+  @functools.cached_property
+  def folder(self):
+    """Return the folder of the save; raises UserError if there is none."""
+    return checkpoint.choose(self.logdir, self.save, self.config)
+
+  @property
+  def step(self):
+    """Return the step of the save; see `checkpoint.step`."""
+    return checkpoint.step(self.logdir, self.folder, self.config)
+
+  def actor(self, greedy=False):
+    """Return an Actor with the saved parameters, or a RandomActor.
+
+    The latter needs no save. Raises UserError if there is none otherwise, or
+    if it does not fit the config.
+    """
+    if self.config.random_agent:
+      return actors.RandomActor(build.spaces(self.config)[1])
+    saved = {}
+    elements.checkpoint.load(self.folder, {'agent': saved.update})
+    try:
+      return actors.Actor(self.config, saved['params'], greedy)
+    except UserError as error:
+      raise UserError(f'{self.folder}: {error}') from None
+
+
+def load_config(logdir):
+  """Return the Config that a run was started with.
+
+  Keys that are newer than the run have their defaults, and keys that are gone
+  are left out. The device is `auto`, and `logdir` is where the run is now.
+  """
+  filename = elements.Path(logdir) / 'config.yaml'
+  if not filename.exists():
+    raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
+  defaults = configs.load_config([])
+  try:
+    saved = elements.Config.load(filename).flat
+    config = defaults.update(
+        {k: v for k, v in saved.items() if k in defaults.flat})
+  except Exception as error:  # A YAML parser has many, of several lines.
+    reason = ' '.join(str(error).split())
+    raise UserError(
+        f'{filename}: is not the config of a run: {reason}') from None
+  return config.update({
+      'logdir': str(logdir), 'jax.platform': 'auto',
+      'jax.compute_dtype': 'auto'})
