@@ -10,7 +10,7 @@ from . import upstream
 __version__ = '0.1.0'
 
 PUBLIC = {
-    'Agent': 'agent',
+    'Agent': 'variants.compose',
     'ExpertReplay': 'expert',
     'load_policy': 'evaluate.policy',
     'make_stream': 'build',

@@ -167,7 +167,7 @@ class TestSample:
 
   def test_auto_compares_with_free_memory(self, path, monkeypatch):
     free = lambda amount: monkeypatch.setattr(
-        expert.checks, 'free_memory', lambda: amount)
+        expert.memorylib, 'free_memory', lambda: amount)
     size = 50 * (16 * 20 + 4 + 3)
     free(2 * size)
     assert make(path).stats['memory'] == 'ram'

@@ -11,12 +11,13 @@ from . import common
 from . import gym_spaces
 
 # Upstream sums the losses of the observations in one dict with its own, and
-# agent.py adds some.
+# the variants add some. The parts of a batch stand beside the observations.
 LOSSES = (
     'dyn', 'rep', 'rew', 'con', 'policy', 'value', 'repval',
     'anchor', 'anchor_kl', 'risk')
 RESERVED = (
-    *common.standard_spaces(), *LOSSES, 'reset', 'consec', 'stepid', 'past')
+    *common.standard_spaces(), *LOSSES, 'reset', 'consec', 'stepid',
+    'expert', 'single', 'ends')
 
 
 class Gym(embodied.Env):

@@ -305,7 +305,7 @@ class TestErrors:
       gym_spaces.action(spaces.Box(0, np.inf, (1,), np.int64))
 
   @pytest.mark.parametrize('name', [
-      'reward', 'reset', 'action', 'policy', 'anchor_kl', 'risk', 'past'])
+      'reward', 'reset', 'action', 'policy', 'anchor_kl', 'risk', 'expert'])
   def test_reserved_names(self, monkeypatch, name):
     with pytest.raises(UserError, match=f"'{name}'.*reserved"):
       echo(monkeypatch, obs=spaces.Dict({name: WORLD}))
