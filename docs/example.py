@@ -4,14 +4,13 @@ Plays a little and makes a few updates of a very small agent, with a replay
 and a driver that are made here. Most of its time goes into compiling.
 """
 
-# The plugin comes first, since it mends upstream before that is imported.
+# The plugin comes first, since it patches upstream before that is imported.
 # isort: off
 from dreamer_gail_plugin import Agent
-from dreamer_gail_plugin import ExpertReplay
 from dreamer_gail_plugin import make_stream
-from dreamer_gail_plugin.running import device
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.running import device
 from functools import partial as bind
 import elements
 import embodied
@@ -36,13 +35,10 @@ driver.on_step(replay.add)
 driver.reset(agent.init_policy)
 driver(agent.policy, steps=100)
 
-# make_stream adds the demonstrations to upstream's batches. A stream of your
-# own would instead add `expert.sample()` to each of its batches, and pass
-# them through main.normalize_actions if actions are continuous.
-expert = ExpertReplay(
-    build.expert_path(config), config.batch_size, length, obs_space, act_space,
-    singles=config.agent.gail.anchor > 0,
-    consec=config.agent.gail.consec, context=config.replay_context)
+# make_stream adds the demonstrations to the batches of your replay. A stream
+# of your own would instead add `expert.sample()` to each batch, and pass it
+# through build.normalize_actions if actions are continuous.
+expert = build.make_expert(config, length, context=config.replay_context)
 print('Demonstrations:', expert)
 stream = iter(agent.stream(make_stream(config, replay, 'train')))
 

@@ -6,7 +6,6 @@ import pathlib
 import re
 import shlex
 
-import elements
 import jax
 import ninjax as nj
 import numpy as np
@@ -61,16 +60,13 @@ def commands(module):
 @functools.cache
 def metrics():
   """Return the names of the metrics of one update, computed by shape only."""
-  from dreamer_gail_plugin.agent import Agent
   config = agents.config(agent__gail__absorbing=True)
-  obs_space, act_space = build.spaces(config)
-  model = object.__new__(Agent)  # Not upstream's outer one, which compiles.
-  model.__init__(obs_space, act_space, elements.Config(
-      **config.agent, replay_context=config.replay_context))
+  model = build.make_model(config)
   size, length = 2, 2 + config.replay_context
+  spaces = {**model.obs_space, **model.act_space, **model.ext_space}
   data = {
       k: np.zeros((size, length, *v.shape), v.dtype)
-      for k, v in {**obs_space, **act_space, **model.ext_space}.items()}
+      for k, v in spaces.items()}
   def train(data):
     return model.train(model.init_train(size), data)[2]
   _, found = jax.eval_shape(
@@ -88,7 +84,7 @@ class TestMetrics:
   def test_of_the_discriminator(self):
     own = lambda keys: {x for x in keys if x.startswith('train/disc/')}
     assert own(metrics()) == own(self.documented())
-    assert len(own(metrics())) == 16
+    assert 'train/disc/bce' in metrics()
 
   def test_of_upstream(self):
     # KEY stands for any name.
