@@ -162,6 +162,14 @@ class TestNames:
       if name != source.name:
         assert all(defines(source, x) for x in name.split('.')), name
 
+  def test_map_of_the_package(self):
+    [tree] = re.findall(
+        r'\ndreamer_gail_plugin/\n((?: .*\n)+)',
+        (ROOT / 'docs' / 'how-it-works.md').read_text())
+    named = set(re.findall(r'\w+\.py|\w+(?=/ )', tree))
+    assert named == {
+        x.name for x in PACKAGE.iterdir() if not x.name.startswith('__')}
+
   def test_pages_that_are_named(self):
     found = mentioned(r'\b(docs/\w[\w-]*\.\w+)')
     assert len(found) > 20
