@@ -1,1 +1,1 @@
-"""Benchmarks: many runs, their table and their figure."""
+"""Experiments: many runs, their results, tables and figures."""

@@ -1,11 +1,14 @@
-"""Runs of all methods on all tasks of a suite, their table and their figure.
+"""Runs of all methods on all tasks of a suite, their tables and figures.
 
   python -m dreamer_gail_plugin.experiments run minatar --steps 80000
-  python -m dreamer_gail_plugin.experiments table minatar
+  python -m dreamer_gail_plugin.experiments table runs/results/minatar
   python -m dreamer_gail_plugin.experiments plot minatar --out FILE.png
+  python -m dreamer_gail_plugin.experiments pack NAME runs/results/minatar
 
 The same `run` again goes on where it was stopped. Flags that it does not know
 are those of dreamer_gail_plugin.main, or of dreamer_gail_plugin.baselines.
+`table` and `plot` read folders of results and studies by name, which are the
+files scores/NAME.jsonl.gz; `pack` writes these.
 """
 
 import argparse
@@ -24,66 +27,100 @@ def main(argv=None):
       formatter_class=argparse.RawDescriptionHelpFormatter,
       allow_abbrev=False)
   commands = parser.add_subparsers(dest='command', required=True)
-  run = _command(commands, 'run', 'train and evaluate what is not done yet')
-  run.add_argument('--seeds', type=_natural, default=3, help='how many')
-  run.add_argument(
-      '--steps', type=_natural, default=100_000,
-      help='in the environment, of all methods but the baselines, which have '
-      'their own in baselines/settings.yaml')
-  run.add_argument(
-      '--steps_of', nargs='+', metavar='METHOD=STEPS',
-      help='other steps for some methods, as ppo=1e6')
-  run.add_argument(
-      '--tasks', nargs='+', metavar='TASK', help='all if not given')
-  run.add_argument(
-      '--methods', nargs='+', metavar='METHOD',
-      help=f'of {", ".join(suites.METHODS)}; if not given, '
-      f'{", ".join(suites.DEFAULT)}')
-  run.add_argument(
-      '--jobs', type=_natural, default=1,
-      help='runs at a time; more than one are given a core each')
-  run.add_argument(
-      '--logdirs', type=_path, default=pathlib.Path('runs/benchmark'))
-  table = _command(commands, 'table', 'print what the results say', '+')
-  plot = _command(commands, 'plot', 'draw learning curves and scores', '+')
-  for command in (table, plot):
-    command.add_argument(
-        '--policy', choices=('sampled', 'greedy'), default='sampled')
-  table.add_argument('--markdown', action='store_true')
-  plot.add_argument('--out', type=_path, required=True, help='PNG to write')
+  _add_run(commands)
+  _add_table(commands)
+  _add_plot(commands)
+  _add_pack(commands)
   args, extra = parser.parse_known_args(argv)
   if extra and args.command != 'run':
     parser.error(f'unrecognized arguments: {" ".join(extra)}')
-  if args.results is None:
-    folder = pathlib.Path('benchmarks/results') / args.suite
-    args.results = folder if args.command == 'run' else [folder]
-  if args.suite not in suites.SUITES:
-    raise UserError(
-        f'{args.suite}: no such suite, there are {", ".join(suites.SUITES)}')
-  return {'run': _run, 'table': _table, 'plot': _plot}[args.command](
-      args, extra)
+  return {'run': _run, 'table': _table, 'plot': _plot, 'pack': _pack}[
+      args.command](args, extra)
 
 
-def _command(commands, name, text, folders=None):
-  parser = commands.add_parser(name, help=text, allow_abbrev=False)
+def _add_run(commands):
+  parser = commands.add_parser(
+      'run', help='train and evaluate what is not done yet',
+      allow_abbrev=False)
   parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
+  parser.add_argument('--seeds', type=_natural, default=3, help='how many')
   parser.add_argument(
-      '--results', type=_path, nargs=folders, metavar='FOLDER',
-      help='folder of the results, benchmarks/results/SUITE if not given' + (
-          '; a method is taken from the first one that has it'
-          if folders else ''))
+      '--steps', type=_natural, default=80_000,
+      help='in the environment, of all methods but the baselines, which have '
+      'their own in baselines/settings.yaml')
+  parser.add_argument(
+      '--steps_of', nargs='+', metavar='METHOD=STEPS',
+      help='other steps for some methods, as ppo=1e6')
+  parser.add_argument(
+      '--tasks', nargs='+', metavar='TASK', help='all if not given')
+  parser.add_argument(
+      '--methods', nargs='+', metavar='METHOD',
+      help=f'of {", ".join(suites.METHODS)}; if not given, '
+      f'{", ".join(suites.DEFAULT)}')
+  parser.add_argument(
+      '--jobs', type=_natural, default=1,
+      help='runs at a time; more than one are given a core each')
+  parser.add_argument(
+      '--results', type=_path, metavar='FOLDER',
+      help='where results go, runs/results/SUITE if not given')
+  parser.add_argument(
+      '--logdirs', type=_path, metavar='FOLDER',
+      help='where runs are, runs/experiments if not given',
+      default=pathlib.Path('runs/experiments'))
+
+
+def _add_table(commands):
+  parser = _reader(commands, 'table', 'print what the results say')
+  parser.add_argument(
+      '--details', action='store_true',
+      help='both policies, steps and hours, and probabilities of improvement')
+  parser.add_argument(
+      '--against', metavar='METHOD', default='cloning',
+      help='what `--details` compares with: cloning if not given')
+
+
+def _add_plot(commands):
+  parser = _reader(commands, 'plot', 'draw learning curves and scores')
+  parser.add_argument('--out', type=_path, required=True, help='PNG to write')
+
+
+def _reader(commands, name, text):
+  parser = commands.add_parser(name, help=text, allow_abbrev=False)
+  parser.add_argument(
+      'places', nargs='+', metavar='STUDY_OR_FOLDER',
+      help='a method is taken from the first one that has it')
+  parser.add_argument(
+      '--policy', choices=('sampled', 'greedy'), default='sampled')
   return parser
+
+
+def _add_pack(commands):
+  parser = commands.add_parser(
+      'pack', help='put a folder of results into a study',
+      allow_abbrev=False)
+  parser.add_argument('study', metavar='NAME', help='of scores/NAME.jsonl.gz')
+  parser.add_argument('folder', type=_path, metavar='FOLDER')
+  parser.add_argument(
+      '--setting', default='',
+      help='what tells these runs from others of their methods in the study')
 
 
 def _run(args, extra):
   from . import plans
   from . import runner
+  if args.suite not in suites.SUITES:
+    raise UserError(
+        f'{args.suite}: no such suite, there are {", ".join(suites.SUITES)}')
+  args.results = args.results or pathlib.Path('runs/results') / args.suite
   return 1 if runner.run(plans.make(args, extra), args.jobs) else 0
 
 
 def _table(args, _):
   from . import table
-  print('\n'.join(table.lines(_scores(args), args.markdown)))
+  scores = _scores(args)
+  print('\n'.join(
+      table.details(scores, args.against) if args.details
+      else table.lines(scores)))
   return 0
 
 
@@ -102,11 +139,20 @@ def _plot(args, _):
   return 0
 
 
+def _pack(args, _):
+  from . import pack
+  from . import results
+  path = results.STUDIES / f'{args.study}{results.SUFFIX}'
+  added, replaced = pack.pack(
+      path, results.folder(args.folder), args.setting)
+  print(f'{path}: {added} runs added, {replaced} replaced')
+  return 0
+
+
 def _scores(args):
   from . import results
   from . import table
-  return table.Scores(
-      results.merge(args.results), suites.SUITES[args.suite], args.policy)
+  return table.Scores(results.merge(args.places), args.policy)
 
 
 def _path(text):

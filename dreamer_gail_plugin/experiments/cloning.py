@@ -1,11 +1,10 @@
-"""Behaviour cloning by upstream's own parts, the control of the benchmark.
+"""Behaviour cloning by upstream's own parts: the anchor by itself.
 
-The anchor policy of `gail` by itself: upstream's encoder and policy head, of
-the sizes in the config, learn by upstream's optimizer to predict the expert's
-action from one observation. No world model, no play. It learns the
-demonstrations by heart: parameters with the smallest loss on steps held out,
-and policies on several images, play worse in most games
-(docs/results_before.md, docs/results_anchor.md).
+Upstream's encoder and policy head, of the sizes in the config, learn by
+upstream's optimizer to predict the expert's action from one observation. There
+is no world model and no play. The policy learns the demonstrations by heart:
+parameters with the smallest loss on steps held out, and policies on several
+images, play worse in most games (docs/ablations.md).
 
   python -m dreamer_gail_plugin.experiments.cloning train FLAGS
   python -m dreamer_gail_plugin.experiments.cloning evaluate --logdir LOGDIR

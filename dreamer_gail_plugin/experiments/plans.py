@@ -1,4 +1,4 @@
-"""The runs of a benchmark, each with its flags and files."""
+"""The runs of an experiment, each with its flags and files."""
 
 import dataclasses
 import functools
@@ -12,9 +12,9 @@ from ..errors import UserError
 from ..evaluate import protocol
 from . import suites
 
-# Flags that the benchmark sets itself.
+# Flags that are set here.
 OWN = ('--configs', '--task', '--seed', '--logdir', '--run.steps')
-STATE = 'benchmark.json'
+STATE = 'experiment.json'
 PYTHON = (sys.executable, '-m')  # What runs a module.
 
 
@@ -77,11 +77,8 @@ class Plan:
     return int(self.config['run.steps'])
 
   def expert(self):
-    """Return the mean score of the demonstrations or None.
-
-    Those that the task has, also for a method that learns from others.
-    """
-    return protocol.expert_score(configs.load_config(list(self._common)))
+    """Return the mean score of the bundled demonstrations or None."""
+    return bundled(self.suite, self.task)
 
   def train(self):
     """Return the command that trains."""
@@ -110,7 +107,7 @@ class BaselinePlan(Plan):
     return (
         '--task', self.task, *suite.tasks[self.task], *steps, *self.extra,
         '--seed', str(self.seed), '--logdir', str(self.logdir),
-        # The benchmark evaluates.
+        # `evaluate` does that.
         '--eval.episodes', '0')
 
   @functools.cached_property
@@ -121,9 +118,14 @@ class BaselinePlan(Plan):
   def total(self):
     return int(self.config[f'steps.{self.method}'])
 
-  def expert(self):
-    return protocol.expert_score(configs.load_config([
-        '--task', self.task, *suites.SUITES[self.suite].tasks[self.task]]))
+
+def bundled(suite, task):
+  """Return the mean score of the demonstrations bundled for a task or None.
+
+  Runs are compared with these whatever they learn from.
+  """
+  return protocol.expert_score(configs.load_config([
+      '--task', task, *suites.SUITES[suite].tasks[task]]))
 
 
 def _flat(config):
@@ -143,8 +145,8 @@ def make(args, extra):
   for word in extra:
     if word.partition('=')[0] in OWN:
       raise UserError(
-          f'{word}: the benchmark sets this flag. Use --tasks, --seeds, '
-          f'--steps or --logdirs, or change benchmark/suites.py')
+          f'{word}: `experiments run` sets this flag. Use --tasks, --seeds, '
+          f'--steps or --logdirs, or change experiments/suites.py')
   for method in methods:
     if suites.METHODS[method].baseline:
       baselines.installed(method)
@@ -188,7 +190,7 @@ def check(plan):
   """Return whether a run is done; raise UserError where it was another.
 
   Raises it if a result or a logdir of the same name has another config, and
-  if the logdir is not of a benchmark. A logdir may have fewer steps: the run
+  if the logdir is of another program. A logdir may have fewer steps: the run
   goes on from there.
   """
   state = plan.logdir / STATE
@@ -209,7 +211,7 @@ def check(plan):
   if not state.exists() and plan.logdir.exists() and any(
       x.name != '.lock' for x in plan.logdir.iterdir()):
     raise UserError(
-        f'{plan.logdir}: is there and not of this benchmark, as it has no '
+        f'{plan.logdir}: is there and not of `experiments run`, as it has no '
         f'{STATE}. Move it away or name another folder by --logdirs.')
   return False
 
@@ -225,7 +227,7 @@ def _config(path):
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise UserError(
         f'{path}: cannot be read ({type(error).__name__}), expected JSON of '
-        f'the benchmark; remove it and what it belongs to.') from None
+        f'`experiments run`; remove it and what it belongs to.') from None
 
 
 def _changes(old, new, most=5):

@@ -1,4 +1,4 @@
-"""The figure of a benchmark: learning curves, and the scores of methods."""
+"""The figure of a study: learning curves, and the scores of methods."""
 
 import io
 import os
@@ -7,12 +7,14 @@ import numpy as np
 from PIL import Image
 
 from ..report import figures
+from ..report import methods
 from ..report import style
 from ..report import summary
-from . import suites
+from . import table
 
 DPI = 160
 COLUMNS = 3
+WINDOW = 10_000  # Steps of a mean training score.
 
 
 def draw(scores, path):
@@ -24,71 +26,85 @@ def draw(scores, path):
   part.replace(path)
 
 
-def curves(scores, task):
-  """Draw the training scores of a task; return the axes or None.
+def labels(scores):
+  """Return {row: its label in the figure}."""
+  return {
+      x: methods.RANDOM if x[1] == 'random' else table.label(x)
+      for x in scores.rows}
 
-  The band is from the lowest to the highest seed, the dashed line the score
-  of the demonstrations.
+
+def curves(scores, task):
+  """Draw the scores of a task; return the axes or None.
+
+  A line goes by mean training scores and ends at the evaluation. Its band is
+  from the lowest to the highest seed, the dashed line the score of the
+  demonstrations.
   """
-  titles = {x: suites.METHODS[x].title for x in scores.methods}
-  found = {}
-  for method, title in titles.items():
+  names, found = labels(scores), {}
+  for row, text in names.items():
     runs = [
-        x['training'] for k, x in scores.runs.items()
-        if k[:2] == (method, task) and method != 'random']
-    runs = [x for x in runs if any(y is not None for y in x['scores'])]
-    if runs:
-      found[title, 'solid'] = _curve(runs)
+        x for x in scores.found(row, task)
+        if any(y is not None for y in x['training']['scores'])]
+    if runs and row[1] != 'random':
+      found[text, 'solid'] = curve(runs, scores.policy)
   if not found:
     return None
   return figures.curves(
-      task, found, list(titles.values()), 'environment steps',
-      'training score', [(scores.marks[task][1], 'expert')])
+      table.name(task), found, list(names.values()), 'environment steps',
+      'score', [(scores.marks[task][1], 'expert')])
 
 
-def _curve(runs):
-  ends = max((x['steps'] for x in runs), key=len)
-  ys = np.full((len(runs), len(ends)), np.nan)
+def curve(runs, policy):
+  """Return the Curve of runs of one row on one task.
+
+  A training score stands in the middle of its window. In games as long as
+  those of Freeway it tells of the policy of some windows before, and of the
+  last ones nothing, which end after the run: so the evaluation is the last
+  point.
+  """
+  xs = sorted({
+      step - WINDOW // 2 for x in runs for step in x['training']['steps']}
+      | {x['steps'] for x in runs})
+  ys = np.full((len(runs), len(xs)), np.nan)
   for row, run in zip(ys, runs):
-    row[:len(run['scores'])] = [
-        np.nan if y is None else y for y in run['scores']]
-  # Longer than a window, an episode may leave one without an end.
-  x = np.array(ends, np.float64)
-  for row in ys:
-    known = np.isfinite(row)
-    inside = (x >= x[known][0]) & (x <= x[known][-1])
-    row[inside] = np.interp(x[inside], x[known], row[known])
+    points = [
+        (x - WINDOW // 2, y) for x, y in zip(
+            run['training']['steps'], run['training']['scores'])
+        if y is not None and x - WINDOW // 2 < run['steps']]
+    points.append((
+        run['steps'], run['evaluations'][policy]['summary']['mean']))
+    # Longer than a window, a game may leave one without an end.
+    row[:] = np.interp(xs, *zip(*points), left=np.nan, right=np.nan)
   keep = np.isfinite(ys).any(0)
-  return summary.Curve(x[keep], ys[:, keep])
+  return summary.Curve(np.array(xs, np.float64)[keep], ys[:, keep])
 
 
 def bars(scores):
-  """Draw the expert-normalised IQM of the methods with their intervals.
+  """Draw the expert-normalised IQM of the rows with their intervals.
 
-  A method that lacks a task says so.
+  A row that lacks a task has none and says so.
   """
-  titles = {x: suites.METHODS[x].title for x in scores.methods}
-  paint = style.colours(titles.values())
-  counts = {x: len(scores.strata(x)) for x in titles}
-  names = [
-      title + f'\n({counts[x]} of {len(scores.tasks)} tasks)' * (
-          counts[x] < len(scores.tasks)) for x, title in titles.items()]
-  with style.panel('All tasks', 1.25 + 0.42 * len(titles)) as ax:
+  names = labels(scores)
+  paint = style.colours(names.values())
+  with style.panel('all tasks', 1.25 + 0.42 * len(names)) as ax:
     ends = [1.0]
-    for y, (method, title) in enumerate(titles.items()):
-      value, low, high = scores.iqm(method)
-      ax.barh(y, value, height=0.58, color=paint[title], zorder=2)
+    for y, (row, text) in enumerate(names.items()):
+      value, low, high = scores.iqm(row)
+      note = f'{value:z.2f}'
+      if np.isnan(value):
+        note = f'{len(scores.strata(row))} of {len(scores.tasks)} tasks'
+      ax.barh(y, value, height=0.58, color=paint[text], zorder=2)
       ax.errorbar(
           value, y, xerr=[[value - low], [high - value]], color=style.INK,
           linewidth=1.1, capsize=2.5, zorder=4)
       ends += [value, low, high]
       ax.annotate(
-          f'{value:z.2f}', (np.nanmax([value, high, 0]), y), (6, 0),
-          va='center', textcoords='offset points', fontsize=8.5, zorder=6)
+          note, (np.nanmax([value, high, 0]), y), (6, 0), va='center',
+          textcoords='offset points', fontsize=8.5, zorder=6)
     ax.axvline(1, color=style.EXPERT, linestyle=(0, (4, 2)), linewidth=1.2)
-    ax.set_yticks(range(len(titles)), names)
+    ax.set_yticks(range(len(names)), names.values())
     ax.tick_params(axis='y', labelcolor=style.INK)
-    ax.set_ylim(len(titles) - 0.45, -0.7)
+    ax.set_ylim(len(names) - 0.45, -0.7)
     ax.set_xlim(min(0, np.nanmin(ends)) * 1.05, np.nanmax(ends) * 1.18)
     ax.grid(axis='y', visible=False)
     ax.set_xlabel('expert-normalised IQM, 95 %')

@@ -1,11 +1,41 @@
-"""The files of results, one a run: see docs/benchmark.md."""
+"""The results of runs: one JSON file a run, or a study of many runs.
 
+`run` writes TASK-METHOD-SEED.json into a folder. `pack` puts such a folder
+into a study, `scores/STUDY.jsonl.gz`: gzipped JSON lines, one run a line. A
+run has these keys:
+
+  suite, method, task, seed: which run.
+  steps: in the environment; updates of `bc`; they mean nothing to cloning.
+  setting: what tells it from other runs of the method in the same study, as
+    in `penalty 10`; absent where nothing does. In studies only.
+  expert: mean score of the demonstrations that are bundled for the task.
+  flags: of the program that trained it, at the commit it ran at.
+  commits: of the checkout; `+` if it was changed, several if the run went on
+    after a change.
+  versions, machine: of the packages; processor, cores used, device.
+  wall_seconds: of `train` and `evaluate`, compiling included.
+  training: lists: `steps` where a window of 10,000 ends, `scores`, the mean
+    of the games that ended in it (null if none did), and `episodes`.
+  evaluations: of the `sampled` and the `greedy` policy: `step`, `scores` of
+    all games and their `summary` (random_mean is that of random play).
+  config: all keys of the config. In files of `run` only.
+
+In the flags of runs before the block `anchor` was split off, `gail` is what
+`gail anchor` is now, and `gail --agent.gail.anchor 0 --agent.gail.world
+replay` what `gail` is now. Their methods have the names of now.
+"""
+
+import gzip
 import json
 import os
+import pathlib
+import zlib
 
 from ..errors import UserError
 
 FORMAT = 1
+SUFFIX = '.jsonl.gz'
+STUDIES = pathlib.Path('scores')
 KEYS = (
     'method', 'task', 'seed', 'steps', 'expert', 'training', 'evaluations',
     'wall_seconds')
@@ -13,53 +43,107 @@ KEYS = (
 
 def save(path, result):
   """Write a dict as JSON with a line a key, whole or not at all."""
-  path.parent.mkdir(parents=True, exist_ok=True)
   lines = [
       f'{json.dumps(k)}: {json.dumps(v, allow_nan=False)}'
       for k, v in result.items()]
-  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  with part.open('w') as file:
-    file.write('{' + ',\n '.join(lines) + '}\n')
-    file.flush()
-    os.fsync(file.fileno())
-  part.replace(path)
+  _replace(path, ('{' + ',\n '.join(lines) + '}\n').encode())
 
 
-def load(folder):
-  """Return the results in a folder, a list in the order of their names.
+def load(name):
+  """Return the results, a list, of a study, a file of it or a folder.
 
-  Raises UserError if there are none, or for a file that is not one.
+  `name` is text. Raises UserError if there are none, or for a file that is
+  not one.
   """
+  path = pathlib.Path(name).expanduser()
+  if path.is_dir():
+    return folder(path)
+  if not path.name.endswith(SUFFIX):
+    path = STUDIES / f'{name}{SUFFIX}'
+  if not path.exists():
+    raise UserError(
+        f'{name}: there is no such folder of results and no such study '
+        f'({path}). Name one of both; `python -m '
+        f'dreamer_gail_plugin.experiments run` makes a folder.')
+  return study(path)
+
+
+def merge(names):
+  """Return the results in several places, as `load` does for one.
+
+  A method is taken from the first place that has it, since runs that are
+  averaged must have the same settings.
+  """
+  found, taken = [], set()
+  for name in names:
+    found += [x for x in load(name) if x['method'] not in taken]
+    taken.update(x['method'] for x in found)
+  return found
+
+
+def write(path, runs):
+  """Write a study; the same runs make the same bytes."""
+  text = ''.join(
+      json.dumps(x, separators=(',', ':'), allow_nan=False) + '\n'
+      for x in runs)
+  _replace(path, gzip.compress(text.encode(), mtime=0))
+
+
+def folder(path):
+  """Return the results in a folder, in the order of their names."""
   found = []
-  for path in sorted(folder.glob('*.json')):
+  for file in sorted(path.glob('*.json')):
     try:
-      result = json.loads(path.read_text())
-      missing = [x for x in KEYS if x not in result]
-      version = result.get('format')
+      found.append(_checked(file.read_text()))
     except (OSError, ValueError, AttributeError, TypeError) as error:
-      raise UserError(
-          f'{path}: cannot be read ({type(error).__name__}), expected a '
-          f'result of the benchmark; remove it.') from None
-    if missing or version != FORMAT:
-      raise UserError(
-          f'{path}: is no result of the benchmark: format {version}, expected '
-          f'{FORMAT}; missing: {", ".join(missing) or "nothing"}. Remove it.')
-    found.append(result)
+      raise _broken(file, error) from None
   if not found:
     raise UserError(
-        f'{folder}: holds no results (*.json). Make some by `python -m '
+        f'{path}: holds no results (*.json). Make some by `python -m '
         f'dreamer_gail_plugin.experiments run`, or name another folder.')
   return found
 
 
-def merge(folders):
-  """Return the results in several folders, as `load` does for one.
-
-  A method is taken from the first folder that has it, since runs that are
-  averaged must have the same settings.
-  """
-  found, taken = [], set()
-  for folder in folders:
-    found += [x for x in load(folder) if x['method'] not in taken]
-    taken.update(x['method'] for x in found)
+def study(path):
+  """Return the runs in the file of a study, in their order."""
+  try:
+    with gzip.open(path, 'rt') as file:
+      found = [_checked(line) for line in file]
+  except (
+      OSError, EOFError, ValueError, AttributeError, TypeError,
+      zlib.error) as error:
+    raise _broken(path, error) from None
+  if not found:
+    raise UserError(f'{path}: holds no runs.')
   return found
+
+
+def _checked(text):
+  # One JSON object; raises ValueError if it is no result.
+  result = json.loads(text)
+  missing = [x for x in KEYS if x not in result]
+  version = result.get('format')
+  if missing or version != FORMAT:
+    raise ValueError(
+        f'format {version}, expected {FORMAT}; missing: '
+        f'{", ".join(missing) or "nothing"}')
+  return result
+
+
+def _broken(path, error):
+  reason = type(error).__name__
+  if type(error) is ValueError:
+    reason = str(error)
+  return UserError(
+      f'{path}: holds something else than results of `experiments run` '
+      f'({reason}). Remove it or name another place.')
+
+
+def _replace(path, data):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+  with part.open('wb') as file:
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())
+  part.replace(path)

@@ -1,4 +1,4 @@
-"""What a benchmark plays and compares: its tasks and its methods."""
+"""What experiments play and compare: tasks and methods."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ class Suite:
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-  """A row of the table: its name for people and its flags.
+  """A row of the table: what it is and its flags.
 
   `train` and `evaluate` are the modules, with their first words, that are run
   with the flags of dreamer_gail_plugin.main and .evaluate. `blocks` follow
@@ -33,7 +33,7 @@ class Method:
   numbers of steps of its own.
   """
 
-  title: str
+  what: str
   flags: tuple = ()
   train: tuple = ('dreamer_gail_plugin.main',)
   evaluate: tuple = ('dreamer_gail_plugin.evaluate',)
@@ -52,7 +52,7 @@ def baseline(name):
       baseline=name)
 
 
-CLONING = 'dreamer_gail_plugin.experiments.cloning'
+CLONES = 'dreamer_gail_plugin.experiments.cloning'
 # Games end where those of the demonstrations did, or scores would not
 # compare. Freeway's own clock ends it.
 LIMIT = ('--env.minatar.length', '300')
@@ -81,31 +81,48 @@ SUITES = {
         flags=QUIET),
 }
 
+# The anchor by itself.
+CLONING = dict(
+    train=(CLONES, 'train'), evaluate=(CLONES, 'evaluate'),
+    blocks=('gail', 'anchor'), plays=False, resumes=False)
+ANCHORED = dict(blocks=('gail', 'anchor'))
+CONSTANT = ('--agent.gail.reward', 'constant')
+NULL = ('--agent.gail.expert', 'random')
+
+# In the order of tables. A method and its twin differ in the reward alone.
 METHODS = {
-    'gail': Method('Dreamer-GAIL'),
-    'env': Method('DreamerV3 with reward', ('--agent.gail.reward', 'env')),
-    'constant': Method(
-        'Constant reward', ('--agent.gail.reward', 'constant')),
-    'null': Method('Random-play expert', ('--agent.gail.expert', 'random')),
-    'cloning': Method(
-        'Behaviour cloning', (), (CLONING, 'train'), (CLONING, 'evaluate'),
-        plays=False, resumes=False),
+    # A few steps, as the evaluation wants a run.
+    'random': Method(
+        'random play', ('--random_agent', 'True', '--run.steps', '100'),
+        plays=False),
+    'env': Method(
+        'DreamerV3, with reward', ('--agent.gail.reward', 'env')),
     # Images as upstream takes them and the last parameters: shows what of a
     # score is due to how the anchor learns.
     'plain_cloning': Method(
-        'Plain cloning', (
+        "behaviour cloning by upstream's encoder and policy head", (
             '--agent.gail.anchor_shift', '0', '--agent.gail.anchor_rate', '1',
             '--agent.gail.anchor_mirror', 'False',
-            '--agent.image_zero', 'gray'),
-        (CLONING, 'train'), (CLONING, 'evaluate'), plays=False,
-        resumes=False),
-    # A few steps, as the evaluation wants a run.
-    'random': Method(
-        'Random play', ('--random_agent', 'True', '--run.steps', '100'),
-        plays=False),
+            '--agent.image_zero', 'gray'), **CLONING),
+    'cloning': Method('the same as the anchor learns: the anchor', **CLONING),
+    'constant': Method('twin of `gail`: each step is worth 1', CONSTANT),
+    'gail': Method("D's reward, nothing cloned"),
+    'constant+anchor': Method(
+        'twin of `gail+anchor`: each step is worth 1', CONSTANT, **ANCHORED),
+    'gail+anchor': Method(
+        "D's reward, anchor and risk critic", **ANCHORED),
+    'null': Method('`gail` with random play for an expert', NULL),
+    'null+anchor': Method(
+        '`gail+anchor` with random play for an expert', NULL, **ANCHORED),
     'vmail': Method('V-MAIL', blocks=('vmail',)),
     **{x: baseline(x) for x in baselines.NAMES},
 }
 # Those that run if none are named.
-DEFAULT = (
-    'gail', 'env', 'constant', 'null', 'cloning', 'plain_cloning', 'random')
+DEFAULT = tuple(x for x, y in METHODS.items() if not (
+    y.baseline or x == 'vmail'))
+
+
+def place(name):
+  """Return where a method or a task stands in tables, a number."""
+  order = [*METHODS, *(y for x in SUITES.values() for y in x.tasks)]
+  return order.index(name) if name in order else len(order)

@@ -1,4 +1,4 @@
-"""Behaviour cloning by upstream's parts, the control of the benchmark."""
+"""Behaviour cloning by upstream's parts: the anchor by itself."""
 
 import json
 import pathlib
@@ -13,8 +13,8 @@ from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.experiments import cloning
 
 FLAGS = [
-    '--configs', 'minatar', 'gail', 'debug', '--agent.opt.lr', '3e-3',
-    '--agent.opt.warmup', '0', '--agent.policy.units', '32',
+    '--configs', 'minatar', 'gail', 'anchor', 'debug', '--agent.opt.lr',
+    '3e-3', '--agent.opt.warmup', '0', '--agent.policy.units', '32',
     '--env.minatar.length', '300', '--jax.compilation_cache', 'False']
 
 
@@ -68,7 +68,7 @@ class TestLearning:
   def test_device_is_the_users(self, tmp_path, monkeypatch):
     config = configs.load_config([*FLAGS, '--logdir', str(tmp_path)])
     config.save(str(tmp_path / 'config.yaml'))
-    monkeypatch.setattr(cloning.checks, 'cuda_installed', lambda: False)
+    monkeypatch.setattr(cloning.device, 'cuda_installed', lambda: False)
     with pytest.raises(UserError, match='--jax.platform cuda'):
       cloning.evaluate(['--logdir', str(tmp_path), '--platform', 'cuda'])
 

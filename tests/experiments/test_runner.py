@@ -1,4 +1,4 @@
-"""The benchmark's runner, with a stand-in for the programs that it runs.
+"""`experiments run`, with a stand-in for the programs that it runs.
 
 One run is real.
 """
@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -19,20 +20,21 @@ import psutil
 import pytest
 
 from dreamer_gail_plugin.errors import UserError
-from dreamer_gail_plugin.experiments import __main__ as benchmark
+from dreamer_gail_plugin.experiments import __main__ as experiments
 from dreamer_gail_plugin.experiments import plans
 from dreamer_gail_plugin.experiments import runner
 from dreamer_gail_plugin.experiments import suites
 
-FAKE = str(pathlib.Path(__file__).parents[1] / 'helpers' / 'fakebench.py')
+ROOT = pathlib.Path(__file__).parents[2]
+FAKE = str(ROOT / 'tests' / 'helpers' / 'fakebench.py')
 GAIL, ENV = 'minatar_breakout-gail-0', 'minatar_breakout-env-0'
 
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-  """Return a function that runs the benchmark with the stand-in."""
+  """Return a function that runs experiments with the stand-in."""
   monkeypatch.setattr(plans, 'PYTHON', (sys.executable, FAKE))
-  return lambda *args: benchmark.main(flags(tmp_path, *args))
+  return lambda *args: experiments.main(flags(tmp_path, *args))
 
 
 def flags(folder, *args):
@@ -107,6 +109,28 @@ class TestRun:
     null = result(tmp_path, 'minatar_breakout-null-0')
     assert null['config']['agent.gail.expert'] == 'random'
     assert null['expert'] == pytest.approx(30.2667, abs=1e-3)
+
+  def test_names_with_a_plus(self, start, tmp_path):
+    name = 'minatar_breakout-constant+anchor-0'
+    assert start('--methods', 'constant+anchor') == 0
+    found = result(tmp_path, name)
+    assert found['method'] == 'constant+anchor'
+    assert found['flags'][:5] == [
+        '--configs', 'minatar', 'tiny', 'gail', 'anchor']
+    assert found['config']['agent.gail.reward'] == 'constant'
+    assert found['config']['agent.gail.anchor'] > 0
+    assert found['training']['episodes'] == [2, 1]
+    assert start('--methods', 'constant+anchor') == 0
+    assert started(tmp_path, name) == ['train', 'evaluate']
+    assert start('--methods', 'constant', '--steps_of', 'gail+anchor=1e4') == 0
+    twin = result(tmp_path, 'minatar_breakout-constant-0')
+    assert twin['config']['agent.gail.anchor'] == 0
+
+  def test_own_demonstrations(self, start, tmp_path):
+    # Compared with the bundled ones all the same.
+    other = str(ROOT / 'expert_data' / 'minatar_seaquest.h5')
+    start('--methods', 'gail', '--agent.gail.expert', other)
+    assert result(tmp_path, GAIL)['expert'] == pytest.approx(30.27, abs=0.01)
 
   def test_a_core_each(self, start, tmp_path):
     cores = sorted(os.sched_getaffinity(0))
@@ -213,7 +237,7 @@ class TestMistakes:
     monkeypatch.setattr(sys, 'argv', ['x', *flags(
         tmp_path, '--agent.imag_last', '3')])
     with pytest.raises(SystemExit) as error:
-      benchmark.cli()
+      experiments.cli()
     assert error.value.code == 2
     assert 'agent.imag_last 4 there, 3 now' in capsys.readouterr().err
     assert started(tmp_path, ENV) == ['train', 'evaluate']
@@ -227,7 +251,7 @@ class TestMistakes:
     logdir = tmp_path / 'logs' / GAIL
     logdir.mkdir(parents=True)
     (logdir / 'config.yaml').write_text('task: mine\n')
-    with pytest.raises(UserError, match='not of this benchmark'):
+    with pytest.raises(UserError, match='not of `experiments run`'):
       start()
 
   def test_damaged_result(self, start, tmp_path):
@@ -237,12 +261,12 @@ class TestMistakes:
       start()
 
   @pytest.mark.parametrize('args, text', [
-      (['--methods', 'maxent'], 'there are gail, env'),
+      (['--methods', 'maxent'], 'there are random, env'),
       (['--steps_of', 'ppo'], 'expected METHOD=STEPS'),
       (['--steps_of', 'dqn=1e6'], 'expected METHOD=STEPS'),
       (['--methods', 'mgail', '--agent.imag_last', '2'], 'settings.yaml'),
       (['--tasks', 'breakout'], 'there are minatar_breakout'),
-      (['--task', 'minatar_seaquest'], '--task: the benchmark sets'),
+      (['--task', 'minatar_seaquest'], '--task: `experiments run` sets'),
       (['--agent.gail.penalti', '1'], 'configs.yaml'),
   ])
   def test_flags(self, start, args, text):
@@ -258,7 +282,7 @@ class TestMistakes:
 
   def test_suite(self):
     with pytest.raises(UserError, match='there are minatar'):
-      benchmark.main(['run', 'atari'])
+      experiments.main(['run', 'crafter'])
 
 
 class TestCloning:
@@ -333,7 +357,7 @@ class TestReal:
     suite = suites.SUITES['minatar']
     monkeypatch.setitem(suites.SUITES, 'minatar', dataclasses.replace(
         suite, evaluation=('--no-films', '--chunks', '2', '--episodes', '3')))
-    assert benchmark.main(flags(tmp_path, '--methods', 'random')) == 0
+    assert experiments.main(flags(tmp_path, '--methods', 'random')) == 0
     found = result(tmp_path, 'minatar_breakout-random-0')
     sampled, = found['evaluations'].values()
     assert len(sampled['scores']) == 6
@@ -361,7 +385,40 @@ class TestSuites:
         plans.Plan('vector', 'gail', x, 0, 10, (), tmp_path, tmp_path)
         for x in suites.SUITES['vector'].tasks]
     assert cart.expert() == 500 and -200 < car.expert() < -100
-    assert cart.config['agent.gail.world'] == 'both'
+
+
+class TestMethods:
+
+  def config(self, method):
+    """Return what a method learns with, without what names the run."""
+    plan = plans.Plan(
+        'minatar', method, 'minatar_breakout', 0, 10, (), pathlib.Path('x'),
+        pathlib.Path('x'))
+    return {k: v for k, v in plan.config.items() if k != 'logdir'}
+
+  @pytest.mark.parametrize('one, other, keys', [
+      ('gail', 'constant', ['agent.gail.reward']),
+      ('gail+anchor', 'constant+anchor', ['agent.gail.reward']),
+      ('gail', 'env', ['agent.gail.reward']),
+      ('gail', 'null', ['agent.gail.expert']),
+      ('gail+anchor', 'null+anchor', ['agent.gail.expert']),
+      ('gail+anchor', 'cloning', []),
+      ('gail', 'gail+anchor', [
+          'agent.gail.anchor', 'agent.gail.anchor_rate', 'agent.gail.risk',
+          'agent.gail.world']),
+  ])
+  def test_twins_differ_in_one_thing(self, one, other, keys):
+    one, other = self.config(one), self.config(other)
+    assert sorted(k for k in one if one[k] != other[k]) == keys
+
+  def test_names_may_be_parts_of_files(self):
+    assert all(re.fullmatch(r'[\w+]+', x) for x in suites.METHODS)
+
+  def test_every_task_and_method_has_its_place(self):
+    names = [*suites.METHODS, *suites.SUITES['minatar'].tasks]
+    places = [suites.place(x) for x in names]
+    assert places == sorted(set(places))
+    assert suites.place('atari_pong') > max(places)
 
 
 def test_progress_of_a_run_that_goes_back_to_its_last_save(tmp_path):

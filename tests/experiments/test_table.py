@@ -1,115 +1,102 @@
-"""The table and the figure of a benchmark, by hand-made results."""
-
-import json
+"""The tables of a study, by hand-made results."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import stats
-from dreamer_gail_plugin.experiments import __main__ as benchmark
+from dreamer_gail_plugin.experiments import __main__ as experiments
 from dreamer_gail_plugin.experiments import results
-from dreamer_gail_plugin.experiments import suites
 from dreamer_gail_plugin.experiments import table
+from tests.helpers.runresults import BREAKOUT
+from tests.helpers.runresults import SEAQUEST
+from tests.helpers.runresults import all_results
+from tests.helpers.runresults import make
 
-BREAKOUT, SEAQUEST = 'minatar_breakout', 'minatar_seaquest'
-# Random play scores 2 and the expert 12, so normalised is (x - 2) / 10.
-SCORES = {
-    ('gail', BREAKOUT): [12, 8], ('gail', SEAQUEST): [7, 9],
-    ('env', BREAKOUT): [8, 4], ('env', SEAQUEST): [9],
-    ('random', BREAKOUT): [2, 2]}
-
-
-def make(method, task, seed, score, **changes):
-  """Return a result with a sampled score; the greedy one is 1 more."""
-  brief = lambda score: {
-      'step': 9, 'command': '', 'scores': [],
-      # Its mean over the seeds is 2.
-      'summary': {'mean': float(score), 'random_mean': 1.5 + seed}}
-  found = {'sampled': brief(score), 'greedy': brief(score + 1)}
-  if method == 'random':
-    del found['greedy']
-  return {
-      'format': 1, 'method': method, 'task': task, 'seed': seed,
-      'steps': 20000, 'expert': 12.0, 'evaluations': found,
-      'wall_seconds': {'train': 3600.0 * (1 + seed)}, 'training': {
-          'steps': [10000, 20000], 'scores': [score / 2, score],
-          'episodes': [5, 5]}, **changes}
-
-
-def all_results():
-  """Return the results of SCORES."""
-  return [
-      make(*key, seed, score) for key, values in SCORES.items()
-      for seed, score in enumerate(values)]
+GAIL, ENV, RANDOM = [('', x) for x in ('gail', 'env', 'random')]
 
 
 @pytest.fixture
 def folder(tmp_path):
-  """Return a folder with the results of SCORES."""
+  """Return a folder with the results, as text."""
   for x in all_results():
     results.save(
         tmp_path / f'{x["task"]}-{x["method"]}-{x["seed"]}.json', x)
-  return tmp_path
+  return str(tmp_path)
 
 
 def scores(found=None, **kw):
   """Return the Scores of results."""
-  return table.Scores(
-      found or all_results(), suites.SUITES['minatar'], **kw)
+  return table.Scores(found or all_results(), **kw)
+
+
+def cells(text):
+  """Return the cells of the rows of tables."""
+  return [
+      [x.strip() for x in line.strip('|').split('|')]
+      for line in text.split('\n') if line.startswith('|')]
 
 
 class TestScores:
 
   def test_normalised_by_hand(self):
     assert scores().marks[BREAKOUT] == (2.0, 12.0)
-    assert scores().normalised('gail', BREAKOUT).tolist() == [1.0, 0.6]
-    assert scores().normalised('random', BREAKOUT).tolist() == [0, 0]
+    assert scores().normalised(GAIL, BREAKOUT).tolist() == [1.0, 0.6]
+    assert scores().normalised(RANDOM, BREAKOUT).tolist() == [0, 0]
     greedy = scores(policy='greedy')
-    assert greedy.normalised('gail', BREAKOUT).tolist() == [1.1, 0.7]
-    assert greedy.normalised('random', BREAKOUT).tolist() == [0, 0]
+    assert greedy.normalised(GAIL, BREAKOUT).tolist() == [1.1, 0.7]
+    assert greedy.normalised(RANDOM, BREAKOUT).tolist() == [0, 0]
 
   def test_iqm_by_hand(self):
     # Of 0.5 0.6 0.7 1.0, without a quarter at either end.
-    value, low, high = scores().iqm('gail')
+    value, low, high = scores().iqm(GAIL)
     assert value == pytest.approx(0.65)
     assert (low, high) == stats.bootstrap(
         [[1.0, 0.6], [0.5, 0.7]], stats.iqm, seed=0)
 
+  def test_no_iqm_where_a_task_is_missing(self):
+    assert np.isnan(scores().iqm(RANDOM)).all()
+
+  def test_no_interval_of_single_runs(self):
+    value, *ends = scores().iqm(ENV)  # Of 0.6 0.2 and 0.7.
+    assert value == pytest.approx(0.5) and np.isnan(ends).all()
+
   def test_improvement_by_hand(self):
     # Breakout: 12 beats both, 8 ties with one and beats the other. Seaquest:
     # 7 loses against 9, the other ties.
-    value, *ends = scores().improvement('gail', 'env')
+    value, *ends = scores().improvement(GAIL, ENV)
     assert value == (3.5 / 4 + 0.5 / 2) / 2
     assert np.isnan(ends).all()  # `env` has one run of Seaquest.
     # On the one task that random play has.
-    assert scores().improvement('gail', 'random')[0] == 1
+    assert scores().improvement(GAIL, RANDOM)[0] == 1
     value, low, high = scores([
-        *all_results(), make('env', SEAQUEST, 1, 5)]).improvement(
-            'gail', 'env')
+        *all_results(), make('env', SEAQUEST, 1, 5)]).improvement(GAIL, ENV)
     assert 0 <= low < value < high <= 1
 
-  def test_no_interval_of_single_runs(self):
-    value, *ends = scores().iqm('env')  # Of 0.6 0.2 and 0.7.
-    assert value == pytest.approx(0.5) and np.isnan(ends).all()
+  def test_settings_are_rows_of_their_own(self):
+    found = scores([
+        *all_results(), make('gail', BREAKOUT, 0, 3, setting='penalty 10')])
+    assert found.rows == [RANDOM, ENV, GAIL, ('penalty 10', 'gail')]
+    assert found.of(('penalty 10', 'gail'), BREAKOUT).tolist() == [3]
 
-  def test_missing(self):
-    runs, methods, tasks = scores().missing()
-    assert methods == ['constant', 'null', 'cloning', 'plain_cloning']
-    assert tasks == [
-        'minatar_asterix', 'minatar_freeway', 'minatar_space_invaders']
-    assert ('env', SEAQUEST, 1) in runs and ('env', SEAQUEST, 0) not in runs
-    assert len(runs) == 3 * 2 * 2 - sum(map(len, SCORES.values()))
+  def test_a_run_without_an_evaluation(self):
+    found = scores([
+        *all_results(), make('gail', BREAKOUT, 2, 3, evaluations={})])
+    assert found.of(GAIL, BREAKOUT).tolist() == [12, 8]
+
+  def test_an_unknown_expert(self):
+    found = scores([make('gail', BREAKOUT, 0, 3, expert=None)])
+    assert cells('\n'.join(table.lines(found)))[2:] == [
+        ['gail', '3.00', ''], ['expert', '', '']]
 
   def test_unlike_experts(self):
     other = make('gail', BREAKOUT, 2, 5, expert=30.0)
-    with pytest.raises(UserError, match='the same demonstrations'):
+    with pytest.raises(UserError, match='2 scores of the expert'):
       scores([*all_results(), other])
 
   def test_strangers(self):
-    with pytest.raises(UserError, match='not of this benchmark'):
-      scores([make('gail', 'atari_pong', 0, 1)])
+    with pytest.raises(UserError, match='maxent, which is no method'):
+      scores([make('maxent', BREAKOUT, 0, 1)])
     with pytest.raises(UserError, match='two results'):
       scores([make('gail', BREAKOUT, 0, 1)] * 2)
 
@@ -117,96 +104,77 @@ class TestScores:
 class TestTable:
 
   def test_prints(self, folder, capsys):
-    assert benchmark.main(
-        ['table', 'minatar', '--results', str(folder)]) == 0
-    lines = capsys.readouterr().out.rstrip('\n').split('\n')
-    cells = [x.split() for x in lines]
-    # sd of two values 4 apart: 4 / sqrt(2).
-    assert [BREAKOUT, 'gail', '2', '20,000', '1.50', '10.00', '2.83', '11.00',
-            '2.83', '0.80'] in cells
-    assert [SEAQUEST, 'env', '1', '20,000', '1.00', '9.00', '-', '10.00', '-',
-            '0.70'] in cells
-    assert [BREAKOUT, 'random', '2', '0', '1.50', '2.00', '0.00', '-', '-',
-            '0.00'] in cells
-    assert [BREAKOUT, 'expert', '12.00', '1.00'] in cells
-    assert 'No runs of: constant, null, cloning, plain_cloning.' in lines
-    assert any('minatar_seaquest-env-1' in x for x in lines)
-    assert ['gail', 'Dreamer-GAIL', '2', '4'] in [x[:4] for x in cells]
-    assert ['env', 'DreamerV3', 'with', 'reward', '2', '3', '0.50', '[single',
-            'runs]', '0.56', '[single', 'runs]'] in cells
-    assert ['random', 'Random', 'play', '1', '2', '0.00', '[0.00,', '0.00]',
-            '1.00', '[1.00,', '1.00]'] in cells
-    low, high = scores().iqm('gail')[1:]
-    assert lines[-1] == (
-        f'expert-normalised IQM: 0.65 [{low:.2f}, {high:.2f}]')
+    assert experiments.main(['table', folder]) == 0
+    text = capsys.readouterr().out
+    low, high = scores().iqm(GAIL)[1:]
+    assert cells(text) == [
+        ['method', 'breakout', 'seaquest', 'IQM [95 %]'], ['-' * x for x in (
+            6, 11, 11, 17)],
+        # sd of two values 4 apart: 4 / sqrt(2).
+        ['random', '2.00 (0.00)', '', ''],
+        ['env', '6.00 (2.83)', '9.00', '0.50'],
+        ['gail', '10.0 (2.8)', '8.00 (1.41)',
+         f'0.65 [{low:.2f}, {high:.2f}]'],
+        ['expert', '12.0', '12.0', '1.00']]
+    assert 'sampled policy after 20,000 steps;' in text
+    assert len({len(x) for x in text.split('\n') if x.startswith('|')}) == 1
 
-  def test_markdown(self, folder, capsys):
-    benchmark.main(
-        ['table', 'minatar', '--results', str(folder), '--markdown'])
-    lines = capsys.readouterr().out.split('\n')
-    assert lines[1] == '|' + ' --- |' * 10
-    assert (
-        f'| {SEAQUEST} | gail | 2 | 20,000 | 1.50 | 8.00 | 1.41 | 9.00 | 1.41 '
-        f'| 0.60 |') in lines
+  def test_greedy(self, folder, capsys):
+    experiments.main(['table', folder, '--policy', 'greedy'])
+    text = capsys.readouterr().out
+    assert ['env', '7.00 (2.83)', '10.0', '0.60'] in cells(text)
+    assert 'greedy policy' in text
+
+  def test_settings_and_steps_if_there_are_several(self):
+    found = scores([
+        *all_results(), make('gail', BREAKOUT, 0, 3, setting='x', steps=500)])
+    text = cells('\n'.join(table.lines(found)))
+    assert text[0][:3] == ['setting', 'method', 'steps']
+    assert ['x', 'gail', '500', '3.00', '', ''] in text
+    assert ['', 'env', '20,000', '6.00 (2.83)', '9.00', '0.50'] in text
+    # Random play does not learn by steps.
+    assert ['', 'random', '', '2.00 (0.00)', '', ''] in text
+
+  def test_details(self, folder, capsys):
+    experiments.main(['table', folder, '--details', '--against', 'env'])
+    text = cells(capsys.readouterr().out)
+    assert ['gail', 'breakout', '2', '20,000', '1.50', '10.0 (2.8)',
+            '11.0 (2.8)', '0.80'] in text
+    assert ['random', 'breakout', '2', '', '1.50', '2.00 (0.00)', '',
+            '0.00'] in text
+    assert ['gail', "D's reward, nothing cloned", '4', '0.56'] in text
+    assert text[-2] == ['env', 'DreamerV3, with reward', '3', '']
+
+  def test_against_what_there_is_not(self, folder):
+    with pytest.raises(UserError, match='--against cloning: there are'):
+      experiments.main(['table', folder, '--details'])
 
   def test_method_of_the_first_folder(self, folder, tmp_path_factory, capsys):
     first = tmp_path_factory.mktemp('first')
     results.save(first / 'x.json', make('gail', BREAKOUT, 0, 4))
-    benchmark.main(['table', 'minatar', '--results', str(first), str(folder)])
-    cells = [x.split() for x in capsys.readouterr().out.split('\n')]
+    experiments.main(['table', str(first), folder])
     # Neither seed 1 nor Seaquest of the second, which has other settings.
-    assert [BREAKOUT, 'gail', '1', '20,000', '1.00', '4.00', '-', '5.00', '-',
-            '0.20'] in cells
-    assert not [x for x in cells if x[:2] == [SEAQUEST, 'gail']]
-    # Random play of the one seed that is left there: 1.5.
-    assert [SEAQUEST, 'env', '1', '20,000', '1.00', '9.00', '-', '10.00', '-',
-            '0.71'] in cells
+    assert ['gail', '4.00', '', ''] in cells(capsys.readouterr().out)
 
-  def test_without_gail(self):
-    found = [x for x in all_results() if x['method'] == 'env']
-    assert table.lines(scores(found))[-1].endswith('there is no run of gail')
-
-  @pytest.mark.parametrize('text', ['{', '[]', '{"format": 1}', '3'])
-  def test_damaged_file(self, folder, text):
-    (folder / 'x.json').write_text(text)
-    with pytest.raises(UserError, match='x.json'):
-      benchmark.main(['table', 'minatar', '--results', str(folder)])
-
-  def test_no_files(self, tmp_path):
-    with pytest.raises(UserError, match='benchmark run'):
-      benchmark.main(['table', 'minatar', '--results', str(tmp_path)])
+  @pytest.mark.parametrize('value, text', [
+      (9.94, '9.94'), (9.96, '10.0'), (-126.1, '-126.1'), (-0.001, '0.00'),
+      (0.25, '0.25')])
+  def test_digits(self, value, text):
+    assert table._number(value) == text
 
 
-class TestPlot:
+class TestMistakes:
 
-  def test_draws(self, folder, tmp_path, capsys):
-    path = tmp_path / 'figure.png'
-    args = ['plot', 'minatar', '--results', str(folder), '--out', str(path)]
-    assert benchmark.main(args) == 0
-    image = np.asarray(Image.open(path))
-    # Three panels beside each other, each with something in it.
-    for panel in np.array_split(image, 3, 1):
-      assert len(np.unique(panel.reshape(-1, 3), axis=0)) > 50
-    with pytest.raises(UserError, match='is there already'):
-      benchmark.main(args)
+  def test_nothing_there(self, monkeypatch, capsys):
+    monkeypatch.setattr('sys.argv', ['x', 'table', 'no_such_study'])
+    with pytest.raises(SystemExit) as caught:
+      experiments.cli()
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert 'no_such_study.jsonl.gz' in error and error.count('\n') == 1
 
-  def test_windows_without_an_end(self):
-    from dreamer_gail_plugin.experiments import plot
-    curve = plot._curve([
-        {'steps': [1, 2, 3, 4], 'scores': [None, 1.0, None, 3.0]},
-        {'steps': [1, 2, 3], 'scores': [None, 5.0, 5.0]}])
-    np.testing.assert_array_equal(curve.x, [2, 3, 4])
-    np.testing.assert_array_equal(curve.ys, [[1, 2, 3], [5, 5, np.nan]])
-
-
-class TestFile:
-
-  def test_round_trip_a_line_a_key(self, tmp_path):
-    value = {'format': 1, 'list': [1.5, None], 'text': 'a"\n'}
-    results.save(tmp_path / 'x' / 'y.json', value)
-    text = (tmp_path / 'x' / 'y.json').read_text()
-    assert json.loads(text) == value and text.count('\n') == 3
-    assert [x.name for x in (tmp_path / 'x').iterdir()] == ['y.json']
-    with pytest.raises(ValueError):
-      results.save(tmp_path / 'x' / 'y.json', {'bad': float('nan')})
-    assert json.loads((tmp_path / 'x' / 'y.json').read_text()) == value
+  def test_unknown_flags(self, folder, capsys):
+    with pytest.raises(SystemExit) as caught:
+      experiments.main(['table', folder, '--markdown'])
+    assert caught.value.code == 2
+    assert 'unrecognized arguments: --markdown' in capsys.readouterr().err

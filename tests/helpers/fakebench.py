@@ -1,4 +1,4 @@
-"""Stands in for `python -m MODULE` in tests of the benchmark's runner.
+"""Stands in for `python -m MODULE` in tests of `experiments run`.
 
 FAKE_FAIL and FAKE_HANG name runs that fail or wait in training.
 """
@@ -24,7 +24,9 @@ if evaluating:
     (logdir / 'eval' / f'7_{kind}.json').write_text(json.dumps({
         'step': 7, 'command': 'python', 'versions': {'jax': '1.2'},
         'config': {'jax': {'platform': 'cpu'}},
-        'summary': {'mean': 2.0 + seed, 'random_mean': 0.5},
+        'summary': {
+            'episodes': 2, 'mean': 2.0 + seed, 'sd': 1.0, 'length_mean': 9.0,
+            'random_mean': 0.5, 'median': 2.0 + seed},
         'episodes': [{'score': 1.0 + seed}, {'score': 3.0 + seed}]}))
 else:
   task, seed = flag('--task'), flag('--seed')
