@@ -3,17 +3,21 @@
   python -m dreamer_gail_plugin.perf step --configs minatar tiny gail
 
 All flags of `dreamer_gail_plugin.main` choose what is timed. The last line is
-the figure; everything is written as JSON, to --out or under benchmarks/speed.
+the figure. `--out` adds all that was found as a line to a file of gzipped JSON
+lines, such as scores/speed.jsonl.gz: the figure, date, commit, flags, machine
+and results of a measurement.
 """
 
 import argparse
 import datetime
+import gzip
 import importlib
 import json
 import os
 import pathlib
 import platform
 import sys
+import zlib
 
 from .. import configs
 from ..errors import UserError
@@ -22,30 +26,27 @@ from ..running import device
 from ..running import provenance
 
 # Each module has run(config, args), which returns the figure and results.
-BENCHMARKS = {
-    'step': 'train step with demonstrations against environment reward',
-    'compare': 'train step with other flags: --against FLAGS, several times',
-    'policy': 'policy step with demonstrations against environment reward',
-    'scale': 'train step by batch, length, horizon, demonstrations, devices',
+PROGRAMS = {
+    'step': 'train step, beside that of plain DreamerV3 and others',
     'stream': 'frames/s of the expert stream, from memory and from disk',
-    'env': 'environment steps/s, in one process and in several',
-    'roofline': 'operations and bytes of a train step, counted, not timed',
 }
 
 
 def main(argv=None):
-  """Run a benchmark, write its JSON, print its figure; return the exit code.
-  """
+  """Time something and print its figure; return the exit code."""
   parser = argparse.ArgumentParser(
       prog='python -m dreamer_gail_plugin.perf', description=__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter,
-      epilog='\n'.join(f'{k:<8}{v}' for k, v in BENCHMARKS.items()))
-  parser.add_argument('name', choices=BENCHMARKS)
+      epilog='\n'.join(f'{k:<8}{v}' for k, v in PROGRAMS.items()))
+  parser.add_argument('name', choices=PROGRAMS)
   parser.add_argument(
       '--repeats', type=int, default=30, help='timed rounds (30)')
-  parser.add_argument('--out', type=pathlib.Path, help='JSON file to write')
   parser.add_argument(
-      '--against', action='append', metavar='FLAGS', help='see compare')
+      '--out', type=pathlib.Path, help='file to add a line to')
+  parser.add_argument(
+      '--against', action='append', metavar='FLAGS',
+      help='of `step`: blocks and flags on top, which may follow variables '
+      'as NAME=VALUE; several times')
   args, args.flags = parser.parse_known_args(argv)
   try:
     run(args)
@@ -56,33 +57,46 @@ def main(argv=None):
 
 
 def run(args):
-  """Run one benchmark and write what it found as JSON."""
+  """Time what the arguments say."""
   if args.repeats < 1:
     raise UserError(f'--repeats {args.repeats}: must be 1 or more.')
+  before = lines(args.out) if args.out else ''
   config = configs.load_config(args.flags)
   checks.values(config)
-  configs.rows(config)  # Which the workers do; mistakes must end it here.
   config = configs.lengths(device.platform(config))
   now = datetime.datetime.now()
-  out = args.out or pathlib.Path(
-      'benchmarks', 'speed', f'{args.name}-{now:%Y%m%dT%H%M%S}.json')
-  if out.exists():
-    raise UserError(f'--out {out}: exists already; choose another name.')
   module = importlib.import_module(f'{__package__}.{args.name}')
   figure, results = module.run(config, args)
-  save(out, {
-      'figure': figure, 'date': f'{now:%Y-%m-%d %H:%M}',
-      'commit': provenance.commit(), 'name': args.name, 'flags': args.flags,
-      'repeats': args.repeats, 'machine': machine(), **results})
-  print(f'Written: {out}')
+  if args.out:
+    save(args.out, before + json.dumps({
+        'figure': figure, 'date': f'{now:%Y-%m-%d}',
+        'commit': provenance.commit(), 'name': args.name,
+        'flags': args.flags, 'repeats': args.repeats, 'machine': machine(),
+        **results}) + '\n')
+    print(f'Written: {args.out}')
   print(figure)
 
 
-def save(path, data):
-  """Write JSON under a temporary name, then rename it."""
+def lines(path):
+  """Return the text of a file of gzipped lines, '' if it is not there.
+
+  Raises UserError if it is something else.
+  """
+  if not path.exists():
+    return ''
+  try:
+    return gzip.decompress(path.read_bytes()).decode()
+  except (OSError, EOFError, ValueError, zlib.error) as error:
+    raise UserError(
+        f'--out {path}: is there and no file of gzipped lines '
+        f'({type(error).__name__}); choose another name.') from None
+
+
+def save(path, text):
+  """Write a file of gzipped lines under a temporary name, then rename it."""
   path.parent.mkdir(parents=True, exist_ok=True)
   part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  part.write_text(json.dumps(data, indent=1) + '\n')
+  part.write_bytes(gzip.compress(text.encode(), mtime=0))
   part.replace(path)
 
 

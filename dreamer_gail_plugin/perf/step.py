@@ -1,59 +1,79 @@
-"""Train step with demonstrations against environment reward."""
+"""The train step of several configurations, in turns."""
 
+import contextlib
+import os
+import shlex
+
+import elements
 import numpy as np
 
+from .. import configs
+from ..running import checks
+from ..running import device
 from .worker import Worker
 from .worker import alternate
-from .worker import spread
+
+PLAIN = '--agent.gail.reward env'
 
 
 def run(config, args):
-  """Return the figure and the results in milliseconds, bytes and seconds.
+  """Return the figure and the results of each configuration by its name.
 
-  The floor is what no implementation of Algorithm 1 can save: one forward
-  pass of encoder and RSSM over the expert's rows and the work of D, on top of
-  plain DreamerV3's step.
+  The first is plain DreamerV3, to which all ratios are, the second the flags
+  as given. An `--against` is on top of these: variables as NAME=VALUE, then
+  flags, of which `--configs` adds blocks. Each has a process of its own.
   """
-  gail, env = sides(config)
-  with Worker(gail) as a, Worker(env) as b:
-    workers = {'gail': a, 'env': b}
-    info = {k: v.ask('info') for k, v in workers.items()}
-    alternate({'gail': (a, 'train'), 'env': (b, 'train')}, 3)
-    # Before the floor, whose program takes memory too.
-    memory = {k: v.ask('memory') for k, v in workers.items()}
-    times = alternate({
-        'gail': (a, 'train'), 'env': (b, 'train'),
-        'expert_and_disc': (a, 'floor')}, args.repeats)
-    parts = {k: v.ask('profile') for k, v in workers.items()}
-  plain, extra = np.median(times['env']), np.median(times['expert_and_disc'])
-  results = {
-      'ratio': round(ratio(times), 3),
-      'floor': round(float((plain + extra) / plain), 3),
-      'memory_ratio': {
-          k: round(memory['gail'][k] / memory['env'][k], 3)
-          for k in memory['env']},
-      'milliseconds': {k: spread(v) for k, v in times.items()},
-      'parts': parts, 'memory': memory, 'info': info,
-      'shape': shape(config)}
-  show(results)
-  return (
-      f'step ratio gail/env: {results["ratio"]:.2f} '
-      f'(floor {results["floor"]:.2f})'), results
+  given = shlex.join(args.flags)
+  names = {PLAIN: PLAIN, given: '', **{x: x for x in args.against or ()}}
+  made = {k: parse(args.flags, x) for k, x in names.items()}
+  with contextlib.ExitStack() as stack:
+    workers = {
+        k: stack.enter_context(start(*x)) for k, x in made.items()}
+    times = alternate(workers, args.repeats)
+    rows = {
+        k: {
+            'ratio': round(float(np.median(times[k] / times[PLAIN])), 3),
+            'milliseconds': round(1e3 * float(np.median(times[k])), 2),
+            'least': round(1e3 * float(times[k].min()), 2),
+            **x.ask('info')}
+        for k, x in workers.items()}
+  show(rows)
+  *_, (name, last) = rows.items()
+  return f'step ratio of {name}: {last["ratio"]:.2f}', {
+      'rows': rows, 'shape': shape(config)}
 
 
-def sides(config):
-  """Return the config with demonstrations and the one of plain DreamerV3."""
-  config = config.update({
+def parse(flags, text):
+  """Return variables {name: value} and the config of `flags` with `text`."""
+  words, variables = shlex.split(text), {}
+  while words and '=' in words[0] and not words[0].startswith('-'):
+    name, value = words.pop(0).split('=', 1)
+    variables[name] = value
+  blocks, rest = [], []
+  for part in (list(flags), words):
+    parsed, other = elements.Flags(configs=['']).parse_known(part)
+    blocks += filter(None, parsed.configs)
+    rest += other
+  config = configs.load_config(
+      [*(['--configs', *blocks] if blocks else []), *rest])
+  checks.values(config)
+  configs.rows(config)  # Which the workers do; mistakes must end it here.
+  config = configs.lengths(device.platform(config))
+  return variables, config.update({
       'jax.compilation_cache': False, 'agent.report': False})
-  reward = config.agent.gail.reward
-  gail = config.update({
-      'agent.gail.reward': 'gail' if reward == 'env' else reward})
-  return gail, config.update({'agent.gail.reward': 'env'})
 
 
-def ratio(times):
-  """Return the median of the ratios gail/env of neighbours in time."""
-  return float(np.median(times['gail'] / times['env']))
+def start(variables, config):
+  """Return a worker for the config whose process has the variables."""
+  before = dict(os.environ)
+  os.environ.update(variables)
+  try:
+    worker = Worker(config)
+    worker.ask('info')  # Its JAX has read the variables.
+  finally:
+    os.environ.clear()
+    os.environ.update(before)
+  return worker
 
 
 def shape(config):
@@ -65,22 +85,15 @@ def shape(config):
       'imag_length': config.agent.imag_length}
 
 
-def show(results):
-  """Print the times and the parts as tables."""
-  table(results['milliseconds'])
-  print(f'\n{"part of a step, milliseconds":<34}{"gail":>9}{"env":>9}')
-  parts = results['parts']
-  for key in {**parts['gail'], **parts['env']}:
-    row = [parts[side].get(key, 0) for side in ('gail', 'env')]
-    print(f'{key:<34}' + ''.join(f'{x:>9.2f}' for x in row))
-  for key, value in results['memory_ratio'].items():
-    print(f'peak memory, {key}, gail/env: {value:.2f}')
-  for side, info in results['info'].items():
-    print(f'compile of the train step, {side}: {info["compile_train"]:.1f} s')
-
-
-def table(rows):
-  """Print {name: {median, min, max}}."""
-  print(f'{"milliseconds":<34}{"median":>9}{"min":>9}{"max":>9}')
-  for key, row in rows.items():
-    print(f'{key:<34}' + ''.join(f'{x:>9.2f}' for x in row.values()))
+def show(rows):
+  """Print the results as a table of Markdown."""
+  head = (
+      'ratio', 'median, ms', 'least, ms', 'step, MB', 'peak, MB',
+      'compile, s', 'flags')
+  print(f'| {" | ".join(head)} |\n|{" --- |" * len(head)}')
+  for name, row in rows.items():
+    print(
+        f'| {row["ratio"]:.2f} | {row["milliseconds"]:.1f} | '
+        f'{row["least"]:.1f} | {row["step_bytes"] / 1e6:.0f} | '
+        f'{row["peak_bytes"] / 1e6:.0f} | {row["compile_seconds"]:.0f} | '
+        f'{name} |')

@@ -1,23 +1,20 @@
-"""A process that holds one agent and times what it is asked to.
+"""A process that holds one agent and times its train step.
 
-A and B need a process each, or neither peak memory nor compile time could be
-told apart; asking them in turns lets a noisy machine hit both alike.
+Each configuration has a process of its own, or neither peak memory nor compile
+time could be told apart. They are asked in turns, so that a noisy machine hits
+all alike.
 """
 
-import contextlib
 import ctypes
 import multiprocessing
 import os
 import pathlib
 import re
-import tempfile
 import time
 import traceback
 
 import elements
 import numpy as np
-
-from . import profiler
 
 
 class Worker:
@@ -39,9 +36,9 @@ class Worker:
     self.process.join(timeout=10)
     self.process.terminate()
 
-  def ask(self, name, *args):
+  def ask(self, name):
     """Return what the method `name` of Bench returns in the process."""
-    self.conn.send((name, args))
+    self.conn.send(name)
     try:
       failed, result = self.conn.recv()
     except EOFError:
@@ -52,26 +49,16 @@ class Worker:
     return result
 
 
-def alternate(tasks, repeats, warmup=3):
-  """Return {key: seconds (repeats,)} of tasks, all run in turns.
-
-  `tasks` maps names to a worker and what to ask it for.
-  """
-  for worker, name in tasks.values():
+def alternate(workers, repeats, warmup=3):
+  """Return {name: seconds (repeats,)} of train steps, taken in turns."""
+  for worker in workers.values():
     for _ in range(warmup):
-      worker.ask(name)
-  times = {k: [] for k in tasks}
+      worker.ask('train')
+  times = {k: [] for k in workers}
   for _ in range(repeats):
-    for key, (worker, name) in tasks.items():
-      times[key].append(worker.ask(name))
+    for key, worker in workers.items():
+      times[key].append(worker.ask('train'))
   return {k: np.array(v) for k, v in times.items()}
-
-
-def spread(seconds):
-  """Return the median, minimum and maximum in milliseconds."""
-  return {
-      k: round(float(1e3 * fn(seconds)), 3)
-      for k, fn in dict(median=np.median, min=np.min, max=np.max).items()}
 
 
 class Bench:
@@ -81,26 +68,32 @@ class Bench:
     from .. import build
     from .. import configs
     config = configs.rows(config)
-    self.times = {}
-    with profiler.named_parts(), self._timed_compile():
-      self.agent = build.make_agent(config)
-    self.start = peak()
+    begin = time.perf_counter()
+    self.agent = build.make_agent(config)
+    self.seconds = time.perf_counter() - begin
     forget_peak()
-    self.config = config
     self.batch = random_batch(
         self.agent.spaces,
         (config.batch_size, config.batch_length + config.replay_context))
     self.carry = self.agent.init_train(config.batch_size)
-    self.acting = self.extra = None
     self.updates = 0
 
   def info(self):
-    """Return compile seconds, all values kept and upstream's parameters."""
-    sizes = {k: v.size for k, v in self.agent.params.items()}
-    model = ('enc', 'dyn', 'dec', 'rew', 'con', 'pol', 'val')
-    own = [v for k, v in sizes.items() if k.split('/')[0] in model]
+    """Return what is known of the agent beside its times.
+
+    `compile_seconds` are those to build the agent, most of it the compiler's,
+    `step_bytes` the memory of the compiled step, `peak_bytes` the largest
+    that the process has held since the agent was built, and `values` how many
+    numbers are kept.
+    """
+    stats = self.agent._train.memory_analysis()
+    step = (
+        stats.temp_size_in_bytes + stats.argument_size_in_bytes +
+        stats.output_size_in_bytes - stats.alias_size_in_bytes)
     return {
-        **self.times, 'values': sum(sizes.values()), 'parameters': sum(own)}
+        'compile_seconds': round(self.seconds, 1), 'step_bytes': int(step),
+        'peak_bytes': peak(),
+        'values': sum(x.size for x in self.agent.params.values())}
 
   def train(self):
     """Return the seconds of one train step, batch already on the device."""
@@ -115,104 +108,6 @@ class Bench:
     jax.block_until_ready(agent.params)
     self.updates += 1
     return time.perf_counter() - start
-
-  def floor(self):
-    """Return the seconds of D's work and of a pass over the expert's rows.
-
-    Without the pass where the model learns from them: then they stand in the
-    place of replayed ones.
-    """
-    import jax
-    if self.extra is None:
-      self.extra = self._compile_extra()
-    start = time.perf_counter()
-    jax.block_until_ready(self.extra())
-    return time.perf_counter() - start
-
-  def policy(self):
-    """Return the seconds of one policy step of `run.envs` environments."""
-    envs = self.config.run.envs
-    if self.acting is None:
-      self.acting = self.agent.init_policy(envs)
-      self.obs = {
-          k: v[:, 0] for k, v in
-          random_batch(self.agent.obs_space, (envs, 1)).items()}
-    start = time.perf_counter()
-    self.acting, _, _ = self.agent.policy(self.acting, self.obs)
-    return time.perf_counter() - start
-
-  def memory(self):
-    """Return bytes: of the compiled step, and the process's peaks.
-
-    `training` is the peak since the agent was built, `start` the peak before
-    that, most of it the compiler's; the compilation cache saves it.
-    """
-    stats = self.agent._train.memory_analysis()
-    step = (
-        stats.temp_size_in_bytes + stats.argument_size_in_bytes +
-        stats.output_size_in_bytes - stats.alias_size_in_bytes)
-    return {'step': int(step), 'training': peak(), 'start': self.start}
-
-  def profile(self, steps=5):
-    """Return {part: milliseconds of one train step}."""
-    with tempfile.TemporaryDirectory() as folder:
-      with profiler.trace(folder):
-        for _ in range(steps):
-          self.train()
-      events = profiler.events(folder)
-    return profiler.parts(events, self.agent._train.as_text(), steps)
-
-  def _compile_extra(self):
-    import jax
-    import jax.numpy as jnp
-    import ninjax as nj
-
-    from .. import pairs
-    from .. import worldmodel
-    model, config = self.agent.model, self.config
-    B, T = config.batch_size, config.batch_length
-    K, H = min(config.agent.imag_last or T, T), config.agent.imag_length
-    size = len(self.agent.params['disc/linear0/kernel'])
-    def extra(expert):
-      given = {}
-      if model.gail.world == 'replay':
-        expert = {k: v[:, config.replay_context:] for k, v in expert.items()}
-        rows = worldmodel.expert_rows(model, expert)
-        feat, _ = worldmodel.observe(model, rows, True)
-        given['expert'] = pairs.of_expert(model, expert, feat)
-      for key, shape in {
-          'expert': (B, T), 'imag': (B * K, H), 'replay': (B, K - 1),
-          'other': (B, K - 1)}.items():
-        given.setdefault(key, (jnp.ones((*shape, size)), jnp.ones(shape)))
-      return model._discriminate(given, True)
-    expert = {
-        k[7:]: v for k, v in self.batch.items() if k.startswith('expert/')}
-    params = {
-        k: v for k, v in self.agent.params.items()
-        if k.startswith(('enc/', 'dyn/', 'disc', 'ends_'))}
-    params, expert, seed = jax.device_put(
-        (params, expert, np.array([0, 1], np.uint32)))
-    run = jax.jit(lambda params, expert, seed: nj.pure(extra)(
-        params, expert, seed=seed))
-    params = jax.tree.map(jnp.copy, params)
-    return lambda: run(params, expert, seed)
-
-  @contextlib.contextmanager
-  def _timed_compile(self):
-    from embodied.jax import agent as jaxagent
-    def timed(name, fn):
-      def wrapper(*args):
-        start = time.perf_counter()
-        fn(*args)
-        self.times[name] = time.perf_counter() - start
-      return wrapper
-    cls, name = jaxagent.Agent, '_compile_train'
-    old = getattr(cls, name)
-    setattr(cls, name, timed('compile_train', old))
-    try:
-      yield
-    finally:
-      setattr(cls, name, old)
 
 
 def peak():
@@ -251,11 +146,11 @@ def _serve(conn, flat):
   bench = None
   while True:
     try:
-      name, args = conn.recv()
+      name = conn.recv()
     except (EOFError, OSError):
       return
     try:
       bench = bench or Bench(elements.Config(flat))
-      conn.send((False, getattr(bench, name)(*args)))
+      conn.send((False, getattr(bench, name)()))
     except Exception:
       conn.send((True, traceback.format_exc()))
