@@ -66,5 +66,5 @@ def make_trainer(config, venv, model, episodes, logger):
       disc_opt_cls=torch.optim.Adam,
       disc_opt_kwargs={'lr': config.disc.learning_rate},
       # Games end when they end. What this tells the learner is the price of
-      # the method, see docs/baselines.md.
+      # the method, see docs/experiments.md.
       allow_variable_horizon=True, custom_logger=logger)

@@ -1,7 +1,7 @@
 """The risk critic: which actions lead to an end that the expert avoids.
 
 Where the latents of the world model do not tell what comes before an end from
-other states, imagination teaches nothing about it (docs/results_anchor.md).
+other states, imagination teaches nothing about it (docs/ablations.md).
 This critic learns it from real steps and single observations: as that of
 Recovery RL (Thananjeyan et al., 2021) the discounted chance of a failure, with
 which the policy chooses, as with that of Srinivasan et al. (2020). There
