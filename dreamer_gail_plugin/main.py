@@ -41,6 +41,7 @@ def main(argv=None):
   run(config, argv)
   if config.script in ('train', 'train_eval') and not config.random_agent:
     print(scores.summary(config, expert, bind(build.make_env, config)))
+    [print(line) for line in anchor_advice(config)]
 
 
 def run(config, argv):
@@ -110,6 +111,22 @@ def describe_expert(config):
         'docs/demonstrations.md; name the file by --agent.gail.expert')
   settings.warn(config, build.expert_path(config))
   return expert.stats
+
+
+def anchor_advice(config):
+  """Return a line on what the block `anchor` adds to a run of `gail`, a list.
+
+  It is empty for other methods, and where the task allows no anchor.
+  """
+  if configs.method(config.flat) != 'gail':
+    return []
+  try:
+    build.make_model(configs.rows(config.update(configs.blocks()['anchor'])))
+  except UserError:
+    return []
+  return [
+      'Add the block anchor (--configs ... gail anchor) to build the policy '
+      'on one cloned from the demonstrations: docs/results.md']
 
 
 def setup(config):

@@ -318,3 +318,37 @@ class TestActionUnits:
       wrapped.step({'action': action, 'reset': np.bool_(False)})
     np.testing.assert_allclose(
         [x['action'] for x in seen], raw.reshape((-1, 1)), atol=1e-6)
+
+
+class TestAnchorAdvice:
+
+  def advice(self, *flags, blocks=('minatar', 'debug', 'gail')):
+    return main.anchor_advice(
+        configs.load_config(['--configs', *blocks, *flags]))
+
+  def test_is_the_last_line(self, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(main, 'run', lambda config, argv: None)
+    main.main([*FLAGS, '--logdir', str(tmp_path)])
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith('Add the block anchor')
+
+  def test_a_run_of_gail_without_one(self):
+    line, = self.advice()
+    assert '(--configs ... gail anchor)' in line
+    assert 'anchor' in configs.blocks() and 'docs/results.md' in line
+
+  @pytest.mark.parametrize('flags', [
+      ['--agent.gail.reward', 'env'], ['--agent.gail.reward', 'constant'],
+      ['--random_agent', 'True'], ['--agent.gail.expert', 'random'],
+      ['--agent.gail.anchor', '0.1'], ['--agent.gail.actor', 'dynamics'],
+  ], ids=lambda x: x[0] + x[1])
+  def test_no_other_run(self, flags):
+    assert not self.advice(*flags)
+
+  def test_no_task_that_allows_none(self):
+    # The encoder cannot halve 66 pixels four times, nor half of 7 rows be
+    # demonstrations.
+    blocks = ('crafter', 'debug', 'gail')
+    assert self.advice(blocks=blocks)
+    assert not self.advice('--agent.gail.anchor_shift', '1', blocks=blocks)
+    assert not self.advice('--batch_size', '7', blocks=blocks)

@@ -208,6 +208,7 @@ main.cli()
     for name in ('random policy', 'this run', 'expert'):
       assert re.search(rf'^  {name} +-?[\d.]+', lines, re.M), lines
     assert str(logdir) in lines
+    assert 'block anchor' not in lines  # Its expert is random play.
 
 
 class TestScripts:
