@@ -65,7 +65,7 @@ ALLOWED = {
         'upstream configs envs data discriminator running build evaluate'),
     'experiments': (
         'configs data variants running build evaluate report baselines'),
-    'perf': 'configs data expert worldmodel pairs running build',
+    'perf': 'configs data expert running build',
     'main': 'configs data running build evaluate',
 }
 
