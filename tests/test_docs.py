@@ -19,6 +19,7 @@ from dreamer_gail_plugin.baselines import config as baselines
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
 from dreamer_gail_plugin.evaluate import protocol
+from dreamer_gail_plugin.experiments import __main__ as experiments
 from tests.helpers import agents
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -272,6 +273,15 @@ class TestCommands:
         '\npip install uv && uv run python -m dreamer_gail_plugin.main '
         '--configs minatar tiny gail\n') in text
     assert '\npip install uv && uv run pytest\n' in text
+
+
+class TestResults:
+
+  def test_table_of_the_readme_is_what_the_command_prints(self, capsys):
+    experiments.main(['table', 'minatar'])
+    table = capsys.readouterr().out.split('\n\n')[0]
+    assert table.count('\n') > 5
+    assert table in (ROOT / 'README.md').read_text()
 
 
 class TestAdding:

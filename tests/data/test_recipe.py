@@ -19,7 +19,7 @@ from tests.helpers.demotools import random_play
 BUNDLED = sorted(upstream.resource('expert_data').glob('*.json'))
 # Rewards in the first trajectory at least; random play in as many steps gets
 # a fraction, and always going up in Freeway 10
-# (docs/demonstrations_bundled.md).
+# (docs/demonstrations.md).
 LEAST = {
     'atari_alien': 1500, 'atari_freeway': 13, 'atari_seaquest': 1500,
     'crafter_reward': 10}

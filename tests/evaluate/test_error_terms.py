@@ -1,4 +1,4 @@
-"""The two error terms of docs/theory.md, measured."""
+"""The two error terms of docs/paper.md, measured."""
 
 import json
 
