@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.helpers import agents
+from helpers import agents
 
 
 def moved(factor):

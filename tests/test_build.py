@@ -5,12 +5,10 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from dreamer_gail_plugin import build
-from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.running import checks
+from helpers import outputs
 
 
 def installed(name):
@@ -20,24 +18,9 @@ def installed(name):
       reason=f'{" and ".join(checks.OUTPUTS[name].values())} not installed')
 
 
-def log(logdir, output):
-  """Log three games, a video and a text by the logger of a run."""
-  logger = build.make_logger(configs.load_config([
-      '--configs', 'minatar', 'debug', '--logdir', str(logdir),
-      '--logger.outputs', output]))
-  for step in (10, 20, 30):
-    logger.step.load(step)
-    logger.add({'episode/score': step / 4})
-  # A board of MinAtar has four channels, which are shown in colour.
-  video = np.zeros((5, 10, 10, 4), np.uint8)
-  logger.add({'report/openloop/image': video, 'timer': 'a text'})
-  logger.write()
-  logger.close()
-
-
 @installed('tensorboard')
 def test_tensorboard(tmp_path):
-  log(tmp_path, 'tensorboard')
+  outputs.log(tmp_path, 'tensorboard')
   # In another process: TensorFlow prints and keeps threads.
   code = """
 import sys
@@ -59,8 +42,8 @@ print([
 def test_wandb_offline(tmp_path):
   # In another process, as a run there ends with its process.
   code = (
-      'import sys; from tests import test_build; '
-      'test_build.log(sys.argv[1], "wandb")')
+      'import sys; from helpers import outputs; '
+      'outputs.log(sys.argv[1], "wandb")')
   done = subprocess.run(
       [sys.executable, '-c', code, str(tmp_path / 'logdir')],
       capture_output=True, text=True, env={

@@ -1,7 +1,7 @@
 """What the config becomes where flags depend on each other."""
 
 from dreamer_gail_plugin import configs
-from tests.helpers.refusals import refused
+from helpers.refusals import refused
 
 
 def config(*flags):

@@ -20,7 +20,7 @@ from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
 from dreamer_gail_plugin.evaluate import protocol
 from dreamer_gail_plugin.experiments import __main__ as experiments
-from tests.helpers import agents
+from helpers import agents
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]

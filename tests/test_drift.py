@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import agent as agentlib
-from tests.helpers import agents
-from tests.helpers import toyenv
+from helpers import agents
+from helpers import toyenv
 
 sg = dreamerv3.agent.sg
 # Heads that start at zero would hide what passes through them.

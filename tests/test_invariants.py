@@ -12,7 +12,7 @@ from dreamer_gail_plugin import build
 from dreamer_gail_plugin import pairs
 from dreamer_gail_plugin import worldmodel
 from dreamer_gail_plugin.variants import joint
-from tests.helpers import agents
+from helpers import agents
 
 
 def same(xs, ys):

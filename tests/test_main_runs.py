@@ -18,7 +18,7 @@ import pytest
 import scope
 
 from dreamer_gail_plugin.running import provenance
-from tests.helpers.toyenv import TASK
+from helpers.toyenv import TASK
 
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']
@@ -38,7 +38,8 @@ def arguments(logdir, *flags, code=None):
   """Return the command line and the environment variables for a process."""
   start = ['-c', code] if code else ['-m', 'dreamer_gail_plugin.main']
   args = [sys.executable, *start, *FLAGS, '--logdir', str(logdir), *flags]
-  return args, {**os.environ, 'PYTHONPATH': str(ROOT)}
+  path = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
+  return args, {**os.environ, 'PYTHONPATH': path}
 
 
 def metrics(logdir):

@@ -14,7 +14,7 @@ from dreamer_gail_plugin import upstream
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.patches import child_processes
 from dreamer_gail_plugin.patches import jax_jit_keywords
-from tests.helpers import dummies
+from helpers import dummies
 
 ROOT = pathlib.Path(__file__).parent.parent
 

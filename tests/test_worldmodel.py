@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import worldmodel
-from tests.helpers import agents
+from helpers import agents
 
 WORLDS = [{}, dict(agent__gail__world='both')]
 

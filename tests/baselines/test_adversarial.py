@@ -5,8 +5,8 @@ import pytest
 
 from dreamer_gail_plugin.baselines import config as configlib
 from dreamer_gail_plugin.baselines import demonstrations
-from tests.helpers.torches import DEBUG
-from tests.helpers.torches import extra
+from helpers.torches import DEBUG
+from helpers.torches import extra
 
 
 @extra

@@ -22,8 +22,8 @@ from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.envs import minatar
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.running import provenance
-from tests.helpers.torches import DEBUG
-from tests.helpers.torches import extra
+from helpers.torches import DEBUG
+from helpers.torches import extra
 
 
 def rows(logdir, name):

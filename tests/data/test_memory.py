@@ -11,7 +11,7 @@ import pytest
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.data import memory
-from tests.helpers.refusals import refused
+from helpers.refusals import refused
 
 
 @functools.cache

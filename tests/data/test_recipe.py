@@ -14,7 +14,7 @@ from dreamer_gail_plugin.demos import __main__ as command
 from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.errors import UserError
-from tests.helpers.demotools import random_play
+from helpers.demotools import random_play
 
 BUNDLED = sorted(upstream.resource('expert_data').glob('*.json'))
 # Rewards in the first trajectory at least; random play in as many steps gets

@@ -12,7 +12,7 @@ from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos.importers import alignment
 from dreamer_gail_plugin.demos.importers import episodes
 from dreamer_gail_plugin.demos.importers.gymnasium_record import RecordEpisodes
-from tests.helpers.demotools import run
+from helpers.demotools import run
 
 BUNDLED = ('minatar_breakout', 'minatar_seaquest')
 

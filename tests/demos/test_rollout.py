@@ -11,9 +11,9 @@ from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.evaluate import actors
-from tests.helpers.demotools import load
-from tests.helpers.demotools import refused
-from tests.helpers.demotools import run
+from helpers.demotools import load
+from helpers.demotools import refused
+from helpers.demotools import run
 
 
 class Actor:

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from dreamer_gail_plugin.data import store
-from tests.helpers.demotools import refused
-from tests.helpers.demotools import run
-from tests.helpers.demotools import snapshot
+from helpers.demotools import refused
+from helpers.demotools import run
+from helpers.demotools import snapshot
 
 ATTRS = dict(
     task='gym_Toy-v0', source='a test', licence='MIT', preprocessing='',

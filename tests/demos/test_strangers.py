@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin.data import store
-from tests.helpers.demotools import run
+from helpers.demotools import run
 
 TASK = 'gym_planted_module:X-v0'
 

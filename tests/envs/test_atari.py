@@ -7,7 +7,7 @@ import pytest
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.envs.atari import preprocess
 from dreamer_gail_plugin.errors import UserError
-from tests.helpers import envtools
+from helpers import envtools
 
 MEANINGS = (
     'NOOP FIRE UP RIGHT LEFT DOWN UPRIGHT UPLEFT DOWNRIGHT DOWNLEFT UPFIRE '

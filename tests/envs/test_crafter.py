@@ -6,7 +6,7 @@ import pytest
 
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.errors import UserError
-from tests.helpers import envtools
+from helpers import envtools
 
 ACTIONS = (
     'noop move_left move_right move_up move_down do sleep place_stone '

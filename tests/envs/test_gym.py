@@ -6,7 +6,7 @@ from gymnasium import spaces
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.envs import gym_spaces
 from dreamer_gail_plugin.errors import UserError
-from tests.helpers import envtools
+from helpers import envtools
 
 WORLD = spaces.Box(0, 1, (2,), np.float32)
 FLAGS = {'reward', 'is_first', 'is_last', 'is_terminal'}

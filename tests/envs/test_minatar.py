@@ -7,7 +7,7 @@ import pytest
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.envs import minatar
 from dreamer_gail_plugin.errors import UserError
-from tests.helpers import envtools
+from helpers import envtools
 
 PADDLE, BALL, TRAIL, BRICK = range(4)
 NOOP, LEFT, RIGHT = range(3)

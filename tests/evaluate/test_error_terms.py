@@ -12,7 +12,7 @@ from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import error_terms
 from dreamer_gail_plugin.evaluate import saved
-from tests.helpers import savedruns
+from helpers import savedruns
 
 NETWORK = dict(
     layers=2, units=32, act='silu', spectral=0.0,

@@ -2,55 +2,12 @@
 
 from functools import partial as bind
 
-import elements
 import embodied
 import numpy as np
 import pytest
 
 from dreamer_gail_plugin.evaluate import games
-
-
-class Known(embodied.Env):
-  """Games with known ends: their seeds decide length, score and limit.
-
-  Even seeds: 2 actions, score 0, terminal. Odd seeds: 30 actions, score 10,
-  by the time limit. Asked for a reset, it goes on with the next seed.
-  """
-
-  act_space = {
-      'action': elements.Space(np.int32, (), 0, 3),
-      'reset': elements.Space(bool)}
-  obs_space = {
-      'image': elements.Space(np.uint8, (4, 4, 1)),
-      'reward': elements.Space(np.float32),
-      'is_first': elements.Space(bool),
-      'is_last': elements.Space(bool),
-      'is_terminal': elements.Space(bool)}
-
-  def __init__(self, seed):
-    self.seed, self.time = seed - 1, None
-
-  def step(self, action):
-    if action['reset']:
-      self.seed, self.time = self.seed + 1, 0
-    else:
-      self.time += 1
-    odd = self.seed % 2
-    last = self.time == (30 if odd else 2)
-    return {
-        'image': np.full((4, 4, 1), self.time, np.uint8),
-        'reward': np.float32(10 * odd / 30 * bool(self.time)),
-        'is_first': self.time == 0, 'is_last': last,
-        'is_terminal': last and not odd}
-
-
-class Broken(Known):
-  """Fails at the third step."""
-
-  def step(self, action):
-    if self.time == 2:
-      raise ValueError('broken on purpose')
-    return super().step(action)
+from helpers import knowngames
 
 
 class Idle:
@@ -86,14 +43,14 @@ class TestPlay:
 
   @pytest.mark.parametrize('rows', [1, 3, 8, 40, 64])
   def test_known_games(self, rows):
-    played = games.play(Idle(), Known, SEEDS, rows)
+    played = games.play(Idle(), knowngames.Known, SEEDS, rows)
     assert played == [expected(x) for x in SEEDS]
     assert np.mean([x['score'] for x in played]) == pytest.approx(5)
 
   def test_stopping_at_a_number_of_episodes_is_biased(self):
     # The mistake this protocol avoids: so that the test above could fail.
     driver = embodied.Driver(
-        [bind(Known, 2 * x) for x in range(8)], parallel=False)
+        [bind(knowngames.Known, 2 * x) for x in range(8)], parallel=False)
     scores = np.zeros(8)
     ended = []
     def step(tran, worker):
@@ -110,7 +67,7 @@ class TestPlay:
     calls = []
     for rows in (1, 8):
       actor = Idle()
-      games.play(actor, Known, SEEDS, rows)
+      games.play(actor, knowngames.Known, SEEDS, rows)
       calls.append(len(actor.shown))
     # The reset is a step as well: 20 games of 31 and 20 of 3.
     assert calls[0] == 20 * 31 + 20 * 3
@@ -118,7 +75,7 @@ class TestPlay:
 
   def test_the_actor_sees_a_row_for_each_game(self):
     actor = Idle()
-    games.play(actor, Known, SEEDS[:3], 4)
+    games.play(actor, knowngames.Known, SEEDS[:3], 4)
     for shown in actor.shown:
       # The fourth row never has a game: it starts anew each time.
       assert shown['is_first'][3] and shown['time'][3] == 0
@@ -127,7 +84,7 @@ class TestPlay:
     first = actor.shown[0]['key'][:3]
     assert len({tuple(x) for x in first}) == 3
     alone = Idle()
-    games.play(alone, Known, [SEEDS[2]], 4)
+    games.play(alone, knowngames.Known, [SEEDS[2]], 4)
     np.testing.assert_array_equal(alone.shown[0]['key'][0], first[2])
 
   def test_ended_and_watch(self):
@@ -136,22 +93,18 @@ class TestPlay:
       watched.append((
           number, int(obs['image'][0, 0, 0]), act and int(act['action']),
           reward()))
-    games.play(Idle(), Known, [0, 2], 1, ended=ended.append, watch=watch)
+    games.play(
+        Idle(), knowngames.Known, [0, 2], 1, ended=ended.append, watch=watch)
     assert ended == [expected(0), expected(2)]
     assert watched == [
         (0, 0, 0, 100), (0, 1, 0, 200), (0, 2, None, 300),
         (1, 0, 0, 400), (1, 1, 0, 500), (1, 2, None, 600)]
 
 
-def make_env(seed):
-  """Return the environment of a seed; those from 100 on are broken."""
-  return (Known if seed < 100 else Broken)(seed)
-
-
 class TestProcesses:
 
   def test_same_games_until_one_fails(self):
-    rooms = games.Rooms(make_env, 2)
+    rooms = games.Rooms(knowngames.make_env, 2)
     try:
       played = games._play(Idle(), rooms, SEEDS, 5, None, None)
       assert played == [expected(x) for x in SEEDS]

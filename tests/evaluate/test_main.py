@@ -19,7 +19,7 @@ from dreamer_gail_plugin.evaluate import protocol
 from dreamer_gail_plugin.evaluate import saved
 from dreamer_gail_plugin.evaluate import stats
 from dreamer_gail_plugin.running import checkpoint
-from tests.helpers import savedruns
+from helpers import savedruns
 
 ROOT = pathlib.Path(__file__).parents[2]
 FLAGS = ['--chunks', '2', '--episodes', '5', '--envs', '4', '--no-films']

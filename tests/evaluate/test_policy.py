@@ -17,10 +17,10 @@ from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import actors
 from dreamer_gail_plugin.evaluate import policy as policylib
 from dreamer_gail_plugin.evaluate import saved
-from tests.helpers import agents
-from tests.helpers import savedruns
-from tests.helpers.toyenv import NAME
-from tests.helpers.toyenv import TASK
+from helpers import agents
+from helpers import savedruns
+from helpers.toyenv import NAME
+from helpers.toyenv import TASK
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ import pytest
 
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import scores
-from tests.helpers import dummies
+from helpers import dummies
 
 ROWS = [(100, 1.0), (9_000, 2.0), (10_100, 4.0), (19_000, 6.0)]
 

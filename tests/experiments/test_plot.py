@@ -9,9 +9,9 @@ from dreamer_gail_plugin.experiments import __main__ as experiments
 from dreamer_gail_plugin.experiments import plot
 from dreamer_gail_plugin.experiments import results
 from dreamer_gail_plugin.experiments import table
-from tests.helpers.runresults import BREAKOUT
-from tests.helpers.runresults import all_results
-from tests.helpers.runresults import make
+from helpers.runresults import BREAKOUT
+from helpers.runresults import all_results
+from helpers.runresults import make
 
 
 def run(steps, scores, end, score):

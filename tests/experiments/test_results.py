@@ -11,10 +11,10 @@ from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.experiments import __main__ as experiments
 from dreamer_gail_plugin.experiments import pack
 from dreamer_gail_plugin.experiments import results
-from tests.helpers.runresults import BREAKOUT
-from tests.helpers.runresults import SEAQUEST
-from tests.helpers.runresults import all_results
-from tests.helpers.runresults import make
+from helpers.runresults import BREAKOUT
+from helpers.runresults import SEAQUEST
+from helpers.runresults import all_results
+from helpers.runresults import make
 
 ROOT = pathlib.Path(__file__).parents[2]
 STUDIES = sorted((ROOT / 'scores').glob(f'*{results.SUFFIX}'))

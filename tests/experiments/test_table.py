@@ -8,10 +8,10 @@ from dreamer_gail_plugin.evaluate import stats
 from dreamer_gail_plugin.experiments import __main__ as experiments
 from dreamer_gail_plugin.experiments import results
 from dreamer_gail_plugin.experiments import table
-from tests.helpers.runresults import BREAKOUT
-from tests.helpers.runresults import SEAQUEST
-from tests.helpers.runresults import all_results
-from tests.helpers.runresults import make
+from helpers.runresults import BREAKOUT
+from helpers.runresults import SEAQUEST
+from helpers.runresults import all_results
+from helpers.runresults import make
 
 GAIL, ENV, RANDOM = [('', x) for x in ('gail', 'env', 'random')]
 

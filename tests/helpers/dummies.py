@@ -1,5 +1,6 @@
 """A tiny environment, and factories for upstream's run loops around it."""
 
+import functools
 import re
 
 import elements
@@ -102,3 +103,14 @@ def flags(logdir, **given):
       'replay_addr': 'localhost:{auto}', 'logger_addr': 'localhost:{auto}',
       'agent_process': False, 'remote_envs': False, 'remote_replay': False,
       'episode_timeout': 60, **given})
+
+
+def parallel(logdir, source):
+  """Run 40 steps of the parallel loop, whose learner saves all the time."""
+  bind = functools.partial
+  replay = bind(make_replay, logdir / 'replay')
+  embodied.run.parallel.combined(
+      Agent, replay, replay, make_env, make_env, make_stream,
+      bind(make_logger, logdir), flags(
+          logdir, envs=1, eval_envs=0, save_every=-1, keep_checkpoints=3,
+          from_checkpoint=str(source)))

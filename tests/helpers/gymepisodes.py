@@ -37,7 +37,7 @@ class Mixed(gymnasium.Env):
         bool(limit), {})
 
 
-gymnasium.register('ImportMixed-v0', 'tests.helpers.gymepisodes:Mixed')
+gymnasium.register('ImportMixed-v0', 'helpers.gymepisodes:Mixed')
 MIXED = 'gym_ImportMixed-v0'
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.helpers import hostile
+from helpers import hostile
 
 
 def trajectories():

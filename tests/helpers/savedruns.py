@@ -6,7 +6,7 @@ import elements
 import numpy as np
 
 from dreamer_gail_plugin import configs
-from tests.helpers import agents
+from helpers import agents
 
 
 def save(logdir, agent, config, step=1234):

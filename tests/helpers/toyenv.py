@@ -1,5 +1,5 @@
 """A tiny Gymnasium environment with a vector, continuous and multi-discrete
-actions; making `tests.helpers.toyenv:Toy-v0` imports this file."""
+actions; making `helpers.toyenv:Toy-v0` imports this file."""
 
 import gymnasium
 import numpy as np

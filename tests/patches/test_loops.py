@@ -18,7 +18,7 @@ from dreamer_gail_plugin.patches import parallel_end
 from dreamer_gail_plugin.patches import proxies
 from dreamer_gail_plugin.patches import timer_summary
 from dreamer_gail_plugin.running import checkpoint
-from tests.helpers import dummies
+from helpers import dummies
 
 bind = functools.partial
 pristine = inspect.unwrap
@@ -50,17 +50,6 @@ def eval_only(logdir, loop=None, **given):
       lambda: agent, dummies.make_env, bind(dummies.make_logger, logdir),
       dummies.flags(logdir, **given))
   return agent
-
-
-def parallel(logdir, source):
-  """Run 40 steps of the parallel loop, whose learner saves all the time."""
-  make_replay = bind(dummies.make_replay, logdir / 'replay')
-  embodied.run.parallel.combined(
-      dummies.Agent, make_replay, make_replay, dummies.make_env,
-      dummies.make_env, dummies.make_stream,
-      bind(dummies.make_logger, logdir), dummies.flags(
-          logdir, envs=1, eval_envs=0, save_every=-1, keep_checkpoints=3,
-          from_checkpoint=str(source)))
 
 
 def metrics(logdir):
@@ -392,7 +381,8 @@ class TestParallelEnd:
     # In a process of its own, since portal's servers break the clean-up at
     # exit of the threads in which the loggers of the tests above write.
     logdir = elements.Path(tmp_path)
-    process = child_processes.Process(parallel, logdir, trained, start=True)
+    process = child_processes.Process(
+        dummies.parallel, logdir, trained, start=True)
     assert process.join().exitcode == 0
     assert len(checkpoint.saves(logdir)) == 3
     result = metrics(logdir)

@@ -7,7 +7,7 @@ from embodied.core.chunk import Chunk
 from dreamer_gail_plugin.report import behaviour
 from dreamer_gail_plugin.report import runs as runlib
 from dreamer_gail_plugin.report import strips
-from tests.helpers import reportruns
+from helpers import reportruns
 
 
 class TestPlay:

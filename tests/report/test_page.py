@@ -13,7 +13,7 @@ import pytest
 
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.report import __main__ as cli
-from tests.helpers import reportruns
+from helpers import reportruns
 
 pytest.importorskip('matplotlib', reason='needs the extra `report`')
 pytest.importorskip('jinja2', reason='needs the extra `report`')

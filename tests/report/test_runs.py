@@ -15,7 +15,7 @@ from dreamer_gail_plugin.report import evaluations
 from dreamer_gail_plugin.report import methods
 from dreamer_gail_plugin.report import runs as runlib
 from dreamer_gail_plugin.report import scorefiles
-from tests.helpers import reportruns
+from helpers import reportruns
 
 
 def load(path):

@@ -9,7 +9,7 @@ from dreamer_gail_plugin.report import methods
 from dreamer_gail_plugin.report import runs as runlib
 from dreamer_gail_plugin.report import summary
 from dreamer_gail_plugin.report import tables
-from tests.helpers import reportruns
+from helpers import reportruns
 
 
 def load(path):

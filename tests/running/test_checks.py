@@ -6,7 +6,7 @@ import pytest
 
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.running import checks
-from tests.helpers.refusals import refused
+from helpers.refusals import refused
 
 
 @functools.cache

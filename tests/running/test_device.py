@@ -8,7 +8,7 @@ import pytest
 
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.running import device
-from tests.helpers.refusals import refused
+from helpers.refusals import refused
 
 
 @functools.cache

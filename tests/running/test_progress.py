@@ -12,8 +12,8 @@ import pytest
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.running import progress
-from tests.helpers import agents
-from tests.helpers import dummies
+from helpers import agents
+from helpers import dummies
 
 bind = functools.partial
 

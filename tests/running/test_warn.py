@@ -12,7 +12,7 @@ from dreamer_gail_plugin import pairs
 from dreamer_gail_plugin.running import checks
 from dreamer_gail_plugin.running import progress
 from dreamer_gail_plugin.running import warn
-from tests.helpers import agents
+from helpers import agents
 
 CALM = {
     'train/disc/acc_expert': 0.8, 'train/disc/acc_imag': 0.7,

@@ -8,7 +8,7 @@ import pytest
 
 from dreamer_gail_plugin import rewards
 from dreamer_gail_plugin.variants import absorbing
-from tests.helpers import agents
+from helpers import agents
 
 ON = dict(agent__gail__absorbing=True)
 

@@ -12,7 +12,7 @@ from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import actors
 from dreamer_gail_plugin.variants import anchor
 from dreamer_gail_plugin.variants import anchored
-from tests.helpers import agents
+from helpers import agents
 
 FLAGS = dict(agent__gail__anchor=0.5)
 

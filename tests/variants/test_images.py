@@ -8,7 +8,7 @@ import pytest
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.experiments import suites
 from dreamer_gail_plugin.variants import images
-from tests.helpers import agents
+from helpers import agents
 
 FLAGS = dict(agent__gail__anchor=0.1, agent__gail__risk=5.0)
 

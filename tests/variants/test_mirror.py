@@ -11,7 +11,7 @@ from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.experiments import cloning
 from dreamer_gail_plugin.experiments import suites
 from dreamer_gail_plugin.variants import mirror
-from tests.helpers import envtools
+from helpers import envtools
 
 FLAGS = ('--configs', 'minatar', 'tiny', 'gail', '--jax.platform', 'cpu')
 NOOP, LEFT, RIGHT = range(3)

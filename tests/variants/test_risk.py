@@ -9,7 +9,7 @@ from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.evaluate import actors
 from dreamer_gail_plugin.variants import risk
-from tests.helpers import agents
+from helpers import agents
 
 FLAGS = dict(
     agent__gail__anchor=0.5, agent__gail__risk=3.0,

@@ -14,8 +14,8 @@ from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import discriminator
 from dreamer_gail_plugin import worldmodel
 from dreamer_gail_plugin.variants import vmail
-from tests.helpers import agents
-from tests.helpers import toyenv
+from helpers import agents
+from helpers import toyenv
 
 SEED = np.array([1, 2], np.uint32)
 SPACE = {'action': elements.Space(np.int32, (), 0, 2)}

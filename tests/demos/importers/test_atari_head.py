@@ -13,12 +13,12 @@ from dreamer_gail_plugin.demos import __main__ as demos
 from dreamer_gail_plugin.demos.importers import atari_head
 from dreamer_gail_plugin.demos.importers import atari_head_files as files
 from dreamer_gail_plugin.envs.atari import Atari
-from tests.helpers.atarihead import Trial
-from tests.helpers.atarihead import blank
-from tests.helpers.atarihead import labels
-from tests.helpers.atarihead import play
-from tests.helpers.atarihead import run
-from tests.helpers.demotools import load
+from helpers.atarihead import Trial
+from helpers.atarihead import blank
+from helpers.atarihead import labels
+from helpers.atarihead import play
+from helpers.atarihead import run
+from helpers.demotools import load
 
 
 @pytest.fixture

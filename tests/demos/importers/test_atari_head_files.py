@@ -9,14 +9,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.helpers.atarihead import HEADER
-from tests.helpers.atarihead import Trial
-from tests.helpers.atarihead import blank
-from tests.helpers.atarihead import labels
-from tests.helpers.atarihead import png
-from tests.helpers.atarihead import refused
-from tests.helpers.atarihead import run
-from tests.helpers.demotools import load
+from helpers.atarihead import HEADER
+from helpers.atarihead import Trial
+from helpers.atarihead import blank
+from helpers.atarihead import labels
+from helpers.atarihead import png
+from helpers.atarihead import refused
+from helpers.atarihead import run
+from helpers.demotools import load
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from dreamer_gail_plugin.demos import __main__ as demos
 from dreamer_gail_plugin.demos.importers import atari_head_files as files
 from dreamer_gail_plugin.demos.importers import atari_head_steps
 from dreamer_gail_plugin.envs.atari import Atari
-from tests.helpers.demotools import load
-from tests.helpers.demotools import run
+from helpers.demotools import load
+from helpers.demotools import run
 
 REAL = pathlib.Path(__file__).parents[3] / '../shared/data/atari_head'
 ISOLATED = 10  # Rows without another reward.

@@ -9,12 +9,12 @@ import pytest
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
 from dreamer_gail_plugin.demos.importers import atari_head_files as files
-from tests.helpers.atarihead import META
-from tests.helpers.atarihead import Trial
-from tests.helpers.atarihead import blank
-from tests.helpers.atarihead import refused
-from tests.helpers.atarihead import run
-from tests.helpers.demotools import load
+from helpers.atarihead import META
+from helpers.atarihead import Trial
+from helpers.atarihead import blank
+from helpers.atarihead import refused
+from helpers.atarihead import run
+from helpers.demotools import load
 
 REAL = pathlib.Path(__file__).parents[3] / '../shared/data/atari_head'
 

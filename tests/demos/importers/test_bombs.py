@@ -18,17 +18,17 @@ from dreamer_gail_plugin.data import recipe
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos.importers import atari_head_files
 from dreamer_gail_plugin.errors import UserError
-from tests.helpers import hostile
-from tests.helpers.atarihead import Trial
-from tests.helpers.atarihead import blank
-from tests.helpers.crafterhuman import episode
-from tests.helpers.crafterhuman import save as save_crafter
-from tests.helpers.demotools import random_play
-from tests.helpers.demotools import refused
-from tests.helpers.demotools import run
-from tests.helpers.imitationfiles import save_folder
-from tests.helpers.replays import config
-from tests.helpers.replays import record as record_replay
+from helpers import hostile
+from helpers.atarihead import Trial
+from helpers.atarihead import blank
+from helpers.crafterhuman import episode
+from helpers.crafterhuman import save as save_crafter
+from helpers.demotools import random_play
+from helpers.demotools import refused
+from helpers.demotools import run
+from helpers.imitationfiles import save_folder
+from helpers.replays import config
+from helpers.replays import record as record_replay
 
 SMALL = 1 << 22  # Bytes that a limit is lowered to.
 BOMB = 1 << 26

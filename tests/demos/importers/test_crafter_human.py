@@ -12,11 +12,11 @@ import pytest
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.envs import crafter as adapter
-from tests.helpers.crafterhuman import episode
-from tests.helpers.crafterhuman import save
-from tests.helpers.demotools import load
-from tests.helpers.demotools import refused
-from tests.helpers.demotools import run
+from helpers.crafterhuman import episode
+from helpers.crafterhuman import save
+from helpers.demotools import load
+from helpers.demotools import refused
+from helpers.demotools import run
 
 SCORES = (
     pathlib.Path(__file__).parents[3]

@@ -11,13 +11,13 @@ from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos.importers import episodes
 from dreamer_gail_plugin.demos.importers import gymnasium as files
 from dreamer_gail_plugin.demos.importers.gymnasium_record import RecordEpisodes
-from tests.helpers.demotools import load
-from tests.helpers.demotools import refused
-from tests.helpers.demotools import run
-from tests.helpers.gymepisodes import MIXED
-from tests.helpers.gymepisodes import play
-from tests.helpers.gymepisodes import same
-from tests.helpers.gymepisodes import save
+from helpers.demotools import load
+from helpers.demotools import refused
+from helpers.demotools import run
+from helpers.gymepisodes import MIXED
+from helpers.gymepisodes import play
+from helpers.gymepisodes import same
+from helpers.gymepisodes import save
 
 
 @pytest.fixture

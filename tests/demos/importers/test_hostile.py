@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin.data import store
-from tests.helpers import hostile
-from tests.helpers.atarihead import Trial
-from tests.helpers.atarihead import blank
-from tests.helpers.crafterhuman import episode
-from tests.helpers.crafterhuman import save as save_crafter
-from tests.helpers.demotools import random_play
-from tests.helpers.demotools import run
-from tests.helpers.demotools import snapshot
-from tests.helpers.gymepisodes import save as save_gymnasium
-from tests.helpers.imitationfiles import save_flat
-from tests.helpers.imitationfiles import save_folder
-from tests.helpers.replays import config
-from tests.helpers.replays import record
+from helpers import hostile
+from helpers.atarihead import Trial
+from helpers.atarihead import blank
+from helpers.crafterhuman import episode
+from helpers.crafterhuman import save as save_crafter
+from helpers.demotools import random_play
+from helpers.demotools import run
+from helpers.demotools import snapshot
+from helpers.gymepisodes import save as save_gymnasium
+from helpers.imitationfiles import save_flat
+from helpers.imitationfiles import save_folder
+from helpers.replays import config
+from helpers.replays import record
 
 COUNT = int(os.environ.get('FUZZ', 12))
 SEED = int(os.environ.get('FUZZ_SEED', 0))

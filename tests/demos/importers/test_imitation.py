@@ -7,13 +7,13 @@ import pickle
 import numpy as np
 import pytest
 
-from tests.helpers import hostile
-from tests.helpers.demotools import load
-from tests.helpers.demotools import refused
-from tests.helpers.demotools import run
-from tests.helpers.imitationfiles import save_flat
-from tests.helpers.imitationfiles import save_folder
-from tests.helpers.imitationfiles import trajectories
+from helpers import hostile
+from helpers.demotools import load
+from helpers.demotools import refused
+from helpers.demotools import run
+from helpers.imitationfiles import save_flat
+from helpers.imitationfiles import save_folder
+from helpers.imitationfiles import trajectories
 
 FIXTURE = pathlib.Path(__file__).parent / 'imitation_cartpole'
 TASK = ['--task', 'gym_CartPole-v1']

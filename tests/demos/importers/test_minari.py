@@ -9,12 +9,12 @@ import pytest
 
 from dreamer_gail_plugin import upstream
 from dreamer_gail_plugin.data import store
-from tests.helpers.demotools import load
-from tests.helpers.demotools import refused
-from tests.helpers.demotools import run
-from tests.helpers.gymepisodes import MIXED
-from tests.helpers.gymepisodes import play
-from tests.helpers.gymepisodes import same
+from helpers.demotools import load
+from helpers.demotools import refused
+from helpers.demotools import run
+from helpers.gymepisodes import MIXED
+from helpers.gymepisodes import play
+from helpers.gymepisodes import same
 
 minari = pytest.importorskip('minari')
 spaces = gymnasium.spaces

@@ -7,11 +7,11 @@ import pytest
 from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.envs import common as envs_common
-from tests.helpers.demotools import load
-from tests.helpers.demotools import refused
-from tests.helpers.demotools import run
-from tests.helpers.replays import config
-from tests.helpers.replays import record
+from helpers.demotools import load
+from helpers.demotools import refused
+from helpers.demotools import run
+from helpers.replays import config
+from helpers.replays import record
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 if not CHROMIUM:
   pytest.skip('Chromium is not installed', allow_module_level=True)
 
-from tests.helpers import playtools  # noqa: E402
+from helpers import playtools  # noqa: E402
 
 TASK = 'minatar_breakout'
 # For tests of the clock: its games do not end early, however busy the machine.

@@ -26,7 +26,7 @@ from websockets import exceptions  # noqa: E402
 from websockets.sync import client  # noqa: E402
 
 from dreamer_gail_plugin.demos.play import server  # noqa: E402
-from tests.helpers import playtools  # noqa: E402
+from helpers import playtools  # noqa: E402
 
 TASK = 'minatar_breakout'
 Closed = exceptions.ConnectionClosed

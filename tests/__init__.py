@@ -1,1 +1,0 @@
-"""The tests, in the folders of the modules that they test."""
