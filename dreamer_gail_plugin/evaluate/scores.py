@@ -115,10 +115,6 @@ def summary(config, expert, make_env):
       f'  python -m dreamer_gail_plugin.evaluate.scores {config.logdir}',
       '  the same command with another --seed, --task or --logdir, or with',
       '  --agent.gail.reward env for plain DreamerV3 with reward']
-  if configs.method(config.flat) == 'gail':
-    lines += [
-        '  anchor after gail in --configs adds a policy cloned from the',
-        '  demonstrations and a critic of what ends games: docs/variants.md']
   return '\n'.join(lines)
 
 

@@ -155,13 +155,6 @@ class TestSummary:
         'random policy': 10, 'this run': 5, 'expert': 12.5}
     assert 'dummy_five' in text and str(logdir) in text
 
-  @pytest.mark.parametrize('anchor', [0.0, 0.1])
-  def test_says_what_an_anchor_would_add(self, logdir, anchor):
-    config = elements.Config.load(logdir / 'config.yaml')
-    flat = {**config.flat, 'agent.gail.anchor': anchor}
-    text = scores.summary(elements.Config(flat), None, dummies.make_env)
-    assert ('  anchor after gail in --configs' in text) == (not anchor)
-
   def test_home(self, logdir, monkeypatch):
     # The default of --logdir starts with the user's home.
     monkeypatch.setenv('HOME', str(logdir.parent))
