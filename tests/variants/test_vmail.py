@@ -37,6 +37,9 @@ class Dynamics(nj.Module):
 
   act_space = None
 
+  def starts(self, entries, carry, nlast):
+    return jax.tree.map(lambda x: x[:, -1], entries)
+
   def imagine(self, carry, policy, length, training):
     table = self.value('table', lambda: jnp.array(SHIFT))
     feats, acts = [], []
