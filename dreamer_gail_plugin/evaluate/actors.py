@@ -22,12 +22,12 @@ from ..errors import UserError
 class Actor:
   """The networks of an agent that act, for a batch of games at once.
 
-  A row is a game: what it draws depends on its own key and time only, not on
-  the games beside it. Rounding depends on the number of rows, though.
+  A row is a game. Its draws depend on its own key and time, not on the games
+  beside it. Only rounding depends on the number of rows.
 
   Args:
     config: of the run, with platform and dtype settled.
-    params: dict of arrays, of which only those needed are kept.
+    params: dict of arrays; those that acting needs are kept.
     greedy: take the likeliest action instead of drawing one. The state of the
       world model is drawn in either case.
   """
@@ -43,7 +43,7 @@ class Actor:
     self.params = jax.device_put(
         {k: v for k, v in params.items() if pattern.search(k)})
     self._check()
-    # A seed for each game needs a call for each row, which vmap makes one.
+    # Each game has its own seed, so vmap turns a call per row into one.
     rows = lambda fn: jax.jit(jax.vmap(fn, (None, 0, 0, 0, 0)))
     self._act, self._reward = rows(self._act_row), rows(self._reward_row)
 
@@ -53,7 +53,7 @@ class Actor:
     return hasattr(self.model, 'disc')
 
   def start(self, rows):
-    """Return the carry of so many games; `is_first` resets each of them."""
+    """Return the carry of `rows` games; `is_first` resets each of them."""
     zeros = lambda x: jnp.zeros((rows, *x.shape[1:]), x.dtype)
     carry = jax.eval_shape(lambda: nj.pure(self.model.init_policy)(
         {}, 1, seed=jnp.zeros(2, jnp.uint32))[1])
@@ -65,7 +65,7 @@ class Actor:
 
     Args:
       carry: of the last call, or `start(N)`.
-      obs: dict of arrays (N, ...); the reward is not looked at.
+      obs: dict of arrays (N, ...); the reward is not read.
       keys: seeds of the games, (N, 2) uint32.
       times: steps since their starts, (N,) uint32.
     """
@@ -82,8 +82,7 @@ class Actor:
   def rewards(self, carry, acts, keys, times):
     """Return the discriminator's rewards (N,) for the latest actions.
 
-    The arguments are those of the call that gave the actions, with the carry
-    after it.
+    `keys` and `times` are those of the call that gave `carry` and `acts`.
     """
     return jax.device_get(self._reward(
         self.params, *jax.device_put((carry, acts, keys, times))))
@@ -97,8 +96,8 @@ class Actor:
     return carry, act, finite
 
   def _policy(self, carry, obs):
-    # Upstream's policy has no greedy mode: take its state, and the mode of
-    # the distribution it drew from.
+    # Upstream's policy has no greedy mode. Keep its state and take the mode of
+    # the distribution that it drew from.
     carry, act, out = self.model.policy(carry, obs, mode='eval')
     if self.greedy:
       dists = self.model.acting(obs)(
@@ -114,7 +113,7 @@ class Actor:
       model = self.model
       inputs = model.disc.inputs(pairs.shown(model, carry[1]), act)
       return model.rewfn(model.disc(inputs))[0]
-    # Not the draws of the policy again.
+    # Other draws than the policy's.
     seed = jax.random.fold_in(jax.random.fold_in(key, time), 1)
     return nj.pure(reward)(params, seed=seed)[1]
 

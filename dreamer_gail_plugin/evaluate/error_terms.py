@@ -3,10 +3,11 @@
   python -m dreamer_gail_plugin.evaluate.error_terms --logdir LOGDIR \\
       --expert HELD_OUT.h5 --agent PLAY.h5
 
-docs/paper.md derives the terms: what the latents lose of what parts expert
-and agent (representation), and how far imagination drifts from what happens
-(model). Both stores must be new to the run: demonstrations that it did not
-learn from, and play of its agent (`demos rollout --from LOGDIR`).
+docs/paper.md derives the terms. The representation term is how much of what
+tells expert and agent apart is lost in the latents. The model term is how far
+imagination drifts from what happens. Both stores must be new to the run:
+demonstrations that it did not learn from, and play of its agent
+(`demos rollout --from LOGDIR`).
 """
 
 import argparse
@@ -35,7 +36,7 @@ PROGRAM = ('dreamer_gail_plugin.evaluate.error_terms',)
 LENGTH = 48  # Steps of a sequence.
 CONTEXT = 32  # Steps of it that the model observes before it imagines.
 BATCH, UPDATES, EVERY, RATE = 256, 3000, 100, 1e-3  # Of a probe.
-STACK = 4  # Images that a probe sees at once, the last ones.
+STACK = 4  # Latest images that a probe sees at once.
 SPLITS = ('fit', 'choose', 'test')
 
 
@@ -89,10 +90,10 @@ def parse(argv=None):
 
 
 def sequences(path, config):
-  """Return sequences of a store, a dict of arrays (N, LENGTH, ...) a split.
+  """Return the sequences of a store, for each split a dict of arrays.
 
-  Whole trajectories go into a split. Raises UserError if there are fewer
-  than three or one is shorter than a sequence.
+  The arrays are (N, LENGTH, ...). A trajectory goes into one split. Raises
+  UserError if there are fewer than three or one is shorter than a sequence.
   """
   obs_space, act_space = build.raw_spaces(config)
   parts = [[] for _ in SPLITS]
@@ -108,7 +109,7 @@ def sequences(path, config):
       acts = build.normalize_actions(
           {f'expert/{k}': data[k][None] for k in act_space}, act_space)
       data.update({k: acts[f'expert/{k}'][0] for k in act_space})
-      # The last trajectories are those that a probe is judged by.
+      # A probe is judged on the last trajectory.
       split = max(0, index - len(demos) + len(SPLITS))
       parts[split].append(cut(data))
   return [jax.tree.map(lambda *xs: np.concatenate(xs), *x) for x in parts]
@@ -117,7 +118,7 @@ def sequences(path, config):
 def cut(data):
   """Return sequences (N, LENGTH, ...) of a trajectory's arrays (T, ...).
 
-  The rest is left out. `is_cut` marks those that begin in mid-episode.
+  The rest is left out. `is_cut` is True where one starts in mid-episode.
   """
   count = len(data['is_first']) // LENGTH
   data = {
@@ -133,9 +134,9 @@ def cut(data):
 def encode(actor, data):
   """Return {view: inputs (M, F)} of the pairs (s, a) in some sequences.
 
-  Views: what D sees (latents), the decoded image, the image, and the last
-  images, each with the action. Steps whose past the model does not know are
-  left out, as in D's batch.
+  The views are D's input (latents), the decoded image, the image and the
+  latest images, each with the action. Steps whose past the model does not
+  know are left out, as in D's batch.
   """
   model, keys = actor.model, actor.model.dec.imgkeys
   def fn(data):
@@ -167,10 +168,10 @@ def encode(actor, data):
 
 
 def stack(images, is_first):
-  """Return every image (T, H, W, C) after those before it, the oldest first.
+  """Return each image (T, H, W, C) with those before it, (T, H, W, STACK * C).
 
-  (T, H, W, STACK * C). Where there are none, in the first steps of an episode
-  or of the array, its first one stands for them.
+  The oldest comes first. At the start of an episode or of the array its first
+  image stands for those that are missing.
   """
   time = np.arange(len(images))
   start = np.maximum.accumulate(np.where(is_first, time, 0))
@@ -180,18 +181,19 @@ def stack(images, is_first):
 
 
 def call(actor, fn, *args):
-  """Return what fn(*args) gives with the actor's parameters, in numpy."""
+  """Return fn(*args) with the actor's parameters, as numpy arrays."""
   run = jax.jit(lambda params, *args: nj.pure(fn)(
       params, *args, seed=jnp.array([0, 1], jnp.uint32))[1])
   return jax.device_get(run(actor.params, *jax.device_put(args)))
 
 
 def representation(views, config, seed):
-  """Return {view: {accuracy, tv}} of probes that part expert from agent.
+  """Return {view: {accuracy, tv}} of probes that tell expert from agent.
 
-  A probe has D's network. `accuracy` is the mean of that on the expert's and
-  on the agent's pairs of trajectories that it has not seen, and
-  `tv` = 2 accuracy - 1 what it shows of the total variation distance.
+  A probe has D's network. `accuracy` is the mean of its accuracies on the
+  expert's and on the agent's pairs, of trajectories that it has not seen.
+  `tv` = 2 accuracy - 1 estimates a lower bound of the total variation
+  distance.
   """
   result = {}
   for view in views['expert'][0]:
@@ -206,9 +208,9 @@ def representation(views, config, seed):
 def probe(parts, network, seed):
   """Return the accuracy of a probe of D's `network` on the last of the parts.
 
-  Each part is a pair of inputs (M, F), the expert's and the agent's. It learns
-  from the first, and of its states the one with the least loss on the second
-  is judged on the third.
+  Each part is a pair of inputs (M, F), the expert's and the agent's. The probe
+  learns from the first part. Its parameters with the least loss on the second
+  are judged on the third.
   """
   disc = discriminator.Discriminator({}, **network, name='probe')
   optimizer = optax.adam(RATE)
@@ -242,17 +244,18 @@ def probe(parts, network, seed):
 
 
 def drift(actor, parts):
-  """Return lists by horizon 1, 2, ...: how imagination leaves what happens.
+  """Return lists by horizon 1, 2, ...: how far imagination drifts.
 
-  The model observes CONTEXT steps and goes on with the actions that were
-  taken. Beside the states that it has when it observes these steps, too:
+  The model observes CONTEXT steps and imagines the rest with the actions that
+  were taken. The imagined states are compared with those that it has when it
+  observes the rest, too:
 
-  - `deter`: root mean square of the difference, over that of the spread of
-    the states observed;
+  - `deter`: root mean square of the difference, over the standard deviation
+    of the observed states;
   - `kl`: nats from the observed state's distribution to the imagined one's;
-  - `reward`: mean absolute difference of D's reward, and `bias`: its mean,
-    imagined less observed; `spread` (one number): standard deviation of the
-    observed rewards.
+  - `reward`: mean absolute difference of D's reward;
+  - `bias`: mean of D's reward, imagined less observed;
+  - `spread` (one number): standard deviation of D's observed rewards.
 
   Sequences in which an episode starts or ends are left out.
   """
@@ -292,7 +295,7 @@ def _drift(model, data):
 
 def show(results):
   """Print the tables of both terms."""
-  print("\nHow well a probe of D's size parts expert from agent")
+  print("\nHow well a probe of D's size tells expert from agent")
   print(f'{"view":<10}{"accuracy":>10}{"tv":>8}')
   for view, row in results['representation'].items():
     print(f'{view:<10}{row["accuracy"]:>10.3f}{row["tv"]:>8.3f}')
@@ -307,7 +310,7 @@ def show(results):
 
 
 def cli():
-  """Run main; a UserError is one line and exit code 2."""
+  """Run main() and turn a UserError into one line and exit code 2."""
   try:
     main()
   except UserError as error:

@@ -53,14 +53,14 @@ def play(actor, make_env, seeds, rows, workers=1, ended=None, watch=None):
       the action (None at the end) and a function that returns the
       discriminator's reward for the two.
   """
-  room = Room(make_env) if workers == 1 else Rooms(make_env, workers)
+  pool = Pool(make_env) if workers == 1 else ProcessPool(make_env, workers)
   try:
-    return _play(actor, room, seeds, rows, ended, watch)
+    return _play(actor, pool, seeds, rows, ended, watch)
   finally:
-    room.close()
+    pool.close()
 
 
-def _play(actor, room, seeds, rows, ended, watch):
+def _play(actor, pool, seeds, rows, ended, watch):
   games = [None] * len(seeds)
   table = [None] * rows  # The number of the game in each row.
   times, keys = np.zeros(rows, np.uint32), np.zeros((rows, 2), np.uint32)
@@ -76,7 +76,7 @@ def _play(actor, room, seeds, rows, ended, watch):
         number += 1
     if not asks:
       return games
-    seen = room.step(asks)
+    seen = pool.step(asks)
     batch = _batch(batch, seen, rows)
     for row, obs in seen.items():
       times[row] = 0 if obs['is_first'] else times[row] + 1
@@ -138,7 +138,7 @@ def reward(obs):
   return float(obs.get('log/reward', obs['reward']))
 
 
-class Room:
+class Pool:
   """The environments of the rows, in this process."""
 
   def __init__(self, make_env):
@@ -162,7 +162,7 @@ class Room:
     [env.close() for env in self.envs.values()]
 
 
-class Rooms:
+class ProcessPool:
   """The environments of the rows, spread over some processes."""
 
   def __init__(self, make_env, workers):
@@ -206,9 +206,9 @@ class Rooms:
 
 
 def _serve(pipe, make_env):
-  room = Room(cloudpickle.loads(make_env))
+  pool = Pool(cloudpickle.loads(make_env))
   try:
     while True:
-      pipe.send(room.step(pipe.recv()))
+      pipe.send(pool.step(pipe.recv()))
   except (EOFError, KeyboardInterrupt):
-    room.close()
+    pool.close()

@@ -29,12 +29,12 @@ def load_policy(logdir, save=None, greedy=False, seed=0):
 
 
 class Policy:
-  """Acts in one environment, on its observations as they are.
+  """Acts in one environment: `policy(obs)` returns an action.
 
-  `policy(obs)` returns an action. On a `gym` task both are in the form of the
-  Gymnasium environment. On other tasks `obs` is the image, or a dict with
-  what `obs_space` names, and the action an integer, or a dict of arrays if
-  there are several. Call `policy.reset()` where an episode starts.
+  On a `gym` task both are in the form of the Gymnasium environment. On other
+  tasks `obs` is the image, or a dict with the keys of `obs_space`, and the
+  action is an integer, or a dict of arrays if there are several. Call
+  `policy.reset()` where an episode starts.
   """
 
   def __init__(self, config, actor, seed=0):

@@ -104,12 +104,12 @@ class TestPlay:
 class TestProcesses:
 
   def test_same_games_until_one_fails(self):
-    rooms = games.Rooms(knowngames.make_env, 2)
+    pool = games.ProcessPool(knowngames.make_env, 2)
     try:
-      played = games._play(Idle(), rooms, SEEDS, 5, None, None)
+      played = games._play(Idle(), pool, SEEDS, 5, None, None)
       assert played == [expected(x) for x in SEEDS]
       with pytest.raises(RuntimeError, match='process .* has ended'):
-        games._play(Idle(), rooms, [0, 101], 2, None, None)
+        games._play(Idle(), pool, [0, 101], 2, None, None)
     finally:
-      rooms.close()
-    assert [x.is_alive() for x in rooms.processes] == [False, False]
+      pool.close()
+    assert [x.is_alive() for x in pool.processes] == [False, False]
