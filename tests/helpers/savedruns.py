@@ -7,6 +7,7 @@ import numpy as np
 
 from dreamer_gail_plugin import configs
 from helpers import agents
+from helpers.toyenv import TASK
 
 
 def save(logdir, agent, config, step=1234):
@@ -51,3 +52,8 @@ def random(logdir, *flags):
   return save(logdir, Nothing(), config)
 
 
+def toy(logdir):
+  """Write a run of a new agent on the toy environment."""
+  agent = agents.make(task=TASK)
+  agents.reset(agent)
+  return save(logdir, agent, agents.config(task=TASK))

@@ -1,0 +1,33 @@
+"""The config of a saved run, on this machine and by this version."""
+
+import elements
+import pytest
+
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.evaluate import saved
+from helpers import savedruns
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  return savedruns.toy(tmp_path_factory.mktemp('run'))
+
+
+class TestLoadConfig:
+
+  def test_older_and_newer_runs(self, tmp_path):
+    config = configs.load_config(['--configs', 'minatar', 'debug'])
+    nested = dict(config)
+    nested['agent'] = {**config.agent, 'gone': 3}
+    nested.pop('replay')
+    elements.Config(nested).save(elements.Path(tmp_path / 'config.yaml'))
+    loaded = saved.load_config(tmp_path)
+    assert 'gone' not in loaded.agent
+    assert loaded.replay == configs.load_config([]).replay
+    assert loaded.agent.policy == config.agent.policy
+    assert loaded.logdir == str(tmp_path)
+
+  def test_device_is_not_that_of_the_training(self, run):
+    kept = elements.Config.load(elements.Path(run) / 'config.yaml')
+    assert kept.jax.platform == 'cpu'
+    assert saved.load_config(run).jax.platform == 'auto'
