@@ -14,7 +14,6 @@ but for --checkpoint and --disc.
 """
 
 import json
-import os
 import sys
 
 import dreamerv3.agent
@@ -26,6 +25,7 @@ import jax.numpy as jnp
 import ninjax as nj
 import numpy as np
 
+from .. import atomic
 from .. import build
 from .. import configs
 from ..data import store
@@ -122,17 +122,11 @@ def _save(config, params, rows):
         'Cloning diverged, its loss is not finite: lower --agent.opt.lr')
   logdir = elements.Path(config.logdir)
   text = json.dumps({'batch': BATCH, 'rows': rows}, indent=1)
-  _replace(logdir / LOG, lambda file: file.write(text.encode()))
+  with atomic.write(str(logdir / LOG)) as part:
+    part.write_text(text)
   params = {k: v for k, v in params.items() if '/slow/' in k}
-  _replace(logdir / SAVED, lambda file: np.savez(
-      file, updates=rows[-1]['updates'], **params))
-
-
-def _replace(path, write):
-  part = f'{path}.{os.getpid()}.part'
-  with open(part, 'wb') as file:
-    write(file)
-  os.replace(part, str(path))
+  with atomic.write(str(logdir / SAVED)) as part, part.open('wb') as file:
+    np.savez(file, updates=rows[-1]['updates'], **params)
 
 
 def demonstrations(config, obs_space, act_space):

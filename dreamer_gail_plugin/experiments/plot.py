@@ -1,11 +1,11 @@
 """The figure of a study: learning curves, and the scores of methods."""
 
 import io
-import os
 
 import numpy as np
 from PIL import Image
 
+from .. import atomic
 from ..report import figures
 from ..report import methods
 from ..report import style
@@ -21,9 +21,8 @@ def draw(scores, path):
   """Write the figure of the Scores as a PNG."""
   panels = [curves(scores, x) for x in scores.tasks]
   tiles = [image(x) for x in [x for x in panels if x] + [bars(scores)]]
-  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  tiled(tiles).save(part, 'PNG')
-  part.replace(path)
+  with atomic.write(path) as part:
+    tiled(tiles).save(part, 'PNG')
 
 
 def labels(scores):

@@ -27,10 +27,10 @@ replay` what `gail` is now. Their methods have the names of now.
 
 import gzip
 import json
-import os
 import pathlib
 import zlib
 
+from .. import atomic
 from ..errors import UserError
 
 FORMAT = 1
@@ -46,7 +46,7 @@ def save(path, result):
   lines = [
       f'{json.dumps(k)}: {json.dumps(v, allow_nan=False)}'
       for k, v in result.items()]
-  _replace(path, ('{' + ',\n '.join(lines) + '}\n').encode())
+  _write(path, ('{' + ',\n '.join(lines) + '}\n').encode())
 
 
 def load(name):
@@ -86,7 +86,7 @@ def write(path, runs):
   text = ''.join(
       json.dumps(x, separators=(',', ':'), allow_nan=False) + '\n'
       for x in runs)
-  _replace(path, gzip.compress(text.encode(), mtime=0))
+  _write(path, gzip.compress(text.encode(), mtime=0))
 
 
 def folder(path):
@@ -139,11 +139,7 @@ def _broken(path, error):
       f'({reason}). Remove it or name another place.')
 
 
-def _replace(path, data):
+def _write(path, data):
   path.parent.mkdir(parents=True, exist_ok=True)
-  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  with part.open('wb') as file:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
-  part.replace(path)
+  with atomic.write(path) as part:
+    part.write_bytes(data)

@@ -19,6 +19,7 @@ import platform
 import sys
 import zlib
 
+from .. import atomic
 from .. import configs
 from ..errors import UserError
 from ..running import checks
@@ -93,11 +94,10 @@ def lines(path):
 
 
 def save(path, text):
-  """Write a file of gzipped lines under a temporary name, then rename it."""
+  """Write a file of gzipped lines, whole or not at all."""
   path.parent.mkdir(parents=True, exist_ok=True)
-  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  part.write_bytes(gzip.compress(text.encode(), mtime=0))
-  part.replace(path)
+  with atomic.write(path) as part:
+    part.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def machine():
