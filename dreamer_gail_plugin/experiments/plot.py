@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from .. import atomic
+from ..errors import UserError
 from ..report import figures
-from ..report import methods
 from ..report import style
 from ..report import summary
 from . import table
@@ -18,18 +18,18 @@ WINDOW = 10_000  # Steps of a mean training score.
 
 
 def draw(scores, path):
-  """Write the figure of the Scores as a PNG."""
+  """Write the figure of the Scores as a PNG.
+
+  Raises UserError for a study of settings, whose lines would be too many.
+  """
+  if any(setting for setting, _ in scores.rows):
+    raise UserError(
+        'plot: this study compares settings, more than a figure can show; '
+        'print its table instead.')
   panels = [curves(scores, x) for x in scores.tasks]
   tiles = [image(x) for x in [x for x in panels if x] + [bars(scores)]]
   with atomic.write(path) as part:
     tiled(tiles).save(part, 'PNG')
-
-
-def labels(scores):
-  """Return {row: its label in the figure}."""
-  return {
-      x: methods.RANDOM if x[1] == 'random' else table.label(x)
-      for x in scores.rows}
 
 
 def curves(scores, task):
@@ -39,8 +39,8 @@ def curves(scores, task):
   from the lowest to the highest seed, the dashed line the score of the
   demonstrations.
   """
-  names, found = labels(scores), {}
-  for row, text in names.items():
+  names, found = [table.label(x) for x in scores.rows], {}
+  for row, text in zip(scores.rows, names):
     runs = [
         x for x in scores.found(row, task)
         if any(y is not None for y in x['training']['scores'])]
@@ -49,7 +49,7 @@ def curves(scores, task):
   if not found:
     return None
   return figures.curves(
-      table.name(task), found, list(names.values()), 'environment steps',
+      table.name(task), found, names, 'environment steps',
       'score', [(scores.marks[task][1], 'expert')])
 
 
@@ -83,11 +83,11 @@ def bars(scores):
 
   A row that lacks a task has none and says so.
   """
-  names = labels(scores)
-  paint = style.colours(names.values())
+  names = [table.label(x) for x in scores.rows]
+  paint = style.colours(names)
   with style.panel('all tasks', 1.25 + 0.42 * len(names)) as ax:
     ends = [1.0]
-    for y, (row, text) in enumerate(names.items()):
+    for y, (row, text) in enumerate(zip(scores.rows, names)):
       value, low, high = scores.iqm(row)
       note = f'{value:z.2f}'
       if np.isnan(value):
@@ -101,7 +101,7 @@ def bars(scores):
           note, (np.nanmax([value, high, 0]), y), (6, 0), va='center',
           textcoords='offset points', fontsize=8.5, zorder=6)
     ax.axvline(1, color=style.EXPERT, linestyle=(0, (4, 2)), linewidth=1.2)
-    ax.set_yticks(range(len(names)), names.values())
+    ax.set_yticks(range(len(names)), names)
     ax.tick_params(axis='y', labelcolor=style.INK)
     ax.set_ylim(len(names) - 0.45, -0.7)
     ax.set_xlim(min(0, np.nanmin(ends)) * 1.05, np.nanmax(ends) * 1.18)

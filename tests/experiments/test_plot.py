@@ -34,12 +34,19 @@ def test_draws(tmp_path):
     experiments.main(args)
 
 
+def test_settings_are_for_tables(tmp_path):
+  found = table.Scores([make('gail', BREAKOUT, 0, 1, setting='penalty 10')])
+  with pytest.raises(UserError, match='print its table'):
+    plot.draw(found, tmp_path / 'x.png')
+  assert not list(tmp_path.iterdir())
+
+
 def test_bars_name_what_was_not_run():
   ax = plot.bars(table.Scores(all_results()))
   notes = [x.get_text() for x in ax.texts]
   assert notes == ['1 of 2 tasks', '0.50', '0.65']
   names = [x.get_text() for x in ax.get_yticklabels()]
-  assert names == ['Random play', 'env', 'gail']
+  assert names == ['random', 'env', 'gail']
 
 
 class TestCurve:
