@@ -48,7 +48,8 @@ class Scores:
 
   def _marks(self, task):
     runs = [x for x in self.runs.values() if x['task'] == task]
-    experts = {x['expert'] for x in runs}
+    # Studies round them.
+    experts = {x['expert'] and round(x['expert'], 6) for x in runs}
     if len(experts) > 1:
       raise UserError(
           f'{task}: the results name {len(experts)} scores of the expert '

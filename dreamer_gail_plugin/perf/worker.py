@@ -37,7 +37,7 @@ class Worker:
     self.process.terminate()
 
   def ask(self, name):
-    """Return what the method `name` of Bench returns in the process."""
+    """Return what the method `name` of Timer returns in the process."""
     self.conn.send(name)
     try:
       failed, result = self.conn.recv()
@@ -61,7 +61,7 @@ def alternate(workers, repeats, warmup=3):
   return {k: np.array(v) for k, v in times.items()}
 
 
-class Bench:
+class Timer:
   """What a worker can do. One agent on random batches of the task's shapes."""
 
   def __init__(self, config):
@@ -143,14 +143,14 @@ def _serve(conn, flat):
   # Upstream prints a lot, and so do native libraries.
   quiet = os.open(os.devnull, os.O_WRONLY)
   os.dup2(quiet, 1)
-  bench = None
+  timer = None
   while True:
     try:
       name = conn.recv()
     except (EOFError, OSError):
       return
     try:
-      bench = bench or Bench(elements.Config(flat))
-      conn.send((False, getattr(bench, name)()))
+      timer = timer or Timer(elements.Config(flat))
+      conn.send((False, getattr(timer, name)()))
     except Exception:
       conn.send((True, traceback.format_exc()))

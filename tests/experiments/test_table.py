@@ -89,6 +89,12 @@ class TestScores:
     assert cells('\n'.join(table.lines(found)))[2:] == [
         ['gail', '3.00', ''], ['expert', '', '']]
 
+  def test_a_study_rounds(self):
+    found = scores([
+        make('gail', BREAKOUT, 0, 3, expert=30.266666603088378),
+        make('gail', BREAKOUT, 1, 3, expert=30.266667)])
+    assert found.marks[BREAKOUT][1] == 30.266667
+
   def test_unlike_experts(self):
     other = make('gail', BREAKOUT, 2, 5, expert=30.0)
     with pytest.raises(UserError, match='2 scores of the expert'):
