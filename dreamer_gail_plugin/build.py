@@ -156,7 +156,8 @@ def make_expert(config, length, seed=0, context=0):
 
 def make_mirror(config):
   """Return the Mirror of what the anchor learns from, None for none."""
-  if not config.agent.gail.anchor_mirror:
+  gail = config.agent.gail
+  if not (gail.anchor and gail.anchor_mirror):
     return None
   env = make_raw_env(config, 0)
   env.close()

@@ -27,6 +27,8 @@ def main(argv=None):
   device.prepare_jax(run.config)
   # Random play has no likeliest action.
   kinds = ('sampled',) if run.config.random_agent else args.policy
+  # Before the agent is built, which takes seconds.
+  protocol.check_new(protocol.files(args, run.step, kinds))
   actors = {kind: run.actor(greedy=(kind == 'greedy')) for kind in kinds}
   return protocol.judge(
       run.config, actors, run.step, protocol.expert_score(run.config), args,

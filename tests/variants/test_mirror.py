@@ -13,7 +13,8 @@ from dreamer_gail_plugin.experiments import suites
 from dreamer_gail_plugin.variants import mirror
 from helpers import envtools
 
-FLAGS = ('--configs', 'minatar', 'tiny', 'gail', '--jax.platform', 'cpu')
+FLAGS = (
+    '--configs', 'minatar', 'tiny', 'gail', 'anchor', '--jax.platform', 'cpu')
 NOOP, LEFT, RIGHT = range(3)
 
 
