@@ -6,17 +6,17 @@ reward head states alone. tests/test_drift.py tells when upstream's changes.
 
 What learns from what:
 
-  enc, dyn, dec, con   the agent's replay, as in DreamerV3 without a reward
+  enc, dyn, dec, con   the agent's replay; enc and dyn by val's loss on it, too
   disc (D)             pairs of the expert against imagined ones
   pol, val             imagined steps, and val replayed ones, under D's reward
 
 D's reward enters once, as `rewimg` and `rewrep`, in the place of upstream's
-reward predictions and of the environment's rewards. To add another one, add a
-function of D's logit to rewards.py.
+predicted and real rewards. To add one, add a function of D's logit to REWARDS
+in rewards.py.
 
-Variants subclass Agent in `variants/` and override its hooks: `_model`,
-`_act`, `_imagine`, `_policy`, `_variant_losses`, `reward` and, for more parts
-of a batch, `_apply_replay_context`.
+Variants subclass Agent. Its hooks are `_model`, `_act`, `_imagine`, `_policy`,
+`_variant_losses`, `_discriminate` and `reward`. `ext_space` and
+`_apply_replay_context` name the parts of a batch.
 """
 
 from typing import NamedTuple
@@ -60,6 +60,8 @@ class Agent(dreamer.Dreamer):
   under `expert/`, which `build.make_stream` adds.
   """
 
+  imitates = True
+
   def __init__(self, obs_space, act_space, config):
     super().__init__(obs_space, act_space, config)
     self.gail = config.gail
@@ -69,7 +71,8 @@ class Agent(dreamer.Dreamer):
     self.discopt = embodied.jax.Optimizer(
         [self.disc], optax.adam(**self.gail.opt), summary_depth=1,
         name='discopt')
-    # Nothing calls the reward head, so it never gets any parameters.
+    # Nothing calls the reward head, so it never gets any parameters. The
+    # optimizer has the same list.
     self.modules.remove(self.rew)
     self.scales.pop('rew')
 
@@ -85,9 +88,7 @@ class Agent(dreamer.Dreamer):
     _, dyn, _, act = carry
     return (*carry[:-1], (dyn, act), act)
 
-  def init_report(self, batch_size):
-    """Return the same as `init_train`."""
-    return self.init_train(batch_size)
+  init_report = init_train
 
   def reward(self, logit):
     """Return the rewards of D's logits, of their shape."""
@@ -102,7 +103,7 @@ class Agent(dreamer.Dreamer):
     """
     expert = obs['expert']
     B, T = obs['is_first'].shape
-    K = min(self.config.imag_last or T, T)
+    K = min(self.config.imag_last or T, T)  # Imagination starts from the last.
     losses, metrics = {}, {}
 
     # World model
@@ -112,7 +113,7 @@ class Agent(dreamer.Dreamer):
     losses.update(model.losses)
     metrics.update(model.metrics)
 
-    # Expert
+    # Expert: observed with the replay already, or else now.
     expfeat, expcarry = seen or worldmodel.observe(self, expert, training)
     acts = {k: expert.obs[k] for k in self.act_space}
     past = (expcarry, {k: v[:, -1] for k, v in acts.items()})
@@ -173,8 +174,8 @@ class Agent(dreamer.Dreamer):
     return loss, ((*carry, sg(past)), entries, outs, metrics)
 
   def _apply_replay_context(self, carry, data):
-    # The edge where a batch is split into named parts. The demonstrations
-    # have no replay context: their first steps fall away with the replay's.
+    # The edge where a batch is split into named parts. Demonstrations have no
+    # replay context: their first steps are left out.
     *carry, past, prevact = carry
     carry, obs, prevact, stepid = super()._apply_replay_context(
         (*carry, prevact), data)
@@ -203,9 +204,8 @@ class Agent(dreamer.Dreamer):
     lastact = policyfn(jax.tree.map(lambda x: x[:, -1], imgfeat))
     lastact = jax.tree.map(lambda x: x[:, None], lastact)
     imgact = concat([imgprevact, lastact], 1)
-    size = (len(jax.tree.leaves(first)[0]), H + 1)
-    assert all(x.shape[:2] == size for x in jax.tree.leaves(imgfeat))
-    assert all(x.shape[:2] == size for x in jax.tree.leaves(imgact))
+    assert {x.shape[:2] for x in jax.tree.leaves((imgfeat, imgact))} == {
+        (len(jax.tree.leaves(first)[0]), H + 1)}
     return Imagined(imgfeat, imgact, {})
 
   def _act(self, inp):
@@ -218,7 +218,7 @@ class Agent(dreamer.Dreamer):
     return self.pol(inp, 2), {}
 
   def _variant_losses(self, obs, imag, inputs):
-    # Losses (B, ...) that a variant adds, or puts in the place of others.
+    # Losses (B, ...) that a variant adds or puts in the place of others.
     return {}
 
   def _discriminate(self, inputs, training):
@@ -245,8 +245,8 @@ class Agent(dreamer.Dreamer):
       logit, weight = self.disc(inputs[key][0]), inputs[key][1]
       rews[key] = sg(self.reward(logit))
       metrics[f'acc_{key}'] = discriminator.wmean(f32(logit < 0), weight)
-    # The same steps as posterior and as prior samples: where D's logits
-    # differ, D tells how a state was made and not what was done in it.
+    # The same steps as posterior and as prior samples. A gap between both
+    # means that D tells how a state was made, not what was done in it.
     gap = self.disc(inputs['replay'][0]) - self.disc(inputs['other'][0])
     sign = -1 if self.gail.expert_latent == 'prior' else 1
     metrics['latent_gap'] = sign * discriminator.wmean(
@@ -256,8 +256,8 @@ class Agent(dreamer.Dreamer):
         rew_mean=rew.mean(), rew_std=rew.std(),
         rew_min=rew.min(), rew_max=rew.max(),
         rew_replay=rews['replay'].mean())
-    arrived = lambda x: jnp.pad(x, [[0, 0], [1, 0]])
-    return arrived(rews['imag']), arrived(rews['replay']), metrics
+    later = lambda x: jnp.pad(x, [[0, 0], [1, 0]])  # From t to t + 1.
+    return later(rews['imag']), later(rews['replay']), metrics
 
   def _top(self, act, name):
     # The share of the most frequent action, of each discrete key.

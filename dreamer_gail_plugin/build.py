@@ -19,6 +19,7 @@ from .running import checkpoint
 from .running import device
 from .running import progress
 from .running import videos
+from .variants import compose
 from .variants import mirror
 from .variants import risk_stream
 
@@ -64,8 +65,6 @@ def make_model(config):
 
 def agent_class(config):
   """Return the class of the config's agent; see `variants.compose`."""
-  # Not at the top: processes of environments do without JAX.
-  from .variants import compose
   return compose.agent_class(config.agent)
 
 
@@ -111,10 +110,10 @@ def raw_spaces(config):
 
 
 def _spaces(env):
-  env.close()
   obs_space = {
       k: v for k, v in env.obs_space.items() if not k.startswith('log/')}
   act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
+  env.close()
   return obs_space, act_space
 
 

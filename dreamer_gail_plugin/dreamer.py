@@ -15,6 +15,8 @@ class Dreamer(dreamerv3.agent.Agent):
   With `ac_rate: 1` every update is upstream's, bit for bit on a CPU.
   """
 
+  imitates = False  # Whether the reward comes from demonstrations.
+
   def _make_opt(self, **kwargs):
     # Upstream has one rate for all networks. optax.masked would change the
     # optimizer's state, and saved runs could not go on.

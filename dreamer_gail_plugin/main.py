@@ -125,8 +125,8 @@ def anchor_advice(config):
   except UserError:
     return []
   return [
-      'Add the block anchor (--configs ... gail anchor) to build the policy '
-      'on one cloned from the demonstrations: docs/results.md']
+      'Add the block anchor (--configs ... anchor) to build the policy on one '
+      'cloned from the demonstrations: docs/variants.md']
 
 
 def setup(config):

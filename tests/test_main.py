@@ -334,7 +334,7 @@ class TestAnchorAdvice:
 
   def test_a_run_of_gail_without_one(self):
     line, = self.advice()
-    assert '(--configs ... gail anchor)' in line
+    assert '(--configs ... anchor)' in line
     assert 'anchor' in configs.blocks() and 'docs/results.md' in line
 
   @pytest.mark.parametrize('flags', [

@@ -50,7 +50,7 @@ class Actor:
   @property
   def imitates(self):
     """Whether there is a discriminator to ask for rewards."""
-    return hasattr(self.model, 'disc')
+    return self.model.imitates
 
   def start(self, rows):
     """Return the carry of `rows` games; `is_first` resets each of them."""

@@ -20,8 +20,8 @@ from .. import agent
 
 # How slowly the rates forget, by update: ends are few in a batch.
 RATE = 1e-3
-# Fewer ends a step are as good as none, and so many times fewer than the
-# other side's: about what demonstrations of 10,000 steps can tell.
+# A rate below this one counts as 0, and so does a ratio of rates. About what
+# demonstrations of 10,000 steps can tell.
 FEW = 1e-4
 
 
@@ -37,6 +37,9 @@ class Absorbing(agent.Agent):
     rew = super().reward(logit)
     # A constant is the control for what the absorbing state takes away.
     return rew if self.gail.reward == 'constant' else rew - self.ends()
+
+  def _weigh(self, target):
+    return self.ends.weigh(target)
 
   def loss(self, carry, obs, prevact, training):
     """Return what the method's loss does, with the metric `disc/rew_end`."""

@@ -17,7 +17,8 @@ from ..errors import UserError
 from . import images
 
 sg = jax.lax.stop_gradient
-# The margin's shade by that which is zero: one that no pixel has, or gray.
+# The shade of the margin by `image_zero`: one that black and white pixels do
+# not have. Where black is zero they are lifted to 128 and more.
 BEYOND = {'gray': 128, 'black': 0}
 
 

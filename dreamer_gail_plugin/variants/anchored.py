@@ -7,8 +7,6 @@ holds both together, as in piKL (Jacob et al., 2022). Where the agent acts, a
 critic takes off what actions risk (risk.py).
 """
 
-import types
-
 import dreamerv3.agent
 import elements
 import embodied.jax.nets as nets
@@ -68,9 +66,9 @@ class Anchored(agent.Agent):
   def policy(self, carry, obs, mode='train'):
     """Return the new carry, the actions and outs, as upstream does."""
     # Upstream's code, on this agent with another policy network.
-    knowing = types.SimpleNamespace(
-        **{**vars(self), 'pol': self.acting(obs)})
-    return dreamerv3.agent.Agent.policy(knowing, carry, obs, mode)
+    knowing = object.__new__(type(self))
+    vars(knowing).update(vars(self), pol=self.acting(obs))
+    return super(Anchored, knowing).policy(carry, obs, mode)
 
   def acting(self, obs):
     """Return the policy network of agents that see observations (N, ...)."""
@@ -115,11 +113,13 @@ class Anchored(agent.Agent):
     losses['anchor'] = discriminator.wmean(
         self.anchor.loss(single, single), f32(~single['is_last']))
     if self.risk:
-      target = obs['ends']['target']
-      if self.gail.absorbing:
-        target = self.ends.weigh(target)
+      target = self._weigh(obs['ends']['target'])
       losses['risk'] = self.risk.loss(obs['ends'], obs['ends'], target)
     return losses
+
+  def _weigh(self, target):
+    # The risk critic's targets, as a variant weighs them.
+    return target
 
   def _advice(self, inp, bdims):
     # The numbers of the anchor at what latents decode to.

@@ -20,9 +20,9 @@ def agent_class(config):
   gail, bases = config.gail, []
   if gail.reward != 'env':
     bases = [cls for cls, wanted in {
+        absorbing.Absorbing: gail.absorbing,
         anchored.Anchored: gail.anchor,
         vmail.VMail: gail.actor == 'dynamics',
-        absorbing.Absorbing: gail.absorbing,
         joint.Joint: gail.world == 'both',
         agent.Agent: True}.items() if wanted]
   if config.image_loss != 'mse' or config.image_zero != 'gray':
@@ -40,6 +40,11 @@ class Agent:
 
   def __new__(cls, obs_space, act_space, config):
     return agent_class(config)(obs_space, act_space, config)
+
+  def __init_subclass__(cls):
+    raise TypeError(
+        'This Agent makes the one that a config names, so its subclass would '
+        'not be used. Subclass dreamer_gail_plugin.agent.Agent instead.')
 
 
 @functools.cache

@@ -66,3 +66,16 @@ def test_public_agent_is_that_of_the_config(monkeypatch):
   monkeypatch.setattr(compose, 'agent_class', lambda x: made)
   assert dreamer_gail_plugin.Agent(1, 2, config) == (1, 2, config)
   assert dreamer_gail_plugin.Agent.banner
+
+
+def test_public_agent_has_no_subclasses():
+  with pytest.raises(TypeError, match='agent.Agent instead'):
+    type('Sub', (dreamer_gail_plugin.Agent,), {})
+
+
+def test_later_methods_replace_earlier_ones():
+  config = configs.load_config(
+      ['--configs', 'minatar', 'tiny', 'vmail', 'anchor', 'gail'])
+  gail = config.agent.gail
+  assert (gail.reward, gail.actor, gail.anchor) == ('gail', 'reinforce', 0)
+  assert (gail.world, gail.opt.learning_rate) == ('replay', 1e-4)
