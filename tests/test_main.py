@@ -83,7 +83,7 @@ class TestBadInput:
       (['--task', 'atari_bowling'], ['atari_bowling', 'demos']),
       (['--replay.size', '1e15', '--run.steps', '1e15'],
        ['--replay.size 1.0e+15', 'GB']),
-      (['--replay.size', '10'], ['--replay.size 1.0e+01', '44']),
+      (['--replay.size', '10'], ['--replay.size 1.0e+01', '88']),
   ])
   def test_flags(self, refused, flags, words):
     message = refused(*flags)
