@@ -335,7 +335,7 @@ class TestAnchorAdvice:
   def test_a_run_of_gail_without_one(self):
     line, = self.advice()
     assert '(--configs ... anchor)' in line
-    assert 'anchor' in configs.blocks() and 'docs/results.md' in line
+    assert 'anchor' in configs.blocks() and 'docs/variants.md' in line
 
   @pytest.mark.parametrize('flags', [
       ['--agent.gail.reward', 'env'], ['--agent.gail.reward', 'constant'],
