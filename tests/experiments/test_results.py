@@ -105,7 +105,8 @@ class TestStudy:
 
   @pytest.mark.parametrize('data', [
       b'', b'no gzip', gzip.compress(b'{"format": 1}\n'),
-      gzip.compress(b'\xff\n'), gzip.compress(b'{}\n')[:-4]])
+      gzip.compress(b'\xff\n'), gzip.compress(b'{}\n')[:-4]],
+      ids=['empty', 'no gzip', 'no run', 'no text', 'cut'])
   def test_damaged(self, tmp_path, data):
     path = tmp_path / 'x.jsonl.gz'
     path.write_bytes(data)
