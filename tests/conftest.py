@@ -1,9 +1,31 @@
-"""Mends upstream before any test module imports it."""
+"""Mends upstream before any test module imports it, and saves time.
 
-import jax
-import pytest
+Most of the time of the tests is XLA's, which compiles small agents. All
+processes of a session share what they compile, in a temporary folder or that
+of JAX_COMPILATION_CACHE_DIR. The flags of XLA make it compile in a third of
+the time what runs no slower at this size.
+"""
 
-import dreamer_gail_plugin  # noqa: F401
+import gc
+import os
+import tempfile
+
+FLAGS = (
+    '--xla_cpu_use_fusion_emitters=false '
+    '--xla_cpu_parallel_codegen_split_count=1')
+if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+  FOLDER = tempfile.TemporaryDirectory(prefix='compiled')
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = FOLDER.name
+os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+import dreamer_gail_plugin  # noqa: E402, F401
+
+# Older versions do not know the flags, and would abort.
+if jax.__version_info__ >= (0, 9):
+  os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {FLAGS}'
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +33,10 @@ def transfers():
   """Undo, after a test, the ban on transfers that building an agent sets."""
   yield
   jax.config.update('jax_transfer_guard', 'allow')
+
+
+def pytest_collection_finish():
+  """Leave what is imported out of garbage collections, most of their time."""
+  gc.collect()
+  gc.freeze()
+  gc.set_threshold(50_000)

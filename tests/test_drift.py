@@ -67,6 +67,7 @@ def update(agent, data, params):
 
 
 # Images and choices, vectors and choices, vectors and numbers, all at once.
+@pytest.mark.slow
 @pytest.mark.parametrize('task,last', [
     ('minatar_breakout', 0), ('gym_CartPole-v1', 2), ('gym_Pendulum-v1', 0),
     (toyenv.TASK, 2)])

@@ -7,11 +7,14 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parent.parent
 
 
 class TestExample:
 
+  @pytest.mark.slow
   def test_trains(self, tmp_path):
     done = subprocess.run(
         [sys.executable, str(ROOT / 'docs' / 'example.py')],

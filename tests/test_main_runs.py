@@ -20,6 +20,8 @@ import scope
 from dreamer_gail_plugin.running import provenance
 from helpers.toyenv import TASK
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ['--configs', 'minatar', 'gail', 'debug']
 DISC = (
@@ -67,16 +69,6 @@ def saved(logdir, name='agent', folder='checkpoint.pkl'):
   folder = pathlib.Path(logdir) / folder
   path = folder / (folder / 'latest').read_text() / f'{name}.pkl'
   return pickle.loads(path.read_bytes())
-
-
-@pytest.fixture(scope='module', autouse=True)
-def compiled(tmp_path_factory):
-  """Let the processes share what they compile, most of what they do."""
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv(
-        'JAX_COMPILATION_CACHE_DIR', str(tmp_path_factory.mktemp('compiled')))
-    patch.setenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
-    yield
 
 
 class TestKilledRun:

@@ -121,6 +121,7 @@ class TestRun:
         np.cumsum(data['is_first'], 1)[:, :known] > 1)
     assert (acts.argmax(1) == data['action'][acted]).all()
 
+  @pytest.mark.slow
   def test_command(self, run, capsys):
     logdir, expert, agent = run
     flags = ['--logdir', str(logdir), '--expert', str(expert), '--agent',

@@ -34,6 +34,7 @@ class TestDemonstrations:
 
 class TestLearning:
 
+  @pytest.mark.slow
   def test_train_and_evaluate(self, tmp_path, monkeypatch):
     monkeypatch.setattr(cloning, 'UPDATES', 400)
     monkeypatch.setattr(cloning, 'EVERY', 100)

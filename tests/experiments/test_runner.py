@@ -156,6 +156,7 @@ class TestRun:
 
 class TestKill:
 
+  @pytest.mark.slow
   def test_goes_on(self, start, tmp_path):
     code = (
         'from dreamer_gail_plugin.experiments import __main__, jobs, plans;'
@@ -352,6 +353,7 @@ class TestBaselines:
 
 class TestReal:
 
+  @pytest.mark.slow
   def test_from_end_to_end(self, tmp_path, monkeypatch):
     # Random play needs no compiler; the other programs have their own tests.
     suite = suites.SUITES['minatar']

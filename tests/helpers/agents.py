@@ -1,9 +1,11 @@
 """Small agents on MinAtar shapes, and batches to train them on."""
 
 import functools
+from unittest import mock
 
 import elements
 import jax
+import jax.numpy as jnp
 import ninjax as nj
 import numpy as np
 
@@ -21,6 +23,7 @@ FLAGS = {
     'agent.gail.world': 'replay', 'agent.gail.anchor': 0.0,
     'agent.gail.risk': 0.0, 'agent.gail.absorbing': False,
     'agent.image_loss': 'mse', 'agent.image_zero': 'gray'}
+SEED = np.array([1, 2], np.uint32)
 
 
 def config(**flags):
@@ -52,9 +55,32 @@ def outer(config, cls=None):
       'logdir', 'seed', 'batch_size', 'batch_length', 'replay_context',
       'report_length', 'replica', 'replicas')
   cls = cls or build.agent_class(config)
-  return cls(obs_space, act_space, elements.Config(
-      **config.agent, **{k: config[k] for k in keys},
-      jax={**config.jax, 'precompile': False}))
+  with mock.patch.object(nj, 'grad', without_gradients):
+    return cls(obs_space, act_space, elements.Config(
+        **config.agent, **{k: config[k] for k in keys},
+        jax={**config.jax, 'precompile': False}))
+
+
+def without_gradients(fun, targets, has_aux=False):
+  """Stand in for `nj.grad` where parameters are created.
+
+  Upstream traces a whole update then, of which the compiler drops all but
+  the first values of the parameters. Gradients are half of the tracing.
+  """
+  fun = nj.pure(fun, nested=True)
+  def wrapper(*args, **kwargs):
+    # As ninjax runs the function before it differentiates it.
+    state, out, _, _, created = fun(
+        dict(nj.context()), *args, ignore=True, track=True,
+        seed=nj.seed(None, True), **kwargs)
+    nj.context().update({k: state[k] for k in created})
+    nj.seed(None, True)  # That of the differentiation, so that draws agree.
+    paths = tuple(f'{x.path}/' for x in targets)
+    params = {k: v for k, v in state.items() if k.startswith(paths)}
+    grads = jax.tree.map(jnp.zeros_like, params)
+    loss, *aux = out if has_aux else (out,)
+    return loss, params, grads, *aux
+  return wrapper
 
 
 def batch(agent, seed=0, length=None):
@@ -114,16 +140,25 @@ def call(agent, fn, *args, params=None):
   run = jax.jit(lambda params, seed, *args: pure(params, *args, seed=seed)[1])
   params = agent.initial if params is None else params
   with jax.transfer_guard('allow'):
-    return run(params, np.array([1, 2], np.uint32), *args)
+    return run(params, SEED, *args)
 
 
 def loss(agent, data, params=None):
   """Return the dict of all losses, metrics and outs of `model.loss`."""
+  params = agent.initial if params is None else params
+  with jax.transfer_guard('allow'):
+    return compiled_loss(agent)(params, data)
+
+
+@functools.cache
+def compiled_loss(agent):
+  """Return the function of parameters and a batch that `loss` calls."""
   def fn(data):
     total, (_, _, outs, metrics) = agent.model.loss(
         *context(agent, data), training=False)
     return {'total': total, **metrics, **outs['losses'], **outs}
-  return call(agent, fn, data, params=params)
+  pure = nj.pure(fn)
+  return jax.jit(lambda params, data: pure(params, data, seed=SEED)[1])
 
 
 def context(agent, data):
@@ -134,10 +169,25 @@ def context(agent, data):
 
 def grads(agent, key):
   """Return the modules that the gradient of one metric or loss reaches."""
+  return reached(agent)[key]
+
+
+@functools.cache
+def reached(agent):
+  """Return {name: modules} for all metrics and losses, by one compilation."""
+  moved = {k: v for k, v in agent.initial.items() if v.dtype == np.float32}
   data = batch(agent)
-  fn = lambda params: loss(agent, data, params)[key].mean()
+  def means(params):
+    found = compiled_loss(agent)({**agent.initial, **params}, data)
+    return {
+        k: v.mean() for k, v in found.items()
+        if isinstance(v, jax.Array) and jnp.issubdtype(v.dtype, jnp.floating)}
+  def fn(params):
+    found, back = jax.vjp(means, params)
+    single = jnp.eye(len(found))
+    return jax.vmap(back)(dict(zip(found, single)))[0], found
   with jax.transfer_guard('allow'):
-    grads = jax.grad(fn, allow_int=True)(dict(agent.initial))
+    grads, found = jax.device_get(jax.jit(fn)(moved))
   return {
-      k.split('/')[0] for k, v in grads.items()
-      if v.dtype == np.float32 and np.any(np.asarray(v))}
+      name: {k.split('/')[0] for k, v in grads.items() if v[index].any()}
+      for index, name in enumerate(found)}

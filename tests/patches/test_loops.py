@@ -377,6 +377,7 @@ class TestParallelEnd:
   def test_release_does_not_read_the_steps(self):
     assert parallel_end.needed()
 
+  @pytest.mark.slow
   def test_ends_with_all_saved(self, tmp_path, trained):
     # In a process of its own, since portal's servers break the clean-up at
     # exit of the threads in which the loggers of the tests above write.

@@ -112,6 +112,7 @@ class TestStep:
     step.start({'PERF_TEST': 'now'}, config)
     assert seen == ['now'] and step.os.environ['PERF_TEST'] == 'before'
 
+  @pytest.mark.slow
   def test_a_worker(self):
     _, config = step.parse([*DEBUG, '--jax.compute_dtype', 'float32'], '')
     with worker.Worker(config) as real:

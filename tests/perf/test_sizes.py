@@ -8,6 +8,7 @@ from dreamer_gail_plugin.perf import sizes
 PAPER = {'small': 18e6, 'medium': 37e6, 'large': 77e6, 'xlarge': 200e6}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size', PAPER)
 def test_paper_sizes_on_atari(size):
   model, disc = sizes.count(configs.load_config(['--configs', 'atari', size]))

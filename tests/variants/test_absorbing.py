@@ -110,6 +110,7 @@ class TestAgent:
         for x in (False, True)]
     assert runs[0]['disc/rew_end'] == runs[1]['disc/rew_end'] < 1e-3
 
+  @pytest.mark.slow
   @pytest.mark.parametrize('reward', ['gail', 'constant'])
   def test_weighs_what_the_risk_critic_learns(self, reward):
     flags = dict(

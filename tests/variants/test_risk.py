@@ -66,6 +66,7 @@ def test_values_of_single_choices_alone():
   assert set(critic.head.head.spaces) == {'one'}
 
 
+@pytest.mark.slow
 def test_learns_and_avoids():
   # Left ends the game where it is light, right where it is dark.
   flags = dict(agent__opt__lr=1e-2, agent__gail__anchor_rate=1.0, **FLAGS)

@@ -130,7 +130,8 @@ class TestRealTrial:
         checked += 1
     assert checked > 50
 
-  # -4 rows, a step too late, was tried, too; each takes a quarter of a minute.
+  # -4 rows, a step too late, was tried, too.
+  @pytest.mark.slow
   @pytest.mark.parametrize('rows, side', [(0, ''), (4, 'early')])
   def test_check_finds_a_planted_off_by_one(
       self, tmp_path, monkeypatch, capsys, rows, side):
