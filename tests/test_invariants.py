@@ -378,6 +378,7 @@ class TestLearningFromDemonstrations:
 
 class TestControls:
 
+  @pytest.mark.slow
   @pytest.mark.parametrize('reward,negatives', [
       ('constant', 'both'), ('fairl', 'replay')])
   def test_choices(self, reward, negatives):

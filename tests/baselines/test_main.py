@@ -90,6 +90,7 @@ def trained(tmp_path_factory):
 
 class TestRuns:
 
+  @pytest.mark.slow
   @pytest.mark.parametrize('name', needs(configlib.NAMES))
   def test_writes_what_other_runs_write(self, trained, name):
     run = trained(name)

@@ -214,6 +214,7 @@ class TestAgent:
     losses = [float(x['loss/anchor']) for x in metrics]
     assert losses[0] > 1 and losses[-1] < 0.2
 
+  @pytest.mark.slow
   @pytest.mark.parametrize('rate,weights', [
       (1.0, [0, 0, 0, 1]), (0.4, [0.18, 0.18, 0.24, 0.4])])
   def test_acts_by_the_moving_average(self, rate, weights):

@@ -371,6 +371,7 @@ class TestCommand:
     text = refused('--out', tmp_path / 'a.h5')
     assert f'({missing} not installed)' in text and '--extra play' in text
 
+  @pytest.mark.slow
   def test_whole_program(self, tmp_path):
     # Start, play, end by Ctrl+C, and go on in the same file.
     for index in range(2):
