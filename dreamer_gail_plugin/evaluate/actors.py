@@ -87,6 +87,12 @@ class Actor:
     return jax.device_get(self._reward(
         self.params, *jax.device_put((carry, acts, keys, times))))
 
+  def call(self, fn, *args):
+    """Return fn(*args), compiled, with these parameters, as numpy arrays."""
+    run = jax.jit(lambda params, *args: nj.pure(fn)(
+        params, *args, seed=jnp.array([0, 1], jnp.uint32))[1])
+    return jax.device_get(run(self.params, *jax.device_put(args)))
+
   def _act_row(self, params, carry, obs, key, time):
     carry, obs = jax.tree.map(lambda x: x[None], (carry, obs))
     seed = jax.random.fold_in(key, time)

@@ -22,15 +22,14 @@ import numpy as np
 import optax
 
 from .. import atomic
-from .. import build
 from .. import discriminator
 from .. import pairs
 from .. import worldmodel
-from ..data import store
 from ..errors import UserError
 from ..running import device
 from ..running import provenance
 from . import saved
+from . import trajectories
 
 PROGRAM = ('dreamer_gail_plugin.evaluate.error_terms',)
 LENGTH = 48  # Steps of a sequence.
@@ -95,23 +94,16 @@ def sequences(path, config):
   The arrays are (N, LENGTH, ...). A trajectory goes into one split. Raises
   UserError if there are fewer than three or one is shorter than a sequence.
   """
-  obs_space, act_space = build.raw_spaces(config)
+  found = list(trajectories.read(path, config))
+  if len(found) < len(SPLITS) or min(
+      len(x['is_first']) for x in found) < LENGTH:
+    raise UserError(
+        f'{path}: expected {len(SPLITS)} trajectories or more, none shorter '
+        f'than {LENGTH} steps; record more.')
   parts = [[] for _ in SPLITS]
-  with store.Store(path) as demos:
-    store.validate(demos, obs_space, act_space, config.task)
-    if len(demos) < len(SPLITS) or min(demos.lengths) < LENGTH:
-      raise UserError(
-          f'{path}: expected {len(SPLITS)} trajectories or more, none shorter '
-          f'than {LENGTH} steps; record more.')
-    keys = [k for k in (*obs_space, *act_space) if store.needed(k)]
-    for index in range(len(demos)):
-      data = demos.read(index, keys=keys)
-      acts = build.normalize_actions(
-          {f'expert/{k}': data[k][None] for k in act_space}, act_space)
-      data.update({k: acts[f'expert/{k}'][0] for k in act_space})
-      # A probe is judged on the last trajectory.
-      split = max(0, index - len(demos) + len(SPLITS))
-      parts[split].append(cut(data))
+  for index, data in enumerate(found):
+    # A probe is judged on the last trajectory.
+    parts[max(0, index - len(found) + len(SPLITS))].append(cut(data))
   return [jax.tree.map(lambda *xs: np.concatenate(xs), *x) for x in parts]
 
 
@@ -151,7 +143,7 @@ def encode(actor, data):
         'recons': {k: recons[k].pred() for k in keys},
         'action': model.disc.inputs(nothing, act),
         'chosen': pairs.acted(model, data) > 0}
-  seen = call(actor, fn, data)
+  seen = actor.call(fn, data)
   chosen = seen['chosen']
   flat = lambda xs: np.concatenate([
       np.reshape(xs[k], (*chosen.shape, -1)) for k in keys], -1)
@@ -178,13 +170,6 @@ def stack(images, is_first):
   return np.concatenate([
       images[np.maximum(start, time - back)]
       for back in reversed(range(STACK))], -1)
-
-
-def call(actor, fn, *args):
-  """Return fn(*args) with the actor's parameters, as numpy arrays."""
-  run = jax.jit(lambda params, *args: nj.pure(fn)(
-      params, *args, seed=jnp.array([0, 1], jnp.uint32))[1])
-  return jax.device_get(run(actor.params, *jax.device_put(args)))
 
 
 def representation(views, config, seed):
@@ -266,7 +251,7 @@ def drift(actor, parts):
   data = jax.tree.map(lambda x: x[whole], data)
   return jax.tree.map(
       lambda x: np.asarray(x, float).round(4).tolist(),
-      call(actor, functools.partial(_drift, actor.model), data))
+      actor.call(functools.partial(_drift, actor.model), data))
 
 
 def _drift(model, data):

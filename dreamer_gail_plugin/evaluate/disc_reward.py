@@ -1,0 +1,159 @@
+"""What D pays: its reward where the game scores, before it ends, elsewhere.
+
+  python -m dreamer_gail_plugin.evaluate.disc_reward --logdir LOGDIR \\
+      --expert HELD_OUT.h5 --agent PLAY.h5
+
+An accurate D may still pay least for what wins the game; this shows it. The
+reward of the environment, which the stores hold, is read for the table alone.
+Both stores should be new to the run: demonstrations that it did not learn
+from, and play of its agent (`demos rollout --from LOGDIR`).
+"""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+
+from .. import atomic
+from .. import pairs
+from .. import worldmodel
+from ..errors import UserError
+from ..running import device
+from ..running import provenance
+from . import saved
+from . import trajectories
+
+PROGRAM = ('dreamer_gail_plugin.evaluate.disc_reward',)
+ENDS = (1, 3, 10)  # Actions before an end.
+SIDES = ('expert', 'agent')
+
+
+def main(argv=None):
+  """Measure, print the table and write the JSON; return the results."""
+  args = parse(argv)
+  out = pathlib.Path(args.out or f'{args.logdir}/disc_reward.json')
+  if out.exists() and not args.overwrite:
+    raise UserError(f'{out}: exists; --overwrite replaces it.')
+  if args.out and not out.parent.is_dir():
+    raise UserError(f'--out {out}: there is no such folder, make it.')
+  run = saved.Run(args.logdir)
+  device.prepare_jax(run.config)
+  actor = run.actor()
+  if not actor.imitates:
+    raise UserError(f'--logdir {args.logdir}: this run has no discriminator.')
+  results = {side: summary(*paid(
+      actor, getattr(args, side), run.config)) for side in SIDES}
+  show(results)
+  results.update(step=run.step, command=provenance.command(argv, PROGRAM))
+  atomic.write_json(out, results)
+  print(f'Wrote {out}')
+  return results
+
+
+def parse(argv=None):
+  """Return the parsed flags."""
+  parser = argparse.ArgumentParser(
+      prog='python -m dreamer_gail_plugin.evaluate.disc_reward',
+      description=__doc__.split('\n')[0])
+  add = parser.add_argument
+  add('--logdir', required=True, help='of a run with a discriminator')
+  add('--expert', required=True, help='demonstrations new to the run')
+  add('--agent', required=True, help='store with play of the run')
+  add('--out', help='JSON; LOGDIR/disc_reward.json if not given')
+  add('--overwrite', action='store_true', help='replace it if it exists')
+  return parser.parse_args(argv)
+
+
+def paid(actor, path, config):
+  """Return D's rewards (N,) of the pairs in a store, and {event: bools (N,)}.
+
+  Pairs whose state the model does not know are left out, as in D's batch.
+  """
+  found = list(trajectories.read(path, config, extra=('reward',)))
+  size = max(len(x['is_first']) for x in found)
+  def fn(data):
+    model = actor.model
+    feat, _ = worldmodel.observe(
+        model, worldmodel.expert_rows(model, data), False)
+    inputs, known = pairs.of_expert(model, data, feat)
+    return model.rewfn(model.disc(inputs))[0], known[0] > 0
+  rewards, marks = [], []
+  for data in found:
+    mark = events(*[
+        data[k] for k in ('reward', 'is_first', 'is_terminal')])
+    value, known = [
+        x[:len(data['reward'])] for x in actor.call(fn, row(data, size))]
+    rewards.append(value[known])
+    marks.append({k: v[known] for k, v in mark.items()})
+  join = lambda xs: np.concatenate(xs)
+  return join(rewards), {k: join([x[k] for x in marks]) for k in marks[0]}
+
+
+def row(data, size):
+  """Return a trajectory (T, ...) as one row (1, size, ...) of a batch.
+
+  It is filled up with zeros, so that all trajectories have one shape.
+  """
+  data = {k: v for k, v in data.items() if k != 'reward'}
+  data['is_cut'] = np.zeros_like(data['is_first'])
+  data['is_cut'][0] = ~data['is_first'][0]
+  data['is_first'] = np.r_[True, data['is_first'][1:]]
+  extra = size - len(data['is_first'])
+  return {
+      k: np.pad(v, [(0, extra)] + [(0, 0)] * (v.ndim - 1))[None]
+      for k, v in data.items()}
+
+
+def events(reward, first, terminal):
+  """Return {event: bools (T,)}, what follows the action at each step.
+
+  `scores` and `loses` are by the reward that comes with the next step, and
+  `end N` says that the game ends within N actions, other than by a time limit.
+  """
+  steps = np.arange(len(reward))
+  after = np.r_[reward[1:], 0] * ~np.r_[first[1:], True]
+  coming = lambda flags: np.minimum.accumulate(
+      np.where(flags, steps, np.inf)[::-1])[::-1]
+  left = coming(terminal) - steps  # Actions up to an end.
+  left[coming(terminal) > np.r_[coming(first)[1:], np.inf]] = np.inf
+  found = {'scores': after > 0, 'loses': after < 0}
+  found.update({f'end {n}': (0 < left) & (left <= n) for n in ENDS})
+  found['elsewhere'] = ~np.any(list(found.values()), 0)
+  return found
+
+
+def summary(reward, marks):
+  """Return {event: {mean, sd, steps}} of D's reward, and of `all` steps."""
+  result = {}
+  for name, chosen in {**marks, 'all': np.ones(len(reward), bool)}.items():
+    part = np.asarray(reward[chosen], float)
+    result[name] = {
+        'mean': float(part.mean()) if len(part) else None,
+        'sd': float(part.std()) if len(part) else None, 'steps': len(part)}
+  return result
+
+
+def show(results):
+  """Print the table of mean rewards, with the number of steps in brackets."""
+  print("\nD's mean reward by what the action leads to (steps)")
+  print(f'{"":<10}' + ''.join(f'{x:>18}' for x in SIDES))
+  for event in results['expert']:
+    cells = [results[side][event] for side in SIDES]
+    if any(x['steps'] for x in cells):
+      print(f'{event:<10}' + ''.join(
+          f'{x["mean"]:>10.4f} {"(%d)" % x["steps"]:>7}' if x['steps']
+          else f'{"":>18}' for x in cells))
+
+
+def cli():
+  """Run main() and turn a UserError into one line and exit code 2."""
+  try:
+    main()
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == '__main__':
+  cli()

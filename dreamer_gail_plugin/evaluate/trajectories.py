@@ -1,0 +1,21 @@
+"""The trajectories of a store as the networks of a run take them."""
+
+from .. import build
+from ..data import store
+
+
+def read(path, config, extra=()):
+  """Yield a dict of arrays (T, ...) for every trajectory of a store.
+
+  Actions are in the agent's units. `extra` names further keys of the store.
+  Raises UserError where the store does not fit the run's task.
+  """
+  obs_space, act_space = build.raw_spaces(config)
+  with store.Store(path) as demos:
+    store.validate(demos, obs_space, act_space, config.task)
+    keys = [k for k in (*obs_space, *act_space) if store.needed(k)]
+    for index in range(len(demos)):
+      data = demos.read(index, keys=[*keys, *extra])
+      acts = build.normalize_actions(
+          {f'expert/{k}': data[k][None] for k in act_space}, act_space)
+      yield {**data, **{k: acts[f'expert/{k}'][0] for k in act_space}}
