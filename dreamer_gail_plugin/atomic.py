@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, a loss of power included."""
 
 import contextlib
 import json
@@ -18,9 +18,20 @@ def write(path):
   part = path.with_name(f'.{path.name}.{os.getpid()}.part')
   try:
     yield part
+    sync(part)
     os.replace(part, path)
+    sync(path.parent)
   finally:
     part.unlink(missing_ok=True)
+
+
+def sync(path):
+  """Wait until the disk has what was written to a file or folder."""
+  number = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(number)
+  finally:
+    os.close(number)
 
 
 def write_json(path, data):

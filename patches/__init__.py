@@ -24,6 +24,8 @@ ORDER = (
     'log_aggregation',
     'timer_summary',
     'from_checkpoint',
+    'replay_chunks',
+    'whole_saves',
     'final_save',
     'keep_checkpoints',
     'eval_scores',

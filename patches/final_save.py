@@ -10,13 +10,12 @@ Mended: the loops' checkpoints are remembered and saved once at the end.
 import inspect
 import threading
 
-import elements
-
 from . import loops
 from . import proxies
+from . import whole_saves
 
 
-class Checkpoint(elements.Checkpoint):
+class Checkpoint(whole_saves.Checkpoint):
   """A checkpoint that is remembered for the end of the run.
 
   Only one is saved at a time, as each save removes the older ones: the main
@@ -61,3 +60,4 @@ def save():
   """Save all checkpoints that the run has made in this process."""
   for checkpoint in Checkpoint.made:
     checkpoint.save()
+    checkpoint.check()

@@ -1,32 +1,33 @@
 """Finds the saved agent that a user points to."""
 
-import datetime
-
 import elements
 
 from ..errors import UserError
+from . import saves as saveslib
 
 # Where a logdir has its saves: with `train` and `train_eval`, with `parallel`,
 # and with the same two in upstream's newer code.
 FOLDERS = ('checkpoint.pkl', 'agent.pkl', 'ckpt', 'ckpt/agent')
 LOGGERS = ('logger.pkl', 'ckpt/logger')
-TIME = '%Y%m%dT%H%M%SF%f'  # How the name of a save begins.
 
 
 def find(path):
-  """Return the folder (elements.Path) of one complete save of an agent.
+  """Return the folder (elements.Path) of one whole save of an agent.
 
   `path` is that folder itself (it holds a file `done`), or a folder of saves
   (it holds a file `latest`), or the logdir of a run. Raises UserError if none
-  of them is there.
+  of them is there or whole.
   """
   path = elements.Path(path)
+  if _complete(path):
+    why = saveslib.problem(path)
+    if why:
+      raise UserError(f'{path}: this save is damaged: {why}')
+    return path
   for folder in (path, *(path / name for name in FOLDERS)):
-    latest = folder / 'latest'
-    if latest.exists():
-      folder = folder / latest.read().strip()
-    if _complete(folder):
-      return folder
+    found, _ = saveslib.choose(folder)
+    if found and _complete(found):
+      return elements.Path(found)
   raise UserError(
       f'{path}: no checkpoint of an agent is there. Expected the logdir of a '
       f"run, its folder 'checkpoint.pkl', or one save in that (a folder with "
@@ -109,11 +110,12 @@ def step(logdir, folder, config):
   """
   suite = config.task.partition('_')[0]
   places = [folder]
-  if time(folder) is not None:
+  when = saveslib.time(folder)
+  if when:
     own = [
         x for name in LOGGERS for x in (elements.Path(logdir) / name).glob('*')
-        if (x / 'done').exists() and time(x) is not None]
-    places += sorted(own, key=lambda x: abs(time(x) - time(folder)))
+        if (x / 'done').exists() and saveslib.time(x)]
+    places += sorted(own, key=lambda x: abs(saveslib.time(x) - when))
   for place in places:
     if (place / 'step.pkl').exists():
       found = []
@@ -122,14 +124,6 @@ def step(logdir, folder, config):
   raise UserError(
       f'{folder}: does not tell at which step it was saved. Expected a file '
       f"'step.pkl' there, as in the saves of a run.")
-
-
-def time(folder):
-  """Return the datetime in the name of a save, None if it has none."""
-  try:
-    return datetime.datetime.strptime(folder.name.partition('-')[0], TIME)
-  except ValueError:
-    return None
 
 
 def _complete(folder):

@@ -2,12 +2,15 @@ import functools
 import inspect
 import json
 import pickle
+import time
 
 import elements
 import embodied
+import numpy as np
 import portal
 import pytest
 
+from dreamer_gail_plugin import atomic
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.patches import child_processes
 from dreamer_gail_plugin.patches import final_save
@@ -16,7 +19,9 @@ from dreamer_gail_plugin.patches import keep_checkpoints
 from dreamer_gail_plugin.patches import loops
 from dreamer_gail_plugin.patches import parallel_end
 from dreamer_gail_plugin.patches import proxies
+from dreamer_gail_plugin.patches import replay_chunks
 from dreamer_gail_plugin.patches import timer_summary
+from dreamer_gail_plugin.patches import whole_saves
 from dreamer_gail_plugin.running import checkpoint
 from helpers import dummies
 
@@ -214,6 +219,124 @@ class TestKeepCheckpoints:
     assert elements.Checkpoint().__class__.__module__.startswith('elements')
 
 
+class TestWholeSaves:
+
+  def test_release_removes_what_it_has_saved(self, tmp_path):
+    store = elements.Checkpoint(tmp_path)
+    store.step = elements.Counter()
+    (tmp_path / '99991231T000000F000000').mkdir()
+    store.save()
+    assert not store.latest().exists() and whole_saves.needed()
+
+  def test_saves_have_checksums(self, trained):
+    lines = (checkpoint.find(trained) / 'done').read().splitlines()
+    assert [x.split('  ')[1] for x in lines] == [
+        'agent.pkl', 'replay.pkl', 'step.pkl']
+
+  def test_goes_on_from_the_newest_whole_save(self, tmp_path, capsys):
+    logdir = elements.Path(tmp_path)
+    for end in (40, 60):
+      train(logdir, steps=end, keep_checkpoints=2)
+    good, bad = checkpoint.saves(logdir)
+    (bad / 'step.pkl').write('')
+    train(logdir, steps=100, keep_checkpoints=2)
+    assert checkpoint.saves(logdir)[0] == good
+    assert len(checkpoint.saves(logdir)) == 2 and not bad.exists()
+    # From step 40 on: 20 steps are in the replay twice.
+    assert replayed(logdir) == 120
+    assert f'{bad.name} step.pkl is not as it was' in capsys.readouterr().out
+
+  def test_latest_is_empty(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    train(logdir)
+    (logdir / 'checkpoint.pkl' / 'latest').write('')
+    agent = train(logdir, steps=60, make_agent=lambda: dummies.Agent(7))
+    assert agent.params['enc/w'].tolist() == [1, 1]
+
+  def test_all_damaged(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    train(logdir)
+    for folder in checkpoint.saves(logdir):
+      (folder / 'step.pkl').remove()
+    with pytest.raises(UserError, match='lacks step.pkl'):
+      train(logdir, steps=60)
+
+  def test_full_disk_ends_no_run(self, tmp_path, monkeypatch, capsys):
+    logdir = elements.Path(tmp_path)
+    train(logdir)
+    before, left = saved(logdir, 'step'), [1] * 2
+    def fsync(number):
+      if left:
+        left.pop()
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(atomic.os, 'fsync', fsync)
+    train(logdir, steps=80, save_every=-1)
+    assert before == 40 and saved(logdir, 'step') == 80
+    assert 'Warning: not saved' in capsys.readouterr().out
+    # All steps are there, though their chunks were refused at first.
+    assert replayed(logdir) == 80
+
+  def test_a_final_save_that_fails_is_an_error(self, tmp_path, monkeypatch):
+    def fsync(number):
+      raise OSError(28, 'No space left on device')
+    logdir = elements.Path(tmp_path)
+    train(logdir)
+    monkeypatch.setattr(atomic.os, 'fsync', fsync)
+    with pytest.raises(UserError, match='not saved: .*No space left'):
+      train(logdir, steps=60)
+    monkeypatch.undo()
+    assert saved(logdir, 'step') == 40
+
+
+def replayed(logdir):
+  """Return the number of steps in the replay's chunks on the disk."""
+  return sum(
+      int(x.stem.split('-')[-1]) for x in (logdir / 'replay').glob('*.npz'))
+
+
+class TestReplayChunks:
+
+  def replay(self, path, steps=40):
+    replay = dummies.make_replay(elements.Path(path))
+    for number in range(steps):
+      replay.add({'number': np.int64(number)})
+    return replay
+
+  def test_release_does_not_wait(self):
+    assert replay_chunks.needed()
+
+  def test_on_the_disk_when_the_save_returns(self, tmp_path, monkeypatch):
+    save = np.savez_compressed
+    def slow(*args, **kwargs):
+      time.sleep(0.2)
+      save(*args, **kwargs)
+    monkeypatch.setattr(np, 'savez_compressed', slow)
+    self.replay(tmp_path).save()
+    steps = sorted(
+        x for path in tmp_path.iterdir() for x in np.load(path)['number'])
+    assert steps == list(range(40))
+
+  def test_all_are_loaded(self, tmp_path):
+    self.replay(tmp_path).save()
+    replay = dummies.make_replay(elements.Path(tmp_path))
+    replay.load()
+    assert len(replay) == 40 - 3
+
+  def test_what_failed_is_told_and_tried_again(self, tmp_path, monkeypatch):
+    def fail(file, **data):
+      file.write(b'half')
+      raise OSError(28, 'No space left on device')
+    replay = self.replay(tmp_path)
+    monkeypatch.setattr(np, 'savez_compressed', fail)
+    with pytest.raises(OSError, match='No space left'):
+      replay.save()
+    monkeypatch.undo()
+    assert not list(tmp_path.iterdir())
+    replay.save()
+    replay.save()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 class TestFromCheckpoint:
 
   def start(self, logdir, source, **given):
@@ -297,7 +420,7 @@ class TestFind:
     store.agent = dummies.Agent()
     store.save()
     (store.latest() / 'done').remove()
-    with pytest.raises(UserError, match='no checkpoint of an agent'):
+    with pytest.raises(UserError, match="no save .* whole: .* no file 'done'"):
       checkpoint.find(tmp_path)
 
   def test_missing(self, tmp_path):
