@@ -6,7 +6,6 @@ Run loops, replay, logger and wrappers are upstream's. The agent, the
 environments and the expert stream are the plugin's; `build` makes them.
 """
 
-import sys
 from functools import partial as bind
 
 import dreamerv3.main as upmain
@@ -16,6 +15,7 @@ import portal
 
 from . import build
 from . import configs
+from . import errors
 from .data import memory
 from .data import settings
 from .errors import UserError
@@ -150,17 +150,8 @@ def run_args(config):
   return elements.Config(**config.run, **{k: config[k] for k in keys})
 
 
-def cli():
-  """Run main() and turn a UserError into one line and exit code 2."""
-  try:
-    main()
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
-
-
 if __name__ == '__main__':
   # Children unpickle functions by their module's name, so the functions must
   # come from the importable module rather than from __main__.
-  from .main import cli
-  cli()
+  from .main import main
+  errors.run(main)

@@ -67,6 +67,8 @@ ALLOWED = {
         'configs data variants running build evaluate report baselines'),
     'perf': 'configs data expert running build',
     'main': 'configs data running build evaluate',
+    # It imports the program that runs by its name.
+    '__main__': '',
 }
 
 

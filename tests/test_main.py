@@ -12,6 +12,7 @@ import pytest
 
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
+from dreamer_gail_plugin import errors
 from dreamer_gail_plugin import main
 from dreamer_gail_plugin.data import memory
 from dreamer_gail_plugin.data import store
@@ -41,7 +42,7 @@ class TestBadInput:
           'main', *FLAGS, '--logdir', str(tmp_path / 'logdir'),
           *map(str, flags)])
       with pytest.raises(SystemExit) as caught:
-        main.cli()
+        errors.run(main.main)
       assert caught.value.code == 2
       assert sorted(tmp_path.rglob('*')) == before
       return self.message(capsys.readouterr().err)

@@ -83,7 +83,7 @@ def spy(self):
   self.save({path!r})
   print('Items:', len(self.replay))
 elements.Checkpoint.load_or_save = spy
-main.cli()
+main.errors.run(main.main)
 """
 
   @pytest.fixture(scope='class')

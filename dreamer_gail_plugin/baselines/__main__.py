@@ -15,6 +15,7 @@ import importlib
 import pathlib
 import sys
 
+from .. import errors
 from ..errors import UserError
 from ..running import provenance
 from . import config as configlib
@@ -89,16 +90,7 @@ def make_logdir(config):
   return path
 
 
-def cli():
-  """Run main() and turn a UserError into one line and exit code 2."""
-  try:
-    main()
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
-
-
 if __name__ == '__main__':
   # Processes of environments unpickle functions by their module's name.
-  from .__main__ import cli
-  cli()
+  from .__main__ import main
+  errors.run(main)

@@ -8,9 +8,8 @@ and films to LOGDIR/eval. All settings come from the run itself.
 """
 
 import os
-import sys
 
-from ..errors import UserError
+from .. import errors
 from ..running import device
 from ..running import provenance
 from . import protocol
@@ -35,14 +34,5 @@ def main(argv=None):
       provenance.command(argv, PROGRAM))
 
 
-def cli():
-  """Run main() and turn a UserError into one line and exit code 2."""
-  try:
-    main()
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
-
-
 if __name__ == '__main__':
-  cli()
+  errors.run(main)

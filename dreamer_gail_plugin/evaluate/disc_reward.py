@@ -11,11 +11,11 @@ from, and play of its agent (`demos rollout --from LOGDIR`).
 
 import argparse
 import pathlib
-import sys
 
 import numpy as np
 
 from .. import atomic
+from .. import errors
 from .. import pairs
 from .. import worldmodel
 from ..errors import UserError
@@ -146,14 +146,5 @@ def show(results):
           else f'{"":>18}' for x in cells))
 
 
-def cli():
-  """Run main() and turn a UserError into one line and exit code 2."""
-  try:
-    main()
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
-
-
 if __name__ == '__main__':
-  cli()
+  errors.run(main)

@@ -13,7 +13,6 @@ demonstrations that it did not learn from, and play of its agent
 import argparse
 import functools
 import pathlib
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +22,7 @@ import optax
 
 from .. import atomic
 from .. import discriminator
+from .. import errors
 from .. import pairs
 from .. import worldmodel
 from ..errors import UserError
@@ -294,14 +294,5 @@ def show(results):
           for k in ('deter', 'kl', 'reward', 'bias')))
 
 
-def cli():
-  """Run main() and turn a UserError into one line and exit code 2."""
-  try:
-    main()
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
-
-
 if __name__ == '__main__':
-  cli()
+  errors.run(main)

@@ -9,13 +9,13 @@ writes it as JSON.
 import argparse
 import json
 import pathlib
-import sys
 
 import elements
 import numpy as np
 
 from .. import atomic
 from .. import configs
+from .. import errors
 from ..data import record
 from ..errors import UserError
 
@@ -172,8 +172,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-  try:
-    main()
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
+  errors.run(main)

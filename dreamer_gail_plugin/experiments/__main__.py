@@ -16,6 +16,7 @@ import importlib.util
 import pathlib
 import sys
 
+from .. import errors
 from ..errors import UserError
 from . import suites
 
@@ -112,7 +113,12 @@ def _run(args, extra):
     raise UserError(
         f'{args.suite}: no such suite, there are {", ".join(suites.SUITES)}')
   args.results = args.results or pathlib.Path('runs/results') / args.suite
-  return 1 if runner.run(plans.make(args, extra), args.jobs) else 0
+  plan = plans.make(args, extra)
+  try:
+    return 1 if runner.run(plan, args.jobs) else 0
+  except KeyboardInterrupt:
+    print('Stopped. The same command goes on with it.', file=sys.stderr)
+    return 130
 
 
 def _table(args, _):
@@ -166,17 +172,5 @@ def _natural(text):
   return int(value)
 
 
-def cli():
-  """Run main() and turn a UserError into one line and exit code 2."""
-  try:
-    sys.exit(main())
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
-  except KeyboardInterrupt:
-    print('Stopped. The same command goes on with it.', file=sys.stderr)
-    sys.exit(130)
-
-
 if __name__ == '__main__':
-  cli()
+  errors.run(main)

@@ -28,6 +28,7 @@ import numpy as np
 from .. import atomic
 from .. import build
 from .. import configs
+from .. import errors
 from ..data import store
 from ..errors import UserError
 from ..evaluate import policy as policylib
@@ -221,19 +222,15 @@ def evaluate(argv):
       provenance.command(argv, (PROGRAM, 'evaluate')))
 
 
-def cli():
-  """Do what the first word says; a UserError is one line and exit code 2."""
+def main(argv=None):
+  """Do what the first word says."""
   commands = {'train': train, 'evaluate': evaluate}
-  word, *argv = sys.argv[1:] or ['nothing']
-  try:
-    if word not in commands:
-      raise UserError(f'{word}: expected one of {", ".join(commands)}')
-    commands[word](argv)
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
+  word, *argv = (sys.argv[1:] if argv is None else argv) or ['nothing']
+  if word not in commands:
+    raise UserError(f'{word}: expected one of {", ".join(commands)}')
+  commands[word](argv)
 
 
 if __name__ == '__main__':
-  from .cloning import cli
-  cli()
+  from .cloning import main
+  errors.run(main)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import envs
+from dreamer_gail_plugin import errors
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.evaluate import __main__ as command
 from dreamer_gail_plugin.evaluate import policy as policylib
@@ -287,7 +288,7 @@ class TestRefusals:
     def refused(*flags):
       monkeypatch.setattr(sys, 'argv', ['evaluate', *map(str, flags)])
       with pytest.raises(SystemExit) as caught:
-        command.cli()
+        errors.run(command.main)
       assert caught.value.code == 2
       line, = capsys.readouterr().err.splitlines()
       assert line.startswith('error: ')

@@ -8,6 +8,7 @@ import pytest
 
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
+from dreamer_gail_plugin import errors
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.experiments import cloning
@@ -62,7 +63,7 @@ class TestLearning:
   def test_no_such_command(self, words, monkeypatch, capsys):
     monkeypatch.setattr('sys.argv', ['cloning', *words])
     with pytest.raises(SystemExit) as caught:
-      cloning.cli()
+      errors.run(cloning.main)
     assert caught.value.code == 2
     assert 'expected one of train, evaluate' in capsys.readouterr().err
 

@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 import pytest
 
+from dreamer_gail_plugin import errors
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.experiments import __main__ as experiments
 from dreamer_gail_plugin.experiments import plans
@@ -161,7 +162,7 @@ class TestKill:
     code = (
         'from dreamer_gail_plugin.experiments import __main__, jobs, plans;'
         f'plans.PYTHON = ({sys.executable!r}, {FAKE!r}); jobs.KEEP = 0.1;'
-        '__main__.cli()')
+        '__main__.errors.run(__main__.main)')
     runner = subprocess.Popen(
         [sys.executable, '-c', code, *flags(tmp_path, '--methods', 'gail')],
         env={**os.environ, 'FAKE_HANG': GAIL}, stderr=subprocess.DEVNULL)
@@ -238,7 +239,7 @@ class TestMistakes:
     monkeypatch.setattr(sys, 'argv', ['x', *flags(
         tmp_path, '--agent.imag_last', '3')])
     with pytest.raises(SystemExit) as error:
-      experiments.cli()
+      errors.run(experiments.main)
     assert error.value.code == 2
     assert 'agent.imag_last 4 there, 3 now' in capsys.readouterr().err
     assert started(tmp_path, ENV) == ['train', 'evaluate']

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import errors
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import stats
 from dreamer_gail_plugin.experiments import __main__ as experiments
@@ -174,7 +175,7 @@ class TestMistakes:
   def test_nothing_there(self, monkeypatch, capsys):
     monkeypatch.setattr('sys.argv', ['x', 'table', 'no_such_study'])
     with pytest.raises(SystemExit) as caught:
-      experiments.cli()
+      errors.run(experiments.main)
     assert caught.value.code == 2
     error = capsys.readouterr().err
     assert 'no_such_study.jsonl.gz' in error and error.count('\n') == 1

@@ -1,0 +1,66 @@
+"""The one command for all programs."""
+
+import importlib
+import subprocess
+import sys
+import types
+
+import pytest
+
+from dreamer_gail_plugin import __main__ as command
+from dreamer_gail_plugin import errors
+
+
+class TestPrograms:
+
+  @pytest.mark.parametrize('name', command.PROGRAMS)
+  def test_gets_its_words(self, name, monkeypatch):
+    seen = []
+    module, words, _ = command.PROGRAMS[name]
+    assert callable(importlib.import_module(
+        f'dreamer_gail_plugin.{module}').main)
+    monkeypatch.setattr(
+        command.importlib, 'import_module', lambda path, package: (
+            types.SimpleNamespace(main=lambda argv: seen.append(
+                (package + path, argv)) or 7)))
+    assert command.main([name, '--a', 'b']) == 7
+    assert seen == [(f'dreamer_gail_plugin.{module}', [*words, '--a', 'b'])]
+
+  @pytest.mark.parametrize('words', [[], ['-h'], ['--help']])
+  def test_help_names_all(self, words, capsys):
+    assert command.main(words) == 0
+    out = capsys.readouterr().out
+    assert all(f'\n  {x} ' in out for x in command.PROGRAMS)
+    assert max(map(len, out.splitlines())) < 80
+
+  @pytest.mark.parametrize('word, near', [
+      ('trian', 'train'), ('eval', 'evaluate'), ('score', 'scores'),
+      ('demo', 'demos'), ('Report', 'report')])
+  def test_nearest_name(self, word, near):
+    with pytest.raises(errors.UserError, match=f'do you mean {near}?'):
+      command.main([word])
+
+
+class TestProcess:
+
+  def run(self, *words):
+    return subprocess.run(
+        [sys.executable, '-m', 'dreamer_gail_plugin', *words],
+        capture_output=True, text=True)
+
+  def test_exit_codes(self, tmp_path):
+    done = self.run('scores', str(tmp_path / 'none'))
+    assert done.returncode == 2 and done.stderr.count('\n') == 1
+    assert done.stderr.startswith('error: ')
+    done = self.run('experiments', 'table', 'minatar')
+    assert done.returncode == 0 and 'gail+anchor' in done.stdout
+
+
+class TestRun:
+
+  @pytest.mark.parametrize('result, code', [
+      (None, 0), (3, 3), ({'a': 1}, 0), ([], 0)])
+  def test_exit_code(self, result, code):
+    with pytest.raises(SystemExit) as caught:
+      errors.run(lambda argv: result)
+    assert caught.value.code == code
