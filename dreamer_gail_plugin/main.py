@@ -23,6 +23,7 @@ from .evaluate import scores
 from .running import checks
 from .running import device
 from .running import provenance
+from .running import signals
 
 PROGRAM = ('dreamer_gail_plugin.main',)
 HUMANS = {
@@ -32,13 +33,19 @@ HUMANS = {
 
 
 def main(argv=None):
-  """Run the script of the flags; raises UserError for mistakes of the user."""
+  """Run the script of the flags; raises UserError for mistakes of the user.
+
+  Returns the exit code if a signal has ended the run, else None.
+  """
   config = configs.load_config(argv)
   checks.values(config)
   config = configs.rows(configs.lengths(device.platform(config)))
   memory.check(config, build.spaces(config))
   expert = describe_expert(config)
-  run(config, argv)
+  stopped = run(config, argv)
+  if stopped:
+    print(f'Stopped by {stopped.name}. To go on: {onwards(config, argv)}')
+    return 128 + stopped
   if config.script in ('train', 'train_eval') and not config.random_agent:
     print(scores.summary(config, expert, bind(build.make_env, config)))
     [print(line) for line in anchor_advice(config)]
@@ -47,7 +54,8 @@ def main(argv=None):
 def run(config, argv):
   """Make the log directory and start upstream's run loop.
 
-  `argv` are the flags of the config, None for those of this process.
+  `argv` are the flags of the config, None for those of this process. Returns
+  the signal that has ended the run, or None.
   """
   print('Replica:', config.replica, '/', config.replicas)
   print('Logdir:', config.logdir)
@@ -88,7 +96,17 @@ def run(config, argv):
         logdir, PROGRAM, argv, config.seed, config.jax.platform)
     config.save(logdir / 'config.yaml')
   setup(config)
-  scripts[config.script]()
+  with signals.handled() as listener:
+    scripts[config.script]()
+  return listener.ending
+
+
+def onwards(config, argv):
+  """Return the command that goes on with the run."""
+  given = provenance.arguments(argv)
+  if not any(config.logdir in str(x) for x in given):
+    given = [*given, '--logdir', config.logdir]
+  return provenance.command(given, PROGRAM)
 
 
 def describe_expert(config):

@@ -26,6 +26,7 @@ ORDER = (
     'from_checkpoint',
     'replay_chunks',
     'whole_saves',
+    'stop_signals',
     'final_save',
     'keep_checkpoints',
     'eval_scores',

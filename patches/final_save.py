@@ -50,14 +50,14 @@ def apply():
 
 
 def saved(loop, given):
-  """Run the loop, then save."""
+  """Run the loop, then save; raises UserError if that fails."""
   Checkpoint.made.clear()
   loop(**given)
   save()
+  [x.check() for x in Checkpoint.made]
 
 
 def save():
   """Save all checkpoints that the run has made in this process."""
   for checkpoint in Checkpoint.made:
     checkpoint.save()
-    checkpoint.check()

@@ -3,12 +3,16 @@
 Wrong: unlike the other loops, it does not look at `run.steps`. It goes on
 until it is killed.
 Versions: dreamer 3.3.0 and upstream's git.
-Mended: the process that counts the steps, the logger, ends at `run.steps`.
-The main process then saves the agent, where that is its own (that is, without
-`run.agent_process`), and stops the others.
+Mended: the process that counts the steps, the logger, ends at `run.steps`, or
+where the main process has got a signal that ends the run (stop_signals.py) and
+sends it SIGUSR1. The main process then saves the agent, where that is its own
+(that is, without `run.agent_process`), and stops the others.
 """
 
 import inspect
+import os
+import signal
+import threading
 import time
 
 import cloudpickle
@@ -35,31 +39,44 @@ def apply():
 
 
 def parallel_logger(make_logger, args):
-  """Run upstream's logger process until it has counted run.steps."""
+  """Run upstream's logger process until it has counted run.steps.
+
+  Or until it gets SIGUSR1, which its parent has blocked when it started it.
+  """
+  stop = threading.Event()
+  signal.signal(signal.SIGUSR1, lambda *_: stop.set())
+  signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
   if isinstance(make_logger, bytes):
     make_logger = cloudpickle.loads(make_logger)
   logger = make_logger()
   portal.Thread(
       parallel_logger.original, lambda: logger, args, start=True)
   # An error in the thread ends the process, by portal's own doing.
-  while logger.step < args.steps:
-    time.sleep(0.1)
+  while logger.step < args.steps and not stop.wait(0.1):
+    pass
   final_save.save()
   logger.write()
   logger.close()
 
 
 def run(workers):
-  """Run the workers until all are done, or the logger, or one has failed."""
+  """Run the workers until all are done, or the logger, or one has failed.
+
+  A signal that ends the run ends the logger.
+  """
   if all(x.name != LOGGER for x in workers):
     return portal.run(workers)
   [x.start() for x in workers]
+  asked = False
   while True:
     time.sleep(0.1)
     done = [x.name for x in workers if x.exitcode == 0]
     failed = [x for x in workers if x.exitcode not in (None, 0)]
     if LOGGER in done or failed:
       break
+    if not asked and ending():
+      asked = True
+      [os.kill(x.pid, signal.SIGUSR1) for x in workers if x.name == LOGGER]
   # So that the learner is not killed in the middle of a save.
   with final_save.Checkpoint.saving:
     if not failed:
@@ -68,3 +85,12 @@ def run(workers):
   if failed:
     raise RuntimeError(
         f'{failed[0].name!r} ended with exit code {failed[0].exitcode}')
+
+
+def ending():
+  """Obey signals; return whether one ends the run."""
+  from dreamer_gail_plugin.running import signals
+  try:
+    signals.LISTENER.obey(final_save.save)
+  except signals.Stop:
+    return True

@@ -53,10 +53,22 @@ class Checkpoint(elements.Checkpoint):
     from dreamer_gail_plugin.running import saves
     found, self._damaged = saves.choose(self._directory)
     if found:
+      self.fits(found)
       self.load(elements.Path(found))
     else:
       self.save()
     self.check()
+
+  def fits(self, folder):
+    """Raise UserError if a save lacks what is to be loaded from it."""
+    from dreamer_gail_plugin.errors import UserError
+    there = {x.stem.partition('-')[0] for x in folder.glob('*.pkl')}
+    missing = sorted(self._saveables.keys() - there)
+    if missing:
+      raise UserError(
+          f'{folder}: this save has no {" and no ".join(missing)}. It was '
+          f'made by another --script; go on with that, or start with another '
+          f'--logdir and --run.from_checkpoint.')
 
   def check(self):
     """Raise UserError if the last save has failed."""

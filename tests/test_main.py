@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -319,6 +320,23 @@ class TestActionUnits:
       wrapped.step({'action': action, 'reset': np.bool_(False)})
     np.testing.assert_allclose(
         [x['action'] for x in seen], raw.reshape((-1, 1)), atol=1e-6)
+
+
+class TestOnwards:
+
+  def test_the_same_command(self, tmp_path):
+    argv = [*FLAGS, '--logdir', str(tmp_path)]
+    command = main.onwards(configs.load_config(argv), argv)
+    assert shlex.split(command) == [
+        'python', '-m', 'dreamer_gail_plugin.main', *argv]
+
+  @pytest.mark.parametrize('more', [(), ('--logdir', '/x/{timestamp}')])
+  def test_names_the_logdir_that_was_made_up(self, more):
+    config = configs.load_config([*FLAGS, *more])
+    command = shlex.split(main.onwards(config, [*FLAGS, *more]))
+    argv = command[3:]
+    assert configs.load_config(argv).logdir == config.logdir
+    assert '{' not in config.logdir
 
 
 class TestAnchorAdvice:

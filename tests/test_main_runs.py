@@ -238,3 +238,38 @@ class TestScripts:
     assert after['counters']['updates'] > 0
     assert [k for k in after['params'] if k.startswith('discopt/')]
     assert saved(tmp_path, 'step', 'logger.pkl') >= 250
+
+
+class TestSignals:
+
+  @pytest.mark.parametrize('flags, number, folder', [
+      (['train'], signal.SIGINT, 'checkpoint.pkl'),
+      (['train_eval'], signal.SIGTERM, 'checkpoint.pkl'),
+      (['parallel', '--run.eval_envs', '1'], signal.SIGTERM, 'logger.pkl')])
+  def test_ends_with_a_save(self, tmp_path, flags, number, folder):
+    # The environments are processes, which get the signal, too.
+    args, env = arguments(
+        tmp_path, '--random_agent', 'True', '--run.debug', 'False',
+        '--run.envs', '2', '--logger.outputs', 'jsonl', '--agent.report',
+        'False', '--run.log_every', '1', '--run.save_every', '300',
+        '--run.steps', '1e7', '--script', *flags)
+    process = subprocess.Popen(
+        args, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True)
+    for line in process.stdout:
+      if 'Step ' in line and 'Step 0' not in line:
+        break
+    start = time.time()
+    os.killpg(process.pid, number)
+    rest = process.stdout.read()
+    assert process.wait() == 128 + number, rest
+    assert time.time() - start < 15
+    assert 'Traceback' not in rest, rest
+    *_, last = rest.strip().splitlines()
+    onwards = shlex.join(['python', *args[1:]])
+    assert last == f'Stopped by {number.name}. To go on: {onwards}'
+    assert saved(tmp_path, 'step', folder) > 0
+    with pytest.raises(ProcessLookupError):  # None of the group is left.
+      for _ in range(50):
+        os.killpg(process.pid, 0)
+        time.sleep(0.1)

@@ -1,0 +1,73 @@
+"""Signals to a run: Ctrl+C and SIGTERM end it with a save, SIGUSR1 saves.
+
+Until the run has something to save, Ctrl+C and SIGTERM end it at once.
+"""
+
+import contextlib
+import os
+import signal
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+ALL = (*ENDING, signal.SIGUSR1)
+
+
+class Stop(Exception):
+  """Ends a run loop after a step, as a signal asks for it."""
+
+
+class Listener:
+  """What the signals of this process ask for.
+
+  `ending` is the signal that ends the run, or None. `saving` is whether a
+  save is due.
+  """
+
+  def __init__(self):
+    self.active = False
+    self.listening = False
+    self.ending = None
+    self.saving = False
+
+  def obey(self, save):
+    """Do after a step what was asked for; raises Stop to end the run."""
+    if not self.active:
+      return
+    if not self.listening:
+      self.listening = True
+      for number in ENDING:
+        signal.signal(number, self._end)
+    if self.saving:
+      self.saving = False
+      save()
+    if self.ending:
+      raise Stop(self.ending.name)
+
+  def _end(self, number, frame):
+    self.ending = signal.Signals(number)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Not by print, which this may have interrupted.
+    os.write(2, (
+        f'\n{self.ending.name}: the run saves and ends. Ctrl+C ends it at '
+        'once.\n').encode())
+
+  def _save(self, number, frame):
+    self.saving = True
+
+
+LISTENER = Listener()
+
+
+@contextlib.contextmanager
+def handled():
+  """Handle the signals while a run loop runs; yield the listener."""
+  LISTENER.__init__()
+  old = {x: signal.getsignal(x) for x in ALL}
+  try:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGUSR1, LISTENER._save)
+    LISTENER.active = True
+    yield LISTENER
+  finally:
+    LISTENER.active = False
+    for number, handler in old.items():
+      signal.signal(number, handler)
