@@ -1,51 +1,70 @@
-"""Dreamer-GAIL in a DreamerV3 pipeline of your own, in 20 lines.
+"""A DreamerV3 script of your own that learns from demonstrations.
 
-Plays a little and makes a few updates of a very small agent, with a replay
-and a driver that are made here. Most of its time goes into compiling.
+  python example.py YOUR_CONFIGS.YAML --configs debug \\
+      --task gym_CartPole-v1 --logdir LOGDIR
+
+This is upstream's own script, with an environment of yours. The lines that
+differ for the plugin end in `# GAIL`. `--agent.gail.expert FILE` names the
+demonstrations; here they are those bundled for CartPole.
 """
 
 # The plugin comes first, since it patches upstream before that is imported.
 # isort: off
-from dreamer_gail_plugin import Agent
-from dreamer_gail_plugin import make_stream
-from dreamer_gail_plugin import build
-from dreamer_gail_plugin import configs
-from dreamer_gail_plugin.running import device
+from dreamer_gail_plugin import Agent, expert_stream, gail_config  # GAIL
 from functools import partial as bind
+import sys
+
+from dreamerv3 import main as upstream
+from dreamer_gail_plugin import envs  # For CartPole; yours needs none of it.
 import elements
 import embodied
+import ruamel.yaml as yaml
 
-config = configs.load_config(['--configs', 'minatar', 'gail', 'debug'])
-config = device.platform(config)
-device.prepare_jax(config)
 
-# Upstream's make_agent, with the plugin's Agent in it.
-obs_space, act_space = build.spaces(config)
-keys = (
-    'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
-    'report_length', 'replica', 'replicas')
-agent = Agent(obs_space, act_space, elements.Config(
-    **config.agent, **{k: config[k] for k in keys}))
+def main(argv):
+  configs = yaml.YAML(typ='safe').load(elements.Path(argv[0]).read())
+  parsed, other = elements.Flags(configs=['defaults']).parse_known(argv[1:])
+  config = elements.Config(configs['defaults'])
+  config = gail_config(config, 'gail')  # GAIL
+  for name in parsed.configs:
+    config = config.update(configs[name])
+  config = elements.Flags(config).parse(other)
+  config.save(elements.Path(config.logdir).mkdir() or (
+      elements.Path(config.logdir) / 'config.yaml'))
+  keys = (
+      'replica', 'replicas', 'logdir', 'batch_size', 'batch_length',
+      'report_length', 'consec_train', 'consec_report', 'replay_context')
+  args = elements.Config(**config.run, **{k: config[k] for k in keys})
+  embodied.run.train(
+      bind(make_agent, config),
+      bind(upstream.make_replay, config, 'replay'),
+      bind(make_env, config),
+      bind(make_stream, config),
+      bind(upstream.make_logger, config),
+      args)
 
-# Your own replay and driver.
-length = config.batch_length + config.replay_context
-replay = embodied.replay.Replay(length, capacity=10_000)
-driver = embodied.Driver([bind(build.make_env, config, 0)], parallel=False)
-driver.on_step(replay.add)
-driver.reset(agent.init_policy)
-driver(agent.policy, steps=100)
 
-# make_stream adds the demonstrations to the batches of your replay. A stream
-# of your own would instead add `expert.sample()` to each batch, and pass it
-# through build.normalize_actions if actions are continuous.
-expert = build.make_expert(config, length, context=config.replay_context)
-print('Demonstrations:', expert)
-stream = iter(agent.stream(make_stream(config, replay, 'train')))
+def make_env(config, index):
+  env = envs.make('gym', config.task.removeprefix('gym_'), seed=index)
+  return upstream.wrap_env(env, config)
 
-carry = agent.init_train(config.batch_size)
-for _ in range(4):
-  driver(agent.policy, steps=10)
-  carry, outs, metrics = agent.train(carry, next(stream))
-  if outs:  # Both come one update late.
-    replay.update(outs['replay'])
-    print({k: float(v) for k, v in metrics.items() if 'disc/' in k})
+
+def make_agent(config):
+  env = make_env(config, 0)
+  obs_space = {k: v for k, v in env.obs_space.items() if k[:4] != 'log/'}
+  act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
+  env.close()
+  keys = (
+      'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
+      'report_length', 'replica', 'replicas')
+  return Agent(obs_space, act_space, elements.Config(
+      **config.agent, **{k: config[k] for k in keys}))
+
+
+def make_stream(config, replay, mode):
+  stream = upstream.make_stream(config, replay, mode)
+  return expert_stream(config, stream, make_env(config, 0), mode)  # GAIL
+
+
+if __name__ == '__main__':
+  main(sys.argv[1:])

@@ -12,8 +12,9 @@ __version__ = '0.1.0'
 PUBLIC = {
     'Agent': 'variants.compose',
     'ExpertReplay': 'expert',
+    'expert_stream': 'build',
+    'gail_config': 'configs',
     'load_policy': 'evaluate.policy',
-    'make_stream': 'build',
 }
 
 __all__ = list(PUBLIC)

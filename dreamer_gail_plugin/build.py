@@ -23,6 +23,9 @@ from .variants import compose
 from .variants import mirror
 from .variants import risk_stream
 
+WRAPPERS = tuple(getattr(embodied.wrappers, name) for name in (
+    'NormalizeAction', 'UnifyDtypes', 'CheckSpaces', 'ClipAction'))
+
 
 def make_logdir(config):
   """Return the path of the log directory, made if it is not there."""
@@ -101,66 +104,101 @@ def spaces(config):
 
   They are the agent's: its continuous actions are from -1 to 1.
   """
-  return _spaces(make_env(config, 0))
+  return _close(make_env(config, 0), _spaces)
 
 
 def raw_spaces(config):
   """Return the same with actions in their own units, as stores hold them."""
-  return _spaces(embodied.wrappers.UnifyDtypes(make_raw_env(config, 0)))
+  return _close(make_raw_env(config, 0), _raw_spaces)
 
 
 def _spaces(env):
   obs_space = {
       k: v for k, v in env.obs_space.items() if not k.startswith('log/')}
   act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
-  env.close()
   return obs_space, act_space
+
+
+def _raw_spaces(env):
+  return _spaces(embodied.wrappers.UnifyDtypes(env))
+
+
+def _close(env, fn):
+  # What a function makes of an environment that serves for nothing else.
+  result = fn(env)
+  env.close()
+  return result
 
 
 def make_stream(config, replay, mode):
   """Return upstream's stream of replay batches with the expert's added.
 
-  `mode` is train, report or eval, as in upstream. The expert's sequences are
-  as long as the replay's with their context.
+  `mode` is train, report or eval, as in upstream.
   """
   stream = upmain.make_stream(config, replay, mode)
+  return _close(
+      make_env(config, 0), lambda env: expert_stream(config, stream, env, mode))
+
+
+def expert_stream(config, stream, env, mode='train'):
+  """Return a stream of replay batches with the demonstrations added.
+
+  For pipelines that make their own streams and environments. A config that
+  needs no demonstrations gets its stream back.
+
+  Args:
+    config: with the keys of the plugin, see `configs.gail_config`.
+    stream: of batches of the replay, as upstream's make_stream returns it.
+    env: one of the task in upstream's wrappers; its spaces are read.
+    mode: train, report or eval, as in upstream. It sets the seed and the
+      length; the expert's sequences are as long as the replay's.
+  """
   if not needs_expert(config):
     return stream
+  raw = unwrapped(env)
   length = config.batch_length if mode == 'train' else config.report_length
   seed = (config.seed, ('train', 'report', 'eval').index(mode))
   stream = ExpertStream(stream, make_expert(
-      config, length + config.replay_context, seed=seed,
+      config, length + config.replay_context, raw, seed=seed,
       context=config.replay_context))
-  obs_space, act_space = spaces(config)
+  obs_space, act_space = _spaces(env)
   if risk_stream.needed(config.agent.gail, act_space):
     stream = risk_stream.EndStream(
         stream, obs_space, act_space, config.agent.gail.risk_discount,
-        make_mirror(config), seed=seed)
+        make_mirror(config, raw), seed=seed)
   return embodied.streams.Map(
-      stream, normalize_actions, raw_spaces(config)[1])
+      stream, normalize_actions, _raw_spaces(raw)[1])
 
 
-def make_expert(config, length, seed=0, context=0):
+def unwrapped(env):
+  """Return the environment without the wrappers of upstream's wrap_env."""
+  while isinstance(env, WRAPPERS):
+    env = env.env
+  return env
+
+
+def make_expert(config, length, env=None, seed=0, context=0):
   """Return the ExpertReplay of the task's demonstrations.
 
   Its sequences have `length` steps, `context` of them the last ones of the
-  batch before.
+  batch before. `env` is one with actions in their own units.
   """
+  if env is None:
+    return _close(
+        make_raw_env(config, 0),
+        lambda env: make_expert(config, length, env, seed, context))
   return ExpertReplay(
-      expert_path(config), config.batch_size, length, *raw_spaces(config),
+      expert_path(config), config.batch_size, length, *_raw_spaces(env),
       seed=seed, task=config.task, singles=bool(config.agent.gail.anchor),
-      mirror=make_mirror(config), consec=config.agent.gail.consec,
+      mirror=make_mirror(config, env), consec=config.agent.gail.consec,
       context=context)
 
 
-def make_mirror(config):
+def make_mirror(config, env):
   """Return the Mirror of what the anchor learns from, None for none."""
   gail = config.agent.gail
-  if not (gail.anchor and gail.anchor_mirror):
-    return None
-  env = make_raw_env(config, 0)
-  env.close()
-  return mirror.Mirror(env)
+  wanted = gail.anchor and gail.anchor_mirror
+  return mirror.Mirror(env) if wanted else None
 
 
 def record_random(config, trajectories=10, length=1024):

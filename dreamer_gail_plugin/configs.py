@@ -25,11 +25,7 @@ def load_config(argv=None):
     parsed, other = elements.Flags(configs=['defaults']).parse_known(argv)
     config = elements.Config(known['defaults'])
     for name in parsed.configs:
-      if name not in known:
-        raise UserError(
-            f'--configs {name}: no such block in configs.yaml. '
-            f'There are: {", ".join(sorted(known))}')
-      config = config.update(known[name])
+      config = _apply(config, name)
     config = elements.Flags(config).parse(other)
   except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
     raise UserError(
@@ -43,6 +39,34 @@ def load_config(argv=None):
   config = config.update(logdir=logdir)
   if 'JOB_COMPLETION_INDEX' in os.environ:
     config = config.update(replica=int(os.environ['JOB_COMPLETION_INDEX']))
+  return config
+
+
+def gail_config(config, *names):
+  """Return DreamerV3's own config with the keys of the plugin.
+
+  For pipelines with a configs.yaml of their own, of any release. What the
+  config has stays; the keys that it lacks under `agent` and `run` are added
+  with the defaults of the plugin. Call it before the flags are parsed.
+
+  Args:
+    config: an elements.Config.
+    names: blocks of the plugin's configs.yaml to apply, such as `gail`.
+
+  Raises UserError for a block that does not exist or does not fit.
+  """
+  ours = elements.Config(blocks()['defaults']).flat
+  added = {
+      k: v for k, v in ours.items()
+      if k.startswith(('agent.', 'run.')) and k not in config.flat}
+  config = elements.Config({**config.flat, **added})
+  for name in names:
+    try:
+      config = _apply(config, name)
+    except (KeyError, TypeError, ValueError) as error:
+      raise UserError(
+          f'The block {name} does not fit this config: {error.args[0]}'
+      ) from None
   return config
 
 
@@ -95,3 +119,12 @@ def rows(config):
   return config.update({
       'batch_size': config.batch_size // 2,
       'run.train_ratio': config.run.train_ratio / 2})
+
+
+def _apply(config, name):
+  """Return the config updated by a block of configs.yaml."""
+  if name not in blocks():
+    raise UserError(
+        f'--configs {name}: no such block in configs.yaml. '
+        f'There are: {", ".join(sorted(blocks()))}')
+  return config.update(blocks()[name])

@@ -109,7 +109,7 @@ def test_what_the_control_learns_from():
   config = configs.load_config([*FLAGS])
   fit = cloning.demonstrations(config, *build.spaces(config))[3]
   saved = fit[0]['image'].copy(), fit[1]['action'].copy()
-  change = build.make_mirror(config)
+  change = build.make_mirror(config, build.make_raw_env(config, 0))
   draws = [
       cloning.sample(np.random.default_rng(0), fit, x) for x in (None, change)]
   half_mirrored(*(
@@ -131,4 +131,4 @@ def half_mirrored(plain, other, perm):
 def test_not_plain_cloning():
   flags = suites.METHODS['plain_cloning'].flags
   config = configs.load_config([*FLAGS, *flags])
-  assert build.make_mirror(config) is None
+  assert build.make_mirror(config, build.make_raw_env(config, 0)) is None
