@@ -57,7 +57,7 @@ class Agent(dreamer.Dreamer):
   """Upstream's agent plus D; its settings are `config.gail`.
 
   Batches have the keys of `ext_space` beside upstream's: the demonstrations,
-  under `expert/`, which `build.make_stream` adds.
+  under `expert/`, which `build.expert_stream` adds.
   """
 
   imitates = True

@@ -12,6 +12,7 @@ from . import envs
 from .data import recipe
 from .data import record
 from .data import store
+from .envs import upstreams
 from .errors import UserError
 from .expert import ExpertReplay
 from .expert import ExpertStream
@@ -22,9 +23,6 @@ from .running import videos
 from .variants import compose
 from .variants import mirror
 from .variants import risk_stream
-
-WRAPPERS = tuple(getattr(embodied.wrappers, name) for name in (
-    'NormalizeAction', 'UnifyDtypes', 'CheckSpaces', 'ClipAction'))
 
 
 def make_logdir(config):
@@ -136,8 +134,8 @@ def make_stream(config, replay, mode):
   `mode` is train, report or eval, as in upstream.
   """
   stream = upmain.make_stream(config, replay, mode)
-  return _close(
-      make_env(config, 0), lambda env: expert_stream(config, stream, env, mode))
+  add = lambda env: expert_stream(config, stream, env, mode)
+  return _close(make_env(config, 0), add)
 
 
 def expert_stream(config, stream, env, mode='train'):
@@ -155,7 +153,7 @@ def expert_stream(config, stream, env, mode='train'):
   """
   if not needs_expert(config):
     return stream
-  raw = unwrapped(env)
+  raw = upstreams.unwrapped(env)
   length = config.batch_length if mode == 'train' else config.report_length
   seed = (config.seed, ('train', 'report', 'eval').index(mode))
   stream = ExpertStream(stream, make_expert(
@@ -168,13 +166,6 @@ def expert_stream(config, stream, env, mode='train'):
         make_mirror(config, raw), seed=seed)
   return embodied.streams.Map(
       stream, normalize_actions, _raw_spaces(raw)[1])
-
-
-def unwrapped(env):
-  """Return the environment without the wrappers of upstream's wrap_env."""
-  while isinstance(env, WRAPPERS):
-    env = env.env
-  return env
 
 
 def make_expert(config, length, env=None, seed=0, context=0):

@@ -318,7 +318,7 @@ class TestAdding:
 
   def test_pipeline(self, snippets):
     exec(snippets['pipeline'], found := {})
-    assert found['make_stream'] is build.make_stream
+    assert found['expert_stream'] is build.expert_stream
 
   def test_environment(self, snippets):
     exec(snippets['environment'], {})

@@ -8,6 +8,7 @@ import importlib
 
 from ..errors import UserError
 from . import common
+from . import upstreams
 
 # suite: (module, class, packages it needs)
 SUITES = {
@@ -22,10 +23,13 @@ SUITES = {
 def make(suite, task, **kwargs):
   """Return the `embodied.Env` for a task of a suite.
 
-  `kwargs` are the options of the suite's class. Raises UserError for an
-  unknown suite or task and for a package that is not installed.
+  `kwargs` are the options of the suite's class. A suite that is not one of
+  SUITES is upstream's. Raises UserError for an unknown suite or task and for
+  a package that is not installed.
   """
-  common.choose('suite', suite, SUITES)
+  if suite not in SUITES:
+    env = upstreams.make(suite, task, **kwargs)
+    return env or common.choose('suite', suite, SUITES)
   module, name, packages = SUITES[suite]
   try:
     module = importlib.import_module(f'.{module}', __name__)
