@@ -22,6 +22,7 @@ from .errors import UserError
 from .evaluate import scores
 from .running import checks
 from .running import device
+from .running import lock
 from .running import provenance
 from .running import signals
 
@@ -41,6 +42,14 @@ def main(argv=None):
   checks.values(config)
   config = configs.rows(configs.lengths(device.platform(config)))
   memory.check(config, build.spaces(config))
+  if config.replica or config.script.startswith('parallel_'):
+    return start(config, argv)  # A part of a run.
+  with lock.held(config.logdir):
+    return start(config, argv)
+
+
+def start(config, argv):
+  """Run the script and tell how it went; returns what `main` does."""
   expert = describe_expert(config)
   stopped = run(config, argv)
   if stopped:
