@@ -24,6 +24,7 @@ ORDER = (
     'log_aggregation',
     'timer_summary',
     'from_checkpoint',
+    'own_lines',
     'replay_chunks',
     'whole_saves',
     'stop_signals',

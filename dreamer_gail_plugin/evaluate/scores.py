@@ -9,6 +9,7 @@ writes it as JSON.
 import argparse
 import json
 import pathlib
+import sys
 
 import elements
 import numpy as np
@@ -29,19 +30,29 @@ def read(logdir):
   They come from upstream's scores.jsonl. A step is counted in frames (the
   environment's action repeat included) and is that of an episode's end. Where
   a run was resumed from a save, the episodes after that save count once.
+  Lines that a kill has cut off are left out, which is said.
   """
   filename = pathlib.Path(logdir).expanduser() / 'scores.jsonl'
   if not filename.exists():
     raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
-  rows = []
-  for number, line in enumerate(filename.read_text().splitlines(), 1):
+  rows, cut = [], []
+  text = filename.read_text(errors='replace')
+  for number, line in enumerate(text.splitlines(), 1):
     try:
       row = json.loads(line)
+    except (ValueError, RecursionError):
+      cut.append(number)
+      continue
+    try:
       rows.append((float(row['step']), float(row['episode/score'])))
     except (ValueError, KeyError, TypeError):
       raise UserError(
           f'{filename}: line {number} has no step and episode/score; it was '
-          f'cut or edited, remove it') from None
+          f'edited, remove it') from None
+  if cut:
+    print(
+        f'{filename}: left out what was cut off or damaged, {len(cut)} of '
+        f'{number} lines, the first is line {cut[0]}', file=sys.stderr)
   steps, scores = np.array(rows, np.float64).reshape((-1, 2)).T
   keep = kept(steps)
   return steps[keep], scores[keep]
@@ -57,7 +68,11 @@ def kept(steps):
 
 def window(logdir, last=WINDOW):
   """Return mean, sd and number of scores of the last steps, a dict."""
-  steps, scores = read(logdir)
+  return average(*read(logdir), last)
+
+
+def average(steps, scores, last):
+  """Return the same of arrays (N,) as `read` returns them."""
   scores = scores[steps > steps.max(initial=0) - last]
   if not len(scores):
     return NONE
@@ -134,11 +149,12 @@ def row(logdir, last):
   if not filename.exists():
     raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
   config = elements.Config.load(filename)
+  steps, scores = read(logdir)
   return {
       'task': config.task, 'method': configs.method(config.flat),
       'seed': config.seed,
-      'steps': int(read(logdir)[0].max(initial=0)), 'last': last,
-      **window(logdir, last), 'logdir': pathlib.Path(logdir).name}
+      'steps': int(steps.max(initial=0)), 'last': last,
+      **average(steps, scores, last), 'logdir': pathlib.Path(logdir).name}
 
 
 def table(rows):

@@ -224,12 +224,14 @@ class _Columns:
         self.rows.setdefault(key, []).append((step, value))
 
   def _complain(self, run, filename):
-    # The last line of a run that is writing, or was killed, is often cut.
-    bad = [x for x in self.bad if x != self.total or not self.rows]
+    # A run that goes on may be writing its last line.
+    bad = [
+        x for x in self.bad
+        if x != self.total or not self.rows or run.age >= FRESH]
     if bad:
       run.problems.append(
-          f'{filename}: {len(bad)} of {self.total} lines are damaged and left '
-          f'out, the first is line {bad[0]}')
+          f'{filename}: {len(bad)} of {self.total} lines are damaged or cut '
+          f'off, as by a kill, and left out, the first is line {bad[0]}')
 
   def _finish(self, run, filename):
     arrays = {}

@@ -54,13 +54,28 @@ class TestRead:
       scores.read(tmp_path)
 
   @pytest.mark.parametrize('line', [
-      '{"step": 12, "episode/sco', '{"step": 12}', '[1, 2]', '7', '',
-      '{"step": 12, "episode/score": "x"}'])
-  def test_broken_line(self, logdir, line):
+      '{"step": 12}', '[1, 2]', '7', '{"step": 12, "episode/score": "x"}'])
+  def test_edited_line(self, logdir, line):
     text = lines(ROWS[:2]) + line + '\n' + lines(ROWS[2:])
     (logdir / 'scores.jsonl').write_text(text)
     with pytest.raises(UserError, match='scores.jsonl: line 3 has no step'):
       scores.read(logdir)
+
+  @pytest.mark.parametrize('line', [
+      '{"step": 12, "episode/sco', '{"step": 12, "episode/score": 3', '',
+      '\x00' * 50, '\udcff', '[' * 100_000])
+  @pytest.mark.parametrize('last', [True, False])
+  def test_torn_line(self, logdir, line, last, capsys):
+    more = [] if last else ROWS[2:]
+    text = lines(ROWS[:2]) + line + '\n' * (not last) + lines(more)
+    (logdir / 'scores.jsonl').write_text(text, errors='surrogateescape')
+    steps, _ = scores.read(logdir)
+    assert steps.tolist() == [x for x, _ in [*ROWS[:2], *more]]
+    said = capsys.readouterr().err
+    if line or not last:
+      assert f'1 of {3 + len(more)} lines, the first is line 3\n' in said
+    scores.row(logdir, 10)
+    assert capsys.readouterr().err == said  # Once.
 
 
 class TestWindow:

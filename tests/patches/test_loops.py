@@ -19,6 +19,7 @@ from dreamer_gail_plugin.patches import final_save
 from dreamer_gail_plugin.patches import from_checkpoint
 from dreamer_gail_plugin.patches import keep_checkpoints
 from dreamer_gail_plugin.patches import loops
+from dreamer_gail_plugin.patches import own_lines
 from dreamer_gail_plugin.patches import parallel_end
 from dreamer_gail_plugin.patches import proxies
 from dreamer_gail_plugin.patches import replay_chunks
@@ -295,6 +296,33 @@ class TestWholeSaves:
       train(logdir, steps=60)
     monkeypatch.undo()
     assert saved(logdir, 'step') == 40
+
+
+class TestOwnLines:
+
+  def log(self, folder, step):
+    output = elements.logger.JSONLOutput(folder, 'x.jsonl', parallel=False)
+    output([(step, 'metric', np.array(1.0))])
+
+  def test_release_goes_on_in_the_torn_line(self, tmp_path, monkeypatch):
+    output = elements.logger.JSONLOutput
+    assert not own_lines.needed()
+    monkeypatch.setattr(output, '_write', inspect.unwrap(output._write))
+    assert own_lines.needed()
+
+  @pytest.mark.parametrize('text, lines', [
+      (None, 0), ('', 0), ('{"step": 1}\n', 1), ('{"step": 1}\n{"st', 2),
+      ('{"st', 1)])
+  def test_starts_a_line(self, tmp_path, text, lines):
+    path = tmp_path / 'x.jsonl'
+    if text is not None:
+      path.write_text(text)
+    self.log(tmp_path, 7)
+    self.log(tmp_path, 8)
+    found = path.read_text().splitlines()
+    assert len(found) == lines + 2
+    assert [json.loads(x)['step'] for x in found[-2:]] == [7, 8]
+    assert path.read_text().startswith(text or '')
 
 
 def replayed(logdir, name='replay'):

@@ -91,7 +91,10 @@ class TestLoad:
     reportruns.age(logdir, 3 * 3600 + 5)
     run = load(logdir)
     assert run.state == 'stopped' and run.usable
-    assert run.problems == ['stopped at step 1,000 of 2,000, 3 hours ago']
+    assert run.problems == [
+        *[f'{x}.jsonl: 1 of 11 lines are damaged or cut off, as by a kill, '
+          'and left out, the first is line 11' for x in ('scores', 'metrics')],
+        'stopped at step 1,000 of 2,000, 3 hours ago']
 
   def test_target_counts_the_repeat(self, logdir):
     # Upstream logs frames: 2000 of a run of 2000 actions are a quarter.
@@ -157,12 +160,14 @@ class TestLoad:
     run = load(logdir)
     assert run.scores.tolist() == [1, 2]
     assert run.problems == [
-        'scores.jsonl: 1 of 3 lines are damaged and left out, the first is '
-        'line 2']
+        'scores.jsonl: 1 of 3 lines are damaged or cut off, as by a kill, and '
+        'left out, the first is line 2']
 
   def test_last_line_may_be_cut(self, logdir):
     rewrite(logdir, [(100, 1), (2000, 2), '{"step": 2001, "epi'])
-    assert load(logdir).problems == []
+    assert load(logdir).problems == [
+        'scores.jsonl: 1 of 3 lines are damaged or cut off, as by a kill, and '
+        'left out, the first is line 3']
 
   def test_nothing_but_damage(self, logdir):
     for name in ('scores.jsonl', 'metrics.jsonl'):
