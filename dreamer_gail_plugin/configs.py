@@ -1,5 +1,6 @@
 """The config of a run: configs.yaml, its blocks and the flags."""
 
+import difflib
 import functools
 import os
 import re
@@ -20,16 +21,16 @@ def blocks():
 
 def load_config(argv=None):
   """Return the Config of the flags `argv`, without touching the disk."""
-  known = blocks()
+  config = elements.Config(blocks()['defaults'])
   try:
     parsed, other = elements.Flags(configs=['defaults']).parse_known(argv)
-    config = elements.Config(known['defaults'])
     for name in parsed.configs:
       config = _apply(config, name)
     config = elements.Flags(config).parse(other)
   except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
     raise UserError(
-        f'{error.args[0]} See configs.yaml for all keys.') from None
+        f'{error.args[0]} {_near_flag(error, config)}See configs.yaml for all '
+        'keys.') from None
   try:
     logdir = config.logdir.format(timestamp=elements.timestamp())
   except (KeyError, IndexError, ValueError):
@@ -126,5 +127,16 @@ def _apply(config, name):
   if name not in blocks():
     raise UserError(
         f'--configs {name}: no such block in configs.yaml. '
-        f'There are: {", ".join(sorted(blocks()))}')
+        f'{_near(name, blocks())}There are: {", ".join(sorted(blocks()))}')
   return config.update(blocks()[name])
+
+
+def _near_flag(error, config):
+  # The flag stands in the message of elements alone.
+  name = re.match(r"Flag '--(\S+)' did not match", str(error.args[0]))
+  return _near(name[1], config.flat, '--') if name else ''
+
+
+def _near(name, choices, prefix=''):
+  found = difflib.get_close_matches(name, choices, 1)
+  return f'Did you mean {prefix}{found[0]}? ' if found else ''

@@ -6,6 +6,7 @@ Run loops, replay, logger and wrappers are upstream's. The agent, the
 environments and the expert stream are the plugin's; `build` makes them.
 """
 
+import sys
 from functools import partial as bind
 
 import dreamerv3.main as upmain
@@ -16,6 +17,7 @@ import portal
 from . import build
 from . import configs
 from . import errors
+from . import helptext
 from .data import memory
 from .data import settings
 from .errors import UserError
@@ -38,6 +40,10 @@ def main(argv=None):
 
   Returns the exit code if a signal has ended the run, else None.
   """
+  words = sys.argv[1:] if argv is None else argv
+  if {'-h', '--help'} & set(words):
+    print(helptext.text(words))
+    return
   config = configs.load_config(argv)
   checks.values(config)
   config = configs.rows(configs.lengths(device.platform(config)))

@@ -66,7 +66,8 @@ ALLOWED = {
     'experiments': (
         'configs data variants running build evaluate report baselines'),
     'perf': 'configs data expert running build',
-    'main': 'configs data running build evaluate',
+    'helptext': 'configs upstream',
+    'main': 'configs helptext data running build evaluate',
     # It imports the program that runs by its name.
     '__main__': '',
 }
