@@ -6,6 +6,7 @@ from .. import agent
 from .. import dreamer
 from . import absorbing
 from . import anchored
+from . import imagedisc
 from . import images
 from . import joint
 from . import vmail
@@ -24,6 +25,7 @@ def agent_class(config):
         anchored.Anchored: gail.anchor,
         vmail.VMail: gail.actor == 'dynamics',
         joint.Joint: gail.world == 'both',
+        imagedisc.ImageDisc: gail.disc_sees == 'image',
         agent.Agent: True}.items() if wanted]
   if config.image_loss != 'mse' or config.image_zero != 'gray':
     bases.append(images.Images)
