@@ -47,6 +47,7 @@ def main(argv=None):
   config = configs.load_config(argv)
   checks.values(config)
   config = configs.rows(configs.lengths(device.platform(config)))
+  checks.relations(config)
   memory.check(config, build.spaces(config))
   if config.replica or config.script.startswith('parallel_'):
     return start(config, argv)  # A part of a run.
