@@ -46,8 +46,8 @@ def main(argv=None):
     return
   config = configs.load_config(argv)
   checks.values(config)
-  config = configs.rows(configs.lengths(device.platform(config)))
   checks.relations(config)
+  config = configs.rows(configs.lengths(device.platform(config)))
   memory.check(config, build.spaces(config))
   if config.replica or config.script.startswith('parallel_'):
     return start(config, argv)  # A part of a run.

@@ -63,7 +63,7 @@ class TestBadInput:
       (['--agent.imag_last', '-1'], ['--agent.imag_last -1', '0 or more']),
       (['--agent.gail.anchor_rate', '2'], ['anchor_rate 2', '1 or less']),
       (['--run.train_ratio', 'nan'], ['--run.train_ratio nan', 'finite']),
-      (['--replay.size', '20'], ['--replay.size 20: must be 88 or more']),
+      (['--agent.dyn.rssm.blocks', '3'], ['must be a multiple of']),
       (['--expert', 'x.h5'], ['--expert']),
       (['--configs', 'minatar', 'gial'], ['--configs gial', 'gail_paper']),
       (['--configs'], ['--configs']),

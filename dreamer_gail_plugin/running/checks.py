@@ -54,12 +54,9 @@ def values(config):
 
 
 def relations(config):
-  """Raise UserError for numbers that do not go together.
-
-  Those of the streams are as `configs.rows` returns them.
-  """
+  """Raise UserError for numbers that do not go together."""
   run, agent, rssm = config.run, config.agent, config.agent.dyn.rssm
-  bspace, needed = agent.dec.simple.bspace, capacity(config)
+  bspace = agent.dec.simple.bspace
   for wrong, text in (
       (config.replica >= config.replicas,
        f'--replica {config.replica}: must be below --replicas'),
@@ -69,9 +66,6 @@ def relations(config):
        f'--run.actor_batch {run.actor_batch}: must not be over --run.envs'),
       (sum(config.replay.fracs.values()) != 1,
        '--replay.fracs: the sum of uniform, priority and recency must be 1'),
-      (needed > config.replay.size,
-       f'--replay.size {config.replay.size:g}: must be {needed} or more, to '
-       'hold a batch'),
       (rssm.deter % rssm.blocks,
        f'--agent.dyn.rssm.deter {rssm.deter}: must be a multiple of '
        f'--agent.dyn.rssm.blocks {rssm.blocks}'),
@@ -86,17 +80,6 @@ def relations(config):
        '--agent.opt.anneal that is over --agent.opt.warmup')):
     if wrong:
       raise UserError(text)
-
-
-def capacity(config):
-  """Return how many steps the replay must hold for upstream to make it."""
-  context = config.replay_context
-  length = config.consec_train * config.batch_length + context
-  if config.script in ('train_eval', 'parallel'):
-    # The replay of evaluations has a tenth of the size.
-    report = config.consec_report * config.report_length + context
-    length = max(length, 10 * report)
-  return config.batch_size * length
 
 
 def activations(config):

@@ -59,9 +59,7 @@ class TestRelations:
       (['--agent.dyn.rssm.blocks', '3'], 'must be a multiple of'),
       (['--agent.dec.simple.bspace', '3'], '--agent.dec.simple.bspace 3'),
       (['--agent.retnorm.perclo', '95'], 'must be below'),
-      (['--agent.opt.schedule', 'linear'], '--agent.opt.warmup'),
-      (['--replay.size', '87'], 'must be 88 or more'),
-      (['--script', 'train_eval', '--replay.size', '479'], 'must be 480')])
+      (['--agent.opt.schedule', 'linear'], '--agent.opt.warmup')])
   def test_refused(self, flags, words):
     with refused(words):
       checks.relations(config(*flags))
