@@ -46,6 +46,7 @@ def main(argv=None):
     return
   config = configs.load_config(argv)
   checks.values(config)
+  checks.relations(config)
   config = configs.rows(configs.lengths(device.platform(config)))
   memory.check(config, build.spaces(config))
   if config.replica or config.script.startswith('parallel_'):

@@ -59,6 +59,11 @@ class TestBadInput:
 
   @pytest.mark.parametrize('flags, words', [
       (['--agent.gail.nonsense', '3'], ['--agent.gail.nonsense']),
+      (['--batch_size', '0'], ['--batch_size 0: expected', '1 or more']),
+      (['--agent.imag_last', '-1'], ['--agent.imag_last -1', '0 or more']),
+      (['--agent.gail.anchor_rate', '2'], ['anchor_rate 2', '1 or less']),
+      (['--run.train_ratio', 'nan'], ['--run.train_ratio nan', 'finite']),
+      (['--agent.dyn.rssm.blocks', '3'], ['must be a multiple of']),
       (['--expert', 'x.h5'], ['--expert']),
       (['--configs', 'minatar', 'gial'], ['--configs gial', 'gail_paper']),
       (['--configs'], ['--configs']),

@@ -8,6 +8,7 @@ import embodied.jax.nets
 from .. import rewards
 from ..errors import UserError
 from . import checkpoint
+from . import ranges
 
 CHOICES = {
     'agent.gail.reward': ('env', *rewards.REWARDS),
@@ -17,6 +18,10 @@ CHOICES = {
     'agent.image_loss': ('mse', 'binary'),
     'agent.image_zero': ('gray', 'black'),
     'agent.gail.actor': ('reinforce', 'dynamics'),
+    'agent.opt.schedule': ('const', 'linear', 'cosine'),
+    'agent.retnorm.impl': ('none', 'perc', 'meanstd'),
+    'agent.valnorm.impl': ('none', 'perc', 'meanstd'),
+    'agent.advnorm.impl': ('none', 'perc', 'meanstd'),
     'jax.platform': ('auto', 'cpu', 'cuda', 'gpu', 'rocm', 'tpu'),
     'jax.compute_dtype': ('auto', 'float32', 'bfloat16', 'float16'),
 }
@@ -37,17 +42,7 @@ def values(config):
           f'--{key} {config[key]}: no such choice. '
           f'There are: {", ".join(choices)}')
   outputs(config.logger.outputs)
-  if config.seed < 0:
-    raise UserError(f'--seed {config.seed}: must not be negative.')
-  if config.run.keep_checkpoints < 0:
-    raise UserError(
-        f'--run.keep_checkpoints {config.run.keep_checkpoints}: expected how '
-        'many saves to keep, or 0 for all of them')
-  for key in ('agent.gail.consec', 'consec_train', 'consec_report'):
-    if config[key] < 1:
-      raise UserError(
-          f'--{key} {config[key]}: expected the number of batches that a '
-          'sequence goes on for, 1 or more')
+  ranges.check(config)
   activations(config)
   if config.run.from_checkpoint:
     checkpoint.find(config.run.from_checkpoint)
@@ -56,6 +51,35 @@ def values(config):
     raise UserError(
         '--script eval_only: evaluates a saved agent, name the logdir of its '
         'run by --run.from_checkpoint')
+
+
+def relations(config):
+  """Raise UserError for numbers that do not go together."""
+  run, agent, rssm = config.run, config.agent, config.agent.dyn.rssm
+  bspace = agent.dec.simple.bspace
+  for wrong, text in (
+      (config.replica >= config.replicas,
+       f'--replica {config.replica}: must be below --replicas'),
+      (config.script == 'train_eval' and not run.eval_envs,
+       '--run.eval_envs 0: --script train_eval needs one or more'),
+      (config.script == 'parallel' and run.actor_batch > run.envs,
+       f'--run.actor_batch {run.actor_batch}: must not be over --run.envs'),
+      (sum(config.replay.fracs.values()) != 1,
+       '--replay.fracs: the sum of uniform, priority and recency must be 1'),
+      (rssm.deter % rssm.blocks,
+       f'--agent.dyn.rssm.deter {rssm.deter}: must be a multiple of '
+       f'--agent.dyn.rssm.blocks {rssm.blocks}'),
+      (bspace and rssm.deter % bspace,
+       f'--agent.dyn.rssm.deter {rssm.deter}: must be a multiple of '
+       f'--agent.dec.simple.bspace {bspace}'),
+      (agent.retnorm.perclo >= agent.retnorm.perchi,
+       f'--agent.retnorm.perclo {agent.retnorm.perclo}: must be below '
+       '--agent.retnorm.perchi'),
+      (agent.opt.schedule != 'const' and agent.opt.anneal <= agent.opt.warmup,
+       f'--agent.opt.schedule {agent.opt.schedule}: needs an '
+       '--agent.opt.anneal that is over --agent.opt.warmup')):
+    if wrong:
+      raise UserError(text)
 
 
 def activations(config):

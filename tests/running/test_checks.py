@@ -40,6 +40,33 @@ class TestValues:
     with refused(f'--{key} 0', '1 or more'):
       checks.values(config(f'--{key}', '0'))
 
+
+class TestRelations:
+
+  @pytest.mark.parametrize('script', ['train', 'train_eval', 'parallel'])
+  @pytest.mark.parametrize(
+      'suite', ['minatar', 'atari', 'atari100k', 'crafter', 'gym'])
+  def test_blocks_pass(self, suite, script):
+    for size in ('tiny', 'small', 'medium', 'large', 'size12m', 'debug'):
+      checks.relations(configs.lengths(configs.load_config(
+          ['--configs', suite, 'gail', size, '--script', script])))
+
+  @pytest.mark.parametrize('flags, words', [
+      (['--replica', '1'], '--replicas'),
+      (['--script', 'train_eval', '--run.eval_envs', '0'], '--run.eval_envs'),
+      (['--script', 'parallel', '--run.actor_batch', '5'], '--run.envs'),
+      (['--replay.fracs.uniform', '0.5'], '--replay.fracs: the sum'),
+      (['--agent.dyn.rssm.blocks', '3'], 'must be a multiple of'),
+      (['--agent.dec.simple.bspace', '3'], '--agent.dec.simple.bspace 3'),
+      (['--agent.retnorm.perclo', '95'], 'must be below'),
+      (['--agent.opt.schedule', 'linear'], '--agent.opt.warmup')])
+  def test_refused(self, flags, words):
+    with refused(words):
+      checks.relations(config(*flags))
+
+
+class TestOthers:
+
   def test_which_parameters_to_load(self):
     checks.pattern('.*')
     with refused('--run.from_checkpoint_regex (', 'regular expression'):
