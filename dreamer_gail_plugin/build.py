@@ -9,6 +9,7 @@ import embodied
 import numpy as np
 
 from . import envs
+from .data import memory
 from .data import recipe
 from .data import record
 from .data import store
@@ -229,6 +230,13 @@ def normalize_actions(batch, act_space):
 def needs_expert(config):
   """Return whether the config's agent learns from demonstrations."""
   return config.agent.gail.reward != 'env' and not config.random_agent
+
+
+def demonstrations(config):
+  """Return the path of the demonstrations that the script learns from, or
+  None."""
+  learns = config.script in memory.LEARNING and needs_expert(config)
+  return expert_path(config) if learns else None
 
 
 def expert_path(config):

@@ -18,6 +18,7 @@ from . import build
 from . import configs
 from . import errors
 from . import helptext
+from . import preflight
 from .data import memory
 from .data import settings
 from .errors import UserError
@@ -26,6 +27,7 @@ from .running import checks
 from .running import device
 from .running import lock
 from .running import provenance
+from .running import samerun
 from .running import signals
 
 PROGRAM = ('dreamer_gail_plugin.main',)
@@ -48,6 +50,9 @@ def main(argv=None):
   checks.values(config)
   checks.relations(config)
   config = configs.rows(configs.lengths(device.platform(config)))
+  demos = build.demonstrations(config)
+  config = preflight.settle(config)
+  samerun.check(config, demos)
   memory.check(config, build.spaces(config))
   if config.replica or config.script.startswith('parallel_'):
     return start(config, argv)  # A part of a run.
@@ -111,6 +116,7 @@ def run(config, argv):
     provenance.record(
         logdir, PROGRAM, argv, config.seed, config.jax.platform)
     config.save(logdir / 'config.yaml')
+    samerun.record(config, build.demonstrations(config))
   setup(config)
   with signals.handled() as listener:
     scripts[config.script]()
@@ -144,6 +150,8 @@ def describe_expert(config):
         f'These were made by a program. Human ones: {HUMANS[suite]}, see '
         'docs/demonstrations.md; name the file by --agent.gail.expert')
   settings.warn(config, build.expert_path(config))
+  preflight.compare(config)
+  preflight.expert(config)
   return expert.stats
 
 

@@ -67,7 +67,8 @@ ALLOWED = {
         'configs data variants running build evaluate report baselines'),
     'perf': 'configs data expert running build',
     'helptext': 'configs upstream',
-    'main': 'configs helptext data running build evaluate',
+    'preflight': 'envs data build',
+    'main': 'configs helptext data running build evaluate preflight',
     # It imports the program that runs by its name.
     '__main__': '',
 }

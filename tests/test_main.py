@@ -124,12 +124,12 @@ class TestBadInput:
   def test_damaged_record(self, refused, tmp_path):
     logdir = tmp_path / 'logdir'
     logdir.mkdir()
-    (logdir / 'config.yaml').write_text('as it was')
+    (logdir / 'config.yaml').write_text('task: minatar_breakout')
     for text in ('{', '[]', '{"format": 2}', '{"format": 1, "starts": [1]}'):
       (logdir / 'run.json').write_text(text)
       assert str(logdir / 'run.json') in refused()
       assert (logdir / 'run.json').read_text() == text
-      assert (logdir / 'config.yaml').read_text() == 'as it was'
+      assert (logdir / 'config.yaml').read_text() == 'task: minatar_breakout'
 
   def test_no_checkpoint(self, refused, tmp_path):
     path = tmp_path / 'run'

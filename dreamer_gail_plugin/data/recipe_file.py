@@ -95,8 +95,8 @@ def options(suite, given):
   for key, value in given.items():
     if key not in known:
       return f'has {key!r:.50}, which {suite} has not'
-    # On `gym` tasks a zero leaves images as they are.
-    least = 0 if suite == 'gym' else 1
+    # On `gym` tasks 0 and -1 leave images as they are.
+    least = -1 if suite == 'gym' else 1
     if not _fits(value, known[key], MOST.get(key, STEPS), least):
       # Aliases in YAML can make a value that is endless in print.
       return (f'{key} is {reprlib.repr(value):.50}, expected something like '
@@ -105,6 +105,9 @@ def options(suite, given):
 
 
 def _fits(value, default, most, least):
+  if default == ():  # Any count of numbers.
+    return isinstance(value, list) and len(value) <= 1000 and all(
+        type(x) in (int, float) and 0 <= x < 1e9 for x in value)
   if isinstance(default, tuple):
     return (isinstance(value, list) and len(value) == len(default)
             and all(_whole(x, least, most) for x in value))

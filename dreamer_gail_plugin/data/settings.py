@@ -13,7 +13,7 @@ from . import store
 # Options of environments that decide what a step shows and does.
 KEYS = (
     'repeat', 'size', 'gray', 'pooling', 'aggregate', 'resize', 'actions',
-    'average')
+    'average', 'kwargs')
 
 
 def differences(demos, options):
@@ -27,7 +27,21 @@ def differences(demos, options):
   wanted = json.loads(json.dumps(options))  # Tuples become lists, as in JSON.
   return [
       (key, made[key], wanted[key]) for key in KEYS
-      if key in made and key in wanted and made[key] != wanted[key]]
+      if key in made and key in wanted and not same(made[key], wanted[key])]
+
+
+def same(made, wanted):
+  """Return whether two settings make the same steps."""
+  if made == wanted:
+    return True
+  if isinstance(wanted, str):  # JSON may be written in several ways.
+    try:
+      return json.loads(made or '{}') == json.loads(wanted or '{}')
+    except (ValueError, TypeError, RecursionError):
+      return False
+  # What `gym` decides by itself is compared key by key (preflight.compare).
+  sizes = [made, wanted]
+  return any(isinstance(x, list) and x and min(x) < 0 for x in sizes)
 
 
 def warn(config, path):

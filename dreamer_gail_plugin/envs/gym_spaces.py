@@ -4,7 +4,7 @@ Each class here translates one space. `spaces` maps keys to elements.Space;
 `flatten(value)` gives the arrays for those keys and `restore(arrays)` gives
 the value back in Gymnasium's form. What upstream takes:
 
-- images (H, W, C) uint8, all of one size,
+- images (H, W, C) uint8, all of one size (see `arrays`),
 - vectors (N,) float32,
 - choices () or (K,) int32 from 0 on, with equal numbers of classes.
 
@@ -17,98 +17,115 @@ import re
 import elements
 import numpy as np
 from gymnasium import spaces as gym_spaces
-from PIL import Image as PillowImage
 
 from ..errors import UserError
+from . import arrays
 
 
-def observation(space, size):
+def observation(space, size, image='auto'):
   """Return the translator for an observation space.
 
-  Images (uint8, with two or three axes) are resized to `size` (height and
-  width) unless it holds a zero. All other arrays of numbers, whole or not,
-  become float32 vectors. A space that is not nested gets the key image,
-  vector or token (for choices). Raises UserError for other kinds of space.
+  What an array is and how images are resized is decided in `arrays`, from
+  `size` (height and width) and the kinds that `image` asks for. Images of
+  unequal sizes become equal, as upstream's networks want them. A space that
+  is not nested gets the key image, vector or token (for choices). Raises
+  UserError for other kinds of space, and for a key in `image` that is not
+  there.
   """
+  asked = arrays.parse(image)
+  images = []
+
   def leaf(key, space):
-    if isinstance(space, gym_spaces.Box):
-      image = space.dtype == np.uint8 and len(space.shape) in (2, 3)
-      if image:
-        return Image(key or 'image', space, size)
-      return Vector(key or 'vector', space)
-    return _choice(key or 'token', space)
-  return _translate('', space, leaf)
+    if not isinstance(space, gym_spaces.Box):
+      return _choice(key or 'token', space)
+    found = arrays.translator(key, space, size, asked)
+    images.extend([found] if isinstance(found, arrays.Image) else [])
+    return found
+  result = _translate('', space, leaf)
+  sides = {x.spaces[x.key].shape[:2] for x in images}
+  if len(sides) > 1 and all(size):
+    return observation(space, 2 * [arrays.LARGEST], image)
+  if len(sides) > 1:
+    raise UserError(
+        f'--env.gym.size: images of unequal sizes ({sorted(sides)}), which '
+        'the networks do not take; give one height and width, as 64 64')
+  known = {*result.spaces, *(['image'] if result.key else [])}
+  if set(filter(None, asked)) - known:
+    raise UserError(
+        f'--env.gym.image {image}: names an observation that is not there; '
+        f'there are: {", ".join(sorted(known))}')
+  return result
 
 
-def action(space):
+def action(space, scale=()):
   """Return the translator for an action space.
 
   The key is `action`; nested spaces, and choices with unequal numbers of
-  classes, have one key `action_<name or index>` for each part. Raises
-  UserError for kinds of space that have no such form.
+  classes, have one key `action_<name or index>` for each part. `scale` has
+  the bounds of numbers without bounds, one for all or one for each of them.
+  Raises UserError for kinds of space that have no such form, and where the
+  scale does not fit.
   """
+  scale = [x for x in scale if x]
+  rest = list(scale)
+
   def leaf(key, space):
     if not isinstance(space, gym_spaces.Box):
       return _choice(key, space)
     if space.dtype.kind == 'f':
-      return Vector(key, space, bounded=True)
+      count = unbounded(space)
+      own = rest[:count] if len(scale) > 1 else scale * count
+      if len(scale) > 1:
+        del rest[:count]
+      return arrays.Vector(key, space, bounds=_scaled(key, space, own))
     if not space.is_bounded():
       raise UserError(f'Cannot choose from infinitely many actions: {space}.')
     counts = space.high.astype(np.int64) - space.low + 1
     return Choice(key, space, counts, space.low)
-  return _translate('action', space, leaf)
+  result = _translate('action', space, leaf)
+  if len(scale) > 1 and rest:
+    raise UserError(
+        f'--env.gym.scale: has {len(scale)} numbers, {len(rest)} more than '
+        'the actions without bounds')
+  return result
 
 
-class Image:
-  """(H, W) or (H, W, C) uint8 as (H, W, C), resized."""
-
-  def __init__(self, key, space, size):
-    self.key = key
-    self.size = all(size) and tuple(size)
-    shape = (*space.shape, 1)[:3]
-    if self.size:
-      shape = (*self.size, shape[2])
-    self.spaces = {key: elements.Space(np.uint8, shape)}
-
-  def flatten(self, value):
-    image = np.array(value, np.uint8)
-    image = image.reshape((*image.shape, 1)[:3])
-    if self.size and image.shape[:2] != self.size:
-      # By channel, as there may be any number and Pillow would take four of
-      # them for colours with transparency.
-      channels = np.moveaxis(image, -1, 0)
-      image = np.stack([self._resize(x) for x in channels], -1)
-    return {self.key: image}
-
-  def _resize(self, channel):
-    height, width = self.size
-    method = PillowImage.Resampling.BILINEAR
-    return np.array(
-        PillowImage.fromarray(channel).resize((width, height), method))
+def unbounded(space):
+  """Return how many numbers of an action space lack a bound."""
+  if isinstance(space, (gym_spaces.Dict, gym_spaces.Tuple)):
+    parts = space.spaces
+    parts = parts.values() if isinstance(parts, dict) else parts
+    return sum(map(unbounded, parts))
+  if not isinstance(space, gym_spaces.Box) or space.dtype.kind != 'f':
+    return 0
+  return int((~np.isfinite(space.low) | ~np.isfinite(space.high)).sum())
 
 
-class Vector:
-  """Numbers of any shape and type as (N,) float32.
+def texts(translator):
+  """Return {key: what its arrays are} of a translator."""
+  if isinstance(translator, Group):
+    return {k: v for x in translator.parts for k, v in texts(x).items()}
+  return {k: translator.text for k in translator.spaces}
 
-  The bounds are kept for actions only: many environments leave the bounds of
-  their observations, and nothing depends on these.
-  """
 
-  def __init__(self, key, space, bounded=False):
-    self.key = key
-    self.space = space
-    size = int(np.prod(space.shape))
-    bounds = (space.low.ravel(), space.high.ravel()) if bounded else ()
-    bounds = [x.astype(np.float32) for x in bounds]
-    self.spaces = {key: elements.Space(np.float32, (size,), *bounds)}
-
-  def flatten(self, value):
-    return {self.key: np.array(value, np.float32).ravel()}
-
-  def restore(self, arrays):
-    value = np.asarray(arrays[self.key], np.float64).reshape(self.space.shape)
-    value = np.clip(value, self.space.low, self.space.high)
-    return np.asarray(value, self.space.dtype)
+def _scaled(key, space, scale):
+  low, high = [np.ravel(x).astype(np.float64) for x in (space.low, space.high)]
+  if not scale:
+    return low, high
+  free = ~np.isfinite(low) | ~np.isfinite(high)
+  if len(scale) != free.sum() or min(scale) < 0:
+    raise UserError(
+        f'--env.gym.scale {" ".join(map(str, scale))}: {key} has '
+        f'{free.sum()} numbers without bounds; expected one positive number, '
+        'or one for each of them')
+  scale = np.array(scale)
+  low[free] = np.where(np.isfinite(low[free]), low[free], -scale)
+  high[free] = np.where(np.isfinite(high[free]), high[free], scale)
+  if (low >= high)[free].any():
+    raise UserError(
+        f'--env.gym.scale: leaves nothing of {key}, whose bounds are '
+        f'{space.low} and {space.high}; give larger numbers')
+  return low, high
 
 
 class Choice:
@@ -122,8 +139,15 @@ class Choice:
     self.space = space
     self.starts = np.asarray(starts, np.int64)
     counts = np.asarray(counts, np.int64)
+    self.key = key
     self.shape = counts.shape
     flat = counts.ravel().tolist()
+    if not flat:
+      raise UserError(
+          f'{key!r} has the shape {self.shape}, so no elements; leave it out '
+          'of the environment')
+    what = ', '.join(map(str, sorted(set(flat))))
+    self.text = f'{len(flat)} choice{"s" * (len(flat) > 1)} of {what}'
     self.split = len(set(flat)) > 1
     if self.split:
       self.spaces = {
@@ -151,6 +175,7 @@ class Group:
   """Named (Dict) or numbered (Tuple) parts, translated one by one."""
 
   def __init__(self, parts, names):
+    self.key = None
     self.parts = parts
     self.names = names
     self.spaces = {}

@@ -70,6 +70,8 @@ def load_config(logdir):
     saved = elements.Config.load(filename).flat
     config = defaults.update(
         {k: v for k, v in saved.items() if k in defaults.flat})
+    if 'env.gym.image' not in saved:  # Bytes of two axes or three, then.
+      config = config.update({'env.gym.image': 'last'})
   except Exception as error:  # A YAML parser has many, of several lines.
     reason = ' '.join(str(error).split())
     raise UserError(

@@ -199,11 +199,11 @@ class TestObservations:
     value[:4] = 100
     value[4:, :, -1] = 200
     value = value.reshape(shape)
-    coder = gym_spaces.observation(space, (0, 0))
+    coder = gym_spaces.observation(space, (0, 0), 'last')
     assert coder.spaces['image'].shape == (8, 6, channels)
     image = coder.flatten(value)['image']
     assert (image == value.reshape((8, 6, channels))).all()
-    coder = gym_spaces.observation(space, [4, 2])
+    coder = gym_spaces.observation(space, [4, 2], 'last')
     assert coder.spaces['image'].shape == (4, 2, channels)
     image = coder.flatten(value)['image']
     assert image.shape == (4, 2, channels) and image.dtype == np.uint8

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces as gym_spaces
 
 from ... import envs
+from ...envs import checks
 from ...envs import gym_spaces as translators
 from ...errors import UserError
 from .. import flags
@@ -26,29 +27,37 @@ def add_arguments(add, task_help):
   add('--task', help=task_help)
   add('--size', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'),
       help='of images (as in configs.yaml)')
+  add('--image', help='what arrays are (as in configs.yaml: env.gym.image)')
+  add('--kwargs', help='JSON with the arguments of the environment')
   add('--best', type=int, help='only so many episodes, by their score (all)')
 
 
-def task_spaces(task):
+def options(args):
+  """Return the options of the suite `gym` that decide what a step shows.
+
+  They are those of configs.yaml, or of the flags.
+  """
+  if args.size:
+    flags.size(args, -1)
+  usual = tasks.options('gym_any')
+  given = {k: getattr(args, k) for k in ('size', 'image', 'kwargs')}
+  return {k: usual[k] if v is None else v for k, v in given.items()}
+
+
+def task_spaces(args):
   """Return (observation space, action space, names of actions) of a task.
 
   Raises UserError unless it is gym_ID with an ID that can be made.
   """
-  if not task or not task.startswith('gym_'):
+  if not args.task or not args.task.startswith('gym_'):
     raise UserError(
-        f'--task {task}: expected gym_ID with the Gymnasium id of the '
+        f'--task {args.task}: expected gym_ID with the Gymnasium id of the '
         'environment that the episodes are from, such as gym_CartPole-v1')
-  env = envs.make(*tasks.split(task))
+  env = envs.make(*tasks.split(args.task), **options(args))
   spaces = env.game.observation_space, env.game.action_space
   meanings = env.action_meanings
   env.close()
   return *spaces, meanings
-
-
-def image_size(args):
-  """Return height and width of images: the flag, or what training uses."""
-  flags.size(args, 0)
-  return args.size or tasks.options('gym_any')['size']
 
 
 def pick(scores, best):
@@ -60,16 +69,24 @@ def pick(scores, best):
 class Converter:
   """Turns Episodes of two Gymnasium spaces into trajectories.
 
-  Images are resized to `size`, everything else is translated as the `gym`
-  suite does it (`envs/gym_spaces.py`), so the agent sees the same. `clipped`
-  counts the steps whose actions were outside of the bounds.
+  All is translated as the `gym` suite does it with its options `size` and
+  `image` (`envs/gym_spaces.py`), so the agent sees the same. `texts` says what
+  each key is. `clipped` counts the steps whose actions were outside of the
+  bounds.
   """
 
-  def __init__(self, obs_space, act_space, size):
+  def __init__(self, obs_space, act_space, size=(-1, -1), image='auto'):
     self.spaces = (obs_space, act_space)
-    self.obs = translators.observation(obs_space, size)
+    self.obs = translators.observation(obs_space, size, image)
     self.act = translators.action(act_space)
+    self.texts = {
+        **translators.texts(self.obs), **translators.texts(self.act)}
+    self.place = ''
+    warn = lambda text: print(f'Warning: {self.place}: {text}')
+    self.check_obs = checks.Checker(obs_space, 'observations', warn)
+    self.check_act = checks.Checker(act_space, 'actions', lambda text: None)
     self.clipped = self.steps = 0
+    self.range = (np.inf, -np.inf)
 
   def __call__(self, episode):
     """Return the arrays of one trajectory of T + 1 steps.
@@ -78,15 +95,17 @@ class Converter:
     are not finite, or if the episode goes on after its end.
     """
     count = _ends(episode)
-    place = episode.place
-    _check(episode.observations, self.spaces[0], count + 1,
-           f'{place}: observations')
-    _check(episode.actions, self.spaces[1], count, f'{place}: actions')
+    self.place = episode.place
+    for check, value, length in (
+        (self.check_obs, episode.observations, count + 1),
+        (self.check_act, episode.actions, count)):
+      fault = check(value, (length,))
+      if fault:
+        raise UserError(f'{self.place}: {fault}')
     actions = self._clip(episode.actions, self.spaces[1], count)
-    with np.errstate(over='ignore'):  # Infinite as float32: found below.
-      obs = [
-          self.obs.flatten(at(episode.observations, t))
-          for t in range(count + 1)]
+    obs = [
+        self.obs.flatten(at(episode.observations, t))
+        for t in range(count + 1)]
     acts = [self.act.flatten(at(actions, t)) for t in range(count)]
     # The action of a last step means nothing.
     acts.append({k: np.zeros_like(v) for k, v in acts[-1].items()})
@@ -95,7 +114,6 @@ class Converter:
         k: np.stack([x[k] for x in rows]).astype(space.dtype)
         for rows, spaces in ((obs, self.obs.spaces), (acts, self.act.spaces))
         for k, space in spaces.items()}
-    _finite(result, place)
     if episode.rewards is not None:
       result['reward'] = np.append(0, episode.rewards).astype(np.float32)
     last = steps == count
@@ -104,11 +122,18 @@ class Converter:
         'is_terminal': last & bool(episode.terminated[-1])}
 
   def report(self):
-    """Print what had to be changed, if anything."""
+    """Print what each key is, and what had to be changed, if anything."""
+    for key, text in self.texts.items():
+      print(f'  {key}: {text}')
     if self.clipped:
       print(
           f'  {self.clipped:,} of {self.steps:,} actions were outside of the '
           'bounds of the action space and are cut to them')
+    if translators.unbounded(self.spaces[1]):
+      print(
+          f'  actions without bounds, here from {self.range[0]:.4g} to '
+          f'{self.range[1]:.4g}: a run scales what the agent does to the '
+          'largest of each, or by --env.gym.scale')
 
   def _clip(self, value, space, count):
     bounded = lambda x: isinstance(x, gym_spaces.Box) and x.dtype.kind == 'f'
@@ -119,6 +144,9 @@ class Converter:
         return value
       inside = np.clip(value, space.low, space.high)
       outside[(inside != value).reshape(count, -1).any(-1)] = True
+      if translators.unbounded(space):
+        self.range = (
+            min(self.range[0], inside.min()), max(self.range[1], inside.max()))
       return inside
     result = _map(leaf, value, space)
     self.clipped += int(outside.sum())
@@ -178,41 +206,3 @@ def _ends(episode):
   if episode.rewards is not None and not np.isfinite(episode.rewards).all():
     raise UserError(f'{episode.place}: rewards are not all finite')
   return count
-
-
-def _check(value, space, count, place):
-  def leaf(value, space):
-    shape = (count, *space.shape)
-    if value.shape != shape:
-      raise UserError(
-          f'{place} have shape {value.shape}, expected {shape} for {space}')
-    if not np.can_cast(value.dtype, space.dtype, 'same_kind'):
-      raise UserError(
-          f'{place} have type {value.dtype}, expected {space.dtype}')
-    low, high = _bounds(space)
-    if low is not None and ((value < low) | (value > high)).any():
-      raise UserError(
-          f'{place} have values from {value.min()} to {value.max()}, expected '
-          f'{np.min(low)} to {np.max(high)}')
-  _map(leaf, value, space)
-
-
-def _bounds(space):
-  # Of whole numbers only: bounds of floats are often left anyhow.
-  if isinstance(space, gym_spaces.Discrete):
-    return space.start, space.start + space.n - 1
-  if isinstance(space, gym_spaces.MultiDiscrete):
-    return space.start, space.start + space.nvec - 1
-  if isinstance(space, gym_spaces.MultiBinary):
-    return 0, 1
-  if space.dtype.kind in 'iu':
-    return space.low, space.high
-  return None, None
-
-
-def _finite(arrays, place):
-  for key, value in arrays.items():
-    if value.dtype.kind == 'f' and not np.isfinite(value).all():
-      raise UserError(
-          f'{place}: {key} has values that are not finite as float32; leave '
-          'the episode out')

@@ -31,15 +31,17 @@ def run(args):
   """Import the episodes and write the store to `args.out`."""
   out = flags.output(args)
   flags.at_least_one(args, 'best')
-  obs_space, act_space, meanings = episodes.task_spaces(args.task)
-  size = episodes.image_size(args)
+  obs_space, act_space, meanings = episodes.task_spaces(args)
+  options = episodes.options(args)
   files = find(flags.source(args, 'an npz or the folder of some'))
   scores = [_score(x) for x in files] if args.best else [0] * len(files)
   chosen = [files[i] for i in episodes.pick(scores, args.best or len(files))]
-  convert = episodes.Converter(obs_space, act_space, size)
+  convert = episodes.Converter(
+      obs_space, act_space, options['size'], options['image'])
   attrs = {
       'task': args.task, 'source': args.name, 'licence': args.licence,
-      'preprocessing': {'size': list(size)}, 'action_meanings': meanings}
+      'preprocessing': options, 'arrays': convert.texts,
+      'action_meanings': meanings}
   bar = tqdm.tqdm(chosen, 'read', unit=' episodes')
   count = store.write(out, (
       {**convert(read(x, obs_space, act_space)), 'attrs': {

@@ -36,13 +36,15 @@ def run(args):
   """Import the trajectories and write the store to `args.out`."""
   out = flags.output(args)
   flags.at_least_one(args, 'best')
-  obs_space, act_space, meanings = episodes.task_spaces(args.task)
-  size = episodes.image_size(args)
+  obs_space, act_space, meanings = episodes.task_spaces(args)
+  options = episodes.options(args)
   source = flags.source(args, 'what imitation.data.serialize.save wrote')
-  convert = episodes.Converter(obs_space, act_space, size)
+  convert = episodes.Converter(
+      obs_space, act_space, options['size'], options['image'])
   attrs = {
       'task': args.task, 'source': args.name, 'licence': args.licence,
-      'preprocessing': {'size': list(size)}, 'action_meanings': meanings}
+      'preprocessing': options, 'arrays': convert.texts,
+      'action_meanings': meanings}
   with open_source(source) as data:
     scores = [_score(data, i) if args.best else 0 for i in range(len(data))]
     chosen = episodes.pick(scores, args.best or len(data))

@@ -16,6 +16,7 @@ from ...data import hdf5
 from ...data import store
 from ...errors import UserError
 from .. import flags
+from .. import tasks
 from . import episodes
 from . import minari_sidecar
 
@@ -45,29 +46,60 @@ def run(args):
   with Dataset(folder) as data:
     if minari_sidecar.there(folder):
       return rebuild(args, folder, data, out)
-    task = data.task() if args.task is None else args.task
-    args.task = task
-    size = episodes.image_size(args)
+    task, kwargs = data.task()
+    args.task = task if args.task is None else args.task
+    args.kwargs = args.kwargs or kwargs
+    convert, options = converter(args, data)
     scores = [data.score(i) if args.best else 0 for i in range(len(data))]
     chosen = episodes.pick(scores, args.best or len(data))
-    convert = episodes.Converter(data.obs_space, data.act_space, size)
     attrs = {
-        'task': task, 'source': f'Minari {data.name}',
-        'preprocessing': {'size': list(size)},
+        'task': args.task, 'source': f'Minari {data.name}',
+        'preprocessing': options, 'arrays': convert.texts,
         **{k: data.text(k) for k in ('author', 'algorithm_name')}}
     bar = tqdm.tqdm(chosen, 'read', unit=' episodes')
     count = store.write(out, (
         {**convert(data.read(i)), 'attrs': {'source_id': f'episode {i}'}}
         for i in bar), attrs)
   print(f'{out}: {count} of {len(data)} episodes of {data.name}')
-  print(f'  task: {task or "any; name it by --task"}. Minari keeps no '
+  print(f'  task: {args.task or "any; name it by --task"}. Minari keeps no '
         'licence: see where the set is from')
   convert.report()
 
 
+def converter(args, data):
+  """Return the Converter of an open set, and the options of its task.
+
+  For a task of another suite than `gym` the arrays stay as they are. Raises
+  UserError if they are not those of that task.
+  """
+  options = episodes.options(args)
+  spaces = data.obs_space, data.act_space
+  if not args.task or args.task.startswith('gym_'):
+    return episodes.Converter(
+        *spaces, options['size'], options['image']), options
+  convert = episodes.Converter(
+      *spaces, args.size or (0, 0), args.image or 'last')
+  try:
+    env = tasks.make_env(args.task, 0)
+  except UserError as e:
+    print(f'WARNING: {e} So it was not compared with the task')
+    return convert, {}
+  found = {**convert.obs.spaces, **convert.act.spaces}
+  for key, space in {**env.obs_space, **env.act_space}.items():
+    if key in (*store.FLAGS, 'reset') or not store.needed(key):
+      continue
+    have = found.get(key)
+    if not have or (have.shape, have.dtype) != (space.shape, space.dtype):
+      raise UserError(
+          f'{data.place}: {key} is {have or "missing"}, the task {args.task} '
+          f'wants {space}; name the task that the set was made in by --task')
+  env.close()
+  return convert, {}
+
+
 def rebuild(args, folder, data, out):
   """Write the store that a set was exported from, or the best of it."""
-  for flag in ('task', 'size'):
+  for flag in ('task', 'size', 'image', 'kwargs'):
     if getattr(args, flag) is not None:
       raise UserError(
           f'--{flag}: {folder} was exported from a store, which is made again '
@@ -143,17 +175,17 @@ class Dataset:
     return ', '.join(x for x in value if isinstance(x, str))
 
   def task(self):
-    """Return gym_ID of the environment in the metadata, '' if unknown."""
+    """Return gym_ID of the environment in the metadata, '' if unknown, and
+    JSON of the arguments that it was made with, '' for none."""
     try:
       spec = json.loads(self.metadata.get('env_spec') or '{}')
       name, kwargs = spec.get('id', ''), spec.get('kwargs')
     except (ValueError, TypeError, AttributeError) as e:
       raise UserError(f'{self.place}: env_spec is not JSON: {e}') from e
+    kwargs = json.dumps(kwargs) if isinstance(kwargs, dict) and kwargs else ''
     if kwargs:
-      print(
-          f'WARNING: {self.name} was made with {kwargs}, which the task '
-          f'gym_{name} does not have; see that both agree')
-    return f'gym_{name}' if name and isinstance(name, str) else ''
+      print(f"  made with --env.gym.kwargs '{kwargs:.500}'")
+    return f'gym_{name}' if name and isinstance(name, str) else '', kwargs
 
   def read(self, index):
     """Return an Episode."""

@@ -105,6 +105,8 @@ def settings(source, task):
       raise UserError(
           f'{found[0] / "config.yaml"}: env: {wrong}; mend it, or copy the '
           'folder replay elsewhere and name the task by --task')
+    if 'image' in options:  # Runs of before took bytes for images.
+      options['image'] = 'last'
     options.update(given)
   return task, options
 

@@ -41,7 +41,9 @@ class TestGymnasium:
     with store.Store(out) as demo:
       store.validate(demo, own.obs_space, own.act_space, task)
       assert demo.attrs['source'] == 'me'
-      assert json.loads(demo.attrs['preprocessing']) == {'size': [64, 64]}
+      assert json.loads(demo.attrs['preprocessing']) == {
+          'size': [-1, -1], 'image': 'auto', 'kwargs': ''}
+      assert json.loads(demo.attrs['arrays']) == own.texts
 
   def test_left_episodes_are_truncated(self, tmp_path, out):
     env = RecordEpisodes(
@@ -75,15 +77,15 @@ class TestGymnasium:
     assert '2 of 3 actions were outside' in capsys.readouterr().out
 
   @pytest.mark.parametrize('change, message', [
-      (dict(observations=np.zeros((3, 4))), 'observations have shape (3, 4)'),
+      (dict(observations=np.zeros((3, 4))), 'observations: shape (3, 4)'),
       (dict(observations=np.zeros((4, 4), int)), None),
       (dict(observations=np.full((4, 4), np.nan)), 'not finite'),
       (dict(observations=np.full((4, 4), 1e60)), 'not finite'),
       (dict(observations=np.zeros((4, 4), 'U3')), 'expected numbers'),
       (dict(observations=np.array([[None] * 4] * 4)), 'never unpickled'),
-      (dict(actions=np.array([0, 1, 2])), 'values from 0 to 2, expected 0 to'),
-      (dict(actions=np.zeros((3, 1), int)), 'actions have shape (3, 1)'),
-      (dict(actions=np.zeros(3)), 'have type float64, expected int64'),
+      (dict(actions=np.array([0, 1, 2])), 'the value 2, expected 0 to'),
+      (dict(actions=np.zeros((3, 1), int)), 'actions: shape (3, 1)'),
+      (dict(actions=np.zeros(3)), 'type float64, expected int64'),
       (dict(rewards=np.zeros(4)), 'rewards has shape (4,)'),
       (dict(rewards=np.array([0, np.inf, 0])), 'rewards are not all finite'),
       (dict(terminations=np.array([1, 0, 0], bool)), 'ends at step 0 of 3'),

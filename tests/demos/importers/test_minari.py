@@ -240,7 +240,7 @@ class TestRoundTrip:
     folder = tmp_path / 'mine-v0'
     run('minari_export', '--source', source, '--out', folder)
     (folder / 'data' / 'dreamer_gail.h5').unlink()
-    assert run('minari', '--source', folder, '--size', 0, 0, '--out',
+    assert run('minari', '--source', folder, '--image', 'last', '--out',
                out) == 0
     data = load(out)
     assert len(data) == 40

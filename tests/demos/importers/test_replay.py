@@ -1,5 +1,7 @@
 """A DreamerV3 agent's replay as demonstrations: whole episodes, in order."""
 
+import json
+
 import elements
 import numpy as np
 import pytest
@@ -51,7 +53,8 @@ class TestImport:
     env = envs.make('gym', 'ImportReach-v0')
     with store.Store(out) as demo:
       store.validate(demo, env.obs_space, env.act_space, demo.attrs['task'])
-      assert demo.attrs['preprocessing'] == '{"size": [32, 32]}'
+      made = json.loads(demo.attrs['preprocessing'])
+      assert (made['size'], made['image']) == ([32, 32], 'last')
       assert set(demo.keys) == {
           *acts, 'vector', 'reward', *store.FLAGS}
 

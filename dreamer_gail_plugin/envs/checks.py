@@ -1,0 +1,164 @@
+"""Whether values are what their Gymnasium space declares.
+
+The same checks hold at play and at an import. A value is refused for its
+structure, type, shape, for whole numbers out of range and for numbers that are
+not finite as float32. Numbers beyond the bounds of floats are told of once, as
+many environments leave these bounds and nothing depends on them.
+"""
+
+import numpy as np
+from gymnasium import spaces as gym_spaces
+
+# Squares of numbers below sum to less than this unless float32 overflows.
+FINITE = 1e76
+
+
+class Checker:
+  """Says what is wrong with values of a space.
+
+  Args:
+    space: a Gymnasium space of the kinds that `gym_spaces` translates.
+    name: what the values are called, as `observation`.
+    warn: function of a text that tells once of numbers beyond the bounds of
+      floats; None to leave these unread.
+  """
+
+  def __init__(self, space, name, warn=None):
+    self.space, self.name = space, name
+    self.parts = None
+    if isinstance(space, gym_spaces.Dict):
+      self.parts, self.kind = list(space.spaces.items()), dict
+    elif isinstance(space, gym_spaces.Tuple):
+      self.parts, self.kind = list(enumerate(space.spaces)), tuple
+    if self.parts is not None:
+      self.parts = [
+          (k, Checker(v, f'{name} {k}' if ' ' not in name else f'{name}/{k}',
+                      warn)) for k, v in self.parts]
+      return
+    self.warn = warn
+    self.whole = space.dtype.kind != 'f'
+    self.low, self.high = _bounds(space)
+    self.shape, self.dtype = space.shape, space.dtype
+
+  def __call__(self, value, lead=()):
+    """Return what is wrong with a value, a text, or None.
+
+    `lead` is the shape before that of the space, as (T,) for T steps.
+    """
+    if self.parts is None:
+      return self._leaf(value, lead)
+    # A Mapping such as OrderedDict is a dict; lists stand for tuples.
+    kinds = dict if self.kind is dict else (tuple, list)
+    if not isinstance(value, kinds) or (
+        self.kind is tuple and len(value) != len(self.parts)):
+      return (
+          f'{self.name}: {_brief(value)}, expected a {self.kind.__name__} '
+          f'with {len(self.parts)} parts')
+    for key, part in self.parts:
+      if self.kind is dict and key not in value:
+        return f'{self.name}: no {key!r}, which its space has'
+      fault = part(value[key], lead)
+      if fault:
+        return fault
+    return None
+
+  def _leaf(self, value, lead):
+    try:
+      array = np.asarray(value)
+    except ValueError:  # Lists of unequal length.
+      array = np.asarray(None)
+    shape = lead + self.shape
+    if array.dtype.kind not in 'buif':
+      return f'{self.name}: {_brief(value)}, expected numbers'
+    if array.shape != shape:
+      return (
+          f'{self.name}: shape {array.shape}, expected {shape} for '
+          f'{" ".join(str(self.space).split()):.100}')
+    if array.dtype != self.dtype and not np.can_cast(
+        array.dtype, self.dtype, 'same_kind'):
+      return f'{self.name}: type {array.dtype}, expected {self.dtype}'
+    if not self.whole:
+      fault = self._finite(array)
+      if fault:
+        return fault
+    if self.low is None:
+      return None
+    if array.shape:
+      inside = not ((array < self.low) | (array > self.high)).any()
+    else:
+      inside = self.low <= array <= self.high
+    return None if inside else self._beyond(array)
+
+  def _finite(self, array):
+    flat = array.ravel()
+    if array.dtype.kind == 'f' and float(np.vdot(flat, flat)) < FINITE:
+      return None
+    with np.errstate(over='ignore'):
+      finite = np.isfinite(array.astype(np.float32))
+    if finite.all():
+      return None
+    at = tuple(int(x) for x in np.argwhere(~finite)[0])
+    where = f' at {list(at)}' if at else ''
+    return (
+        f'{self.name}: {array[at]}{where} is not finite as float32, expected '
+        'numbers')
+
+  def _beyond(self, array):
+    wrong = (array < self.low) | (array > self.high)
+    low, high = np.min(self.low), np.max(self.high)
+    text = (
+        f'{self.name}: the value {array[wrong].flat[0]}, expected {low} to '
+        f'{high}')
+    if self.whole:
+      return text
+    self.low = self.high = None  # It costs time and was told.
+    self.warn(text)
+    return None
+
+
+def leaves(checker):
+  """Yield the Checkers of the spaces that are not nested."""
+  if checker.parts is None:
+    yield checker
+  else:
+    for _, part in checker.parts:
+      yield from leaves(part)
+
+
+def reward(value):
+  """Return what is wrong with a reward, a text, or None."""
+  if type(value) is float and value * value < FINITE:
+    return None
+  if np.ndim(value):
+    return (
+        f'the reward is an array of shape {np.shape(value)}, expected one '
+        'number')
+  if getattr(value, 'dtype', np.asarray(value).dtype).kind not in 'buif':
+    return f'the reward is {_brief(value)}, expected a number'
+  with np.errstate(over='ignore'):
+    if not np.isfinite(np.float32(value)):
+      return f'the reward is {value}, expected a finite number'
+  return None
+
+
+def _bounds(space):
+  # None where nothing needs to be compared.
+  if isinstance(space, gym_spaces.Discrete):
+    return int(space.start), int(space.start + space.n - 1)
+  if isinstance(space, gym_spaces.MultiDiscrete):
+    return space.start, space.start + space.nvec - 1
+  if isinstance(space, gym_spaces.MultiBinary):
+    return 0, 1
+  low, high = space.low, space.high
+  if space.dtype.kind in 'iu':
+    info = np.iinfo(space.dtype)
+    full = (low == info.min).all() and (high == info.max).all()
+  else:
+    full = (low == -np.inf).all() and (high == np.inf).all()
+  full = full or space.dtype == bool
+  return (None, None) if full else (low, high)
+
+
+def _brief(value):
+  text = ' '.join(repr(value).split())
+  return f'{type(value).__name__} {text:.60}'

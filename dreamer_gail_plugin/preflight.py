@@ -1,0 +1,197 @@
+"""What is said and settled of task and demonstrations before training."""
+
+import json
+
+import elements
+import numpy as np
+
+from . import build
+from .data import record
+from .data import store
+from .envs import arrays
+from .errors import UserError
+
+PLAY = 1000  # Steps of random play, which the expert is compared with.
+FEW = 300  # Steps of demonstrations below which there is a warning.
+
+
+def settle(config):
+  """Print what each key of the task is; return the config that fits it.
+
+  Actions without bounds get those of the demonstrations, and networks halve
+  images as often as their sizes allow. Raises UserError for images that no
+  network of upstream's takes.
+  """
+  config = scale(config)
+  env = build.make_raw_env(config, 0)
+  for key, text in texts(env).items():
+    print(f'  {key}: {text}')
+  env.close()
+  return config if config.random_agent else halve(config)
+
+
+def texts(env):
+  """Return {key: what its arrays are} of an environment."""
+  if hasattr(env, 'texts'):
+    return env.texts
+  names = lambda space: (
+      f'choice of {space.classes}' if space.discrete and not space.shape
+      else ' x '.join(map(str, space.shape)))
+  spaces = {**env.obs_space, **env.act_space}
+  return {
+      k: names(v) for k, v in spaces.items()
+      if store.needed(k) and k not in (*store.FLAGS, 'reset')}
+
+
+def scale(config):
+  """Return the config with bounds for the actions that have none.
+
+  The bounds are the largest numbers in the demonstrations, so that the agent
+  can do all that the expert did and no more, which D would tell at once.
+  """
+  free = unbounded(build.raw_spaces(config)[1])
+  if not free:
+    return config
+  path = build.demonstrations(config)
+  if not path or config.agent.gail.expert == 'random':
+    print(
+        f'  {", ".join(free)}: without bounds, so the agent acts from -1 to '
+        '1; --env.gym.scale gives other bounds')
+    return config
+  with store.Store(path) as demos:
+    if set(free) - set(demos.keys):
+      return config  # Which the comparison with the task will tell.
+    found = [x for k, v in free.items() for x in largest(demos, k, *v)]
+  print(
+      f'  {", ".join(free)}: without bounds, so the agent acts within the '
+      'largest numbers of the demonstrations, --env.gym.scale '
+      f'{" ".join(f"{x:.4g}" for x in found)}')
+  return config.update({'env.gym.scale': found})
+
+
+def unbounded(act_space):
+  """Return {key: (low, high)} of the actions that lack bounds."""
+  return {
+      k: (v.low, v.high) for k, v in act_space.items()
+      if not v.discrete and not (
+          np.isfinite(v.low) & np.isfinite(v.high)).all()}
+
+
+def largest(demos, key, low, high):
+  """Return the largest number of each action without bounds, a list."""
+  free = ~np.isfinite(low) | ~np.isfinite(high)
+  each = [
+      np.abs(demos.read(i, keys=[key])[key]).max(0)[free]
+      for i in range(len(demos))]
+  # One bound may be there, and what is beyond it must have some room.
+  known = np.where(np.isfinite(low), low, np.where(
+      np.isfinite(high), high, 0))[free]
+  found = np.max(each, 0)
+  found = np.where(found > np.abs(known), found, np.abs(known) + 1)
+  return found.astype(float).tolist()
+
+
+def halve(config):
+  """Return the config whose networks can halve the images of the task."""
+  obs_space, _ = build.spaces(config)
+  for key, space in obs_space.items():
+    if len(space.shape) == 3:
+      return _halve(config, key, space.shape[:2])
+  return config
+
+
+def _halve(config, name, sides):
+  size = ' x '.join(map(str, sides))
+  fits = arrays.halvings(sides)
+  changes = {}
+  for key in ('agent.enc.simple', 'agent.dec.simple', 'agent.gail.anchor_enc'):
+    mults, outer = config[f'{key}.mults'], int(config[f'{key}.outer'])
+    own = [x for x in fits if x <= len(mults) - outer]
+    if not own:
+      suite = config.task.partition('_')[0]
+      raise UserError(
+          f'{name}: images of {size} cannot be halved '
+          f'{len(mults) - outer} times or less to 3 to 16 pixels a side, as '
+          f'the networks need it. Give --env.{suite}.size 64 64, or '
+          f'--{key}.mults with another count of numbers')
+    if max(own) < len(mults) - outer:
+      changes[f'{key}.mults'] = list(mults[:max(own) + outer])
+  if changes:
+    print(
+        f'  {name}: images of {size} leave room for fewer halvings: '
+        + ', '.join(f'--{k} {v}' for k, v in changes.items()))
+  return config.update(changes)
+
+
+def compare(config):
+  """Refuse demonstrations whose arrays were made in another way.
+
+  Raises UserError where what the store says of a key is not what the task
+  has, as D would tell the expert by that.
+  """
+  path = build.expert_path(config)
+  with store.Store(path) as demos:
+    made = json.loads(demos.attrs.get('arrays') or '{}')
+  env = build.make_raw_env(config, 0)
+  for key, text in texts(env).items():
+    if isinstance(made, dict) and made.get(key, text) != text:
+      raise UserError(
+          f'{path}: {key} is {made[key]!s:.200} there, and {text} in the '
+          'task: import it again, or give the options that it was made with '
+          '(--env.gym.image, --env.gym.size)')
+  env.close()
+
+
+def expert(config):
+  """Print who the expert is, beside random play, with warnings."""
+  path = build.expert_path(config)
+  with store.Store(path) as demos:
+    keys = [k for k in (*store.FLAGS, 'reward') if k in demos.keys]
+    theirs = outcome([demos.read(i, keys=keys) for i in range(len(demos))])
+    score = demos.attrs.get('expert_score', theirs['score'])
+  env = build.make_raw_env(config, 0)
+  chance = outcome([record.rollout(env, record.Random(env), PLAY)])
+  env.close()
+  print(
+      f'Expert: {theirs["steps"]:,} steps, {theirs["games"]} whole games, '
+      f'score {_number(score)}; random play scores '
+      f'{_number(chance["score"])} here in {chance["games"]} whole games')
+  if theirs['steps'] < FEW:
+    warn(f'{path}: has {theirs["steps"]} steps. Below {FEW} there is little '
+         'to learn from; record more')
+  # Parts of games are compared by what a step pays.
+  by = 'score' if theirs['games'] and chance['games'] else 'a step'
+  if config.agent.gail.expert != 'random' and theirs[by] <= chance[by]:
+    warn(f'{path}: this expert scores no more than random play does '
+         f'({theirs[by]:.4g} and {chance[by]:.4g}, {by}): look at it with '
+         '`demos show` and `demos check`')
+
+
+def outcome(trajectories):
+  """Return steps, games, score and reward `a step` of trajectories, a dict.
+
+  Games are whole ones. The last two are NaN where the rewards are unknown.
+  """
+  result = {
+      'steps': sum(len(x['is_first']) for x in trajectories),
+      'games': sum(
+          int((np.cumsum(x['is_first']) > 0)[x['is_last']].sum())
+          for x in trajectories)}
+  if 'reward' not in trajectories[0]:
+    return {**result, 'score': np.nan, 'a step': np.nan}
+  scores = [
+      store.score(x['reward'], x['is_first'], x['is_last'])
+      for x in trajectories]
+  total = sum(float(x['reward'].sum()) for x in trajectories)
+  return {
+      **result, 'score': float(np.mean(scores)),
+      'a step': total / result['steps']}
+
+
+def warn(text):
+  """Print a warning."""
+  elements.print(f'Warning: {text}', color='red')
+
+
+def _number(value):
+  return 'unknown' if np.isnan(value) else f'{value:.4g}'

@@ -1,0 +1,93 @@
+"""A logdir holds one run: its task, environment and demonstrations stay.
+
+A start in the logdir of another would load its agent and mix its scores.
+"""
+
+import hashlib
+import json
+import pathlib
+
+import elements
+
+from .. import atomic
+from ..errors import UserError
+
+NAME = 'demonstrations.json'
+FREE = ('traceback',)  # Options of environments that change nothing.
+
+
+def check(config, demos=None):
+  """Raise UserError if the logdir of the config is that of another run.
+
+  `demos` is the path of its demonstrations, or None. Nothing is written.
+  """
+  logdir = pathlib.Path(config.logdir).expanduser()
+  if not (logdir / 'config.yaml').exists():
+    return
+  try:
+    old = dict(elements.Config.load(logdir / 'config.yaml').flat)
+  except Exception as error:  # A YAML parser has many.
+    reason = ' '.join(str(error).split())
+    raise UserError(
+        f'{logdir / "config.yaml"}: is not the config of a run: '
+        f'{reason:.200}; give another --logdir') from None
+  found = _differences(old, config)
+  found += _demonstrations(logdir, old, config, demos)
+  if found:
+    raise UserError(
+        f'--logdir {config.logdir}: has a run of another kind: '
+        f'{"; ".join(found)}. Give another --logdir, or the flags of that '
+        'run')
+
+
+def record(config, demos=None):
+  """Write which demonstrations the run learns from into its logdir."""
+  if demos and config.agent.gail.expert not in ('auto', 'random'):
+    atomic.write_json(
+        pathlib.Path(config.logdir).expanduser() / NAME,
+        {'file': str(demos), 'sha256': digest(demos)})
+
+
+def digest(path):
+  """Return the SHA-256 of a file, 64 hex digits."""
+  with open(path, 'rb') as file:
+    return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def _differences(old, config):
+  new = config.flat
+  if old.get('task') != new['task']:
+    return [f'task {old.get("task")}, not {new["task"]}']
+  prefix = f'env.{new["task"].partition("_")[0]}.'
+  keys = [
+      k for k in new if k.startswith(prefix) and k in old
+      and k.removeprefix(prefix) not in FREE]
+  if f'{prefix}image' in new and f'{prefix}image' not in old:
+    # The default was another before there was this option.
+    keys.remove(f'{prefix}size')
+  plain = lambda x: list(x) if isinstance(x, (list, tuple)) else x
+  return [
+      f'--{k} {old[k]}, not {new[k]}' for k in keys
+      if plain(old[k]) != plain(new[k])]
+
+
+def _demonstrations(logdir, old, config, demos):
+  name = config.agent.gail.expert
+  before = old.get('agent.gail.expert', name)
+  same = name == before and name in ('auto', 'random')
+  if not demos or same or not pathlib.Path(demos).exists():
+    return []
+  if (logdir / NAME).exists() and name not in ('auto', 'random'):
+    try:
+      known = json.loads((logdir / NAME).read_text())
+      if known['sha256'] == digest(demos):
+        return []
+      return [f'the demonstrations {known["file"]} of other content than '
+              f'{demos} has now']
+    except (OSError, ValueError, KeyError, TypeError) as error:
+      raise UserError(
+          f'{logdir / NAME}: cannot be read ({error}); give another '
+          '--logdir') from None
+  if name != before:
+    return [f'demonstrations {before}, not {name}']
+  return []

@@ -1,0 +1,175 @@
+"""What environments of others get wrong, in one line each."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from dreamer_gail_plugin import envs
+from helpers import envtools
+from helpers.refusals import refused
+
+BOX = spaces.Box(-1, 1, (3,), np.float32)
+GOOD = np.zeros(3, np.float32)
+
+
+class Plain(gymnasium.Env):
+  """Gives what the class attributes say from step 3 on."""
+
+  observation_space = BOX
+  action_space = spaces.Discrete(2)
+  good, bad, reward = GOOD, GOOD, 1.0
+
+  def reset(self, *, seed=None, options=None):
+    self.t = 0
+    return self.good, {}
+
+  def step(self, action):
+    self.t += 1
+    late = self.t >= 3
+    return self.bad if late else self.good, (
+        self.reward if late else 1.0), False, False, {}
+
+
+def make(base=Plain, kwargs=None, **attrs):
+  """Return the adapter of a class with other attributes."""
+  cls = type('Made', (base,), attrs)
+  gymnasium.register('tests/Made-v0', cls, order_enforce=False)
+  try:
+    return envs.make('gym', 'tests/Made-v0', **(kwargs or {}))
+  finally:
+    gymnasium.registry.pop('tests/Made-v0')
+
+
+def play(env, steps=5):
+  envtools.reset(env)
+  return [envtools.act(env, 0) for _ in range(steps)]
+
+
+GRID = spaces.Box(0, 10, (2, 2), np.uint8)
+DICT = spaces.Dict({'pose': BOX, 'mode': spaces.Discrete(3)})
+
+
+@pytest.mark.parametrize('attrs, words', [
+    (dict(bad=np.float32([0, np.nan, 0])), ('observation', 'nan', '[1]')),
+    (dict(bad=np.float32([np.inf, 0, 0])), ('inf', '[0]')),
+    (dict(bad=np.float64([1e39, 0, 0])), ('1e+39', 'float32')),
+    (dict(bad=np.zeros(4, np.float32)), ('(4,)', '(3,)')),
+    (dict(bad=np.array(['a', 'b', 'c'])), ('expected numbers',)),
+    (dict(bad=None), ('NoneType', 'expected numbers')),
+    (dict(observation_space=GRID, good=np.zeros((2, 2), np.uint8),
+          bad=np.full((2, 2), 11, np.uint8)), ('11', '0 to 10')),
+    (dict(observation_space=GRID, good=np.zeros((2, 2), np.uint8),
+          bad=np.zeros((2, 2), np.float32)), ('float32', 'uint8')),
+    (dict(observation_space=DICT, good={'pose': GOOD, 'mode': 0},
+          bad={'pose': GOOD, 'mode': 3}), ('observation mode', '3', '0 to 2')),
+    (dict(observation_space=DICT, good={'pose': GOOD, 'mode': 0},
+          bad={'pose': GOOD}), ("no 'mode'",)),
+    (dict(observation_space=DICT, good={'pose': GOOD, 'mode': 0},
+          bad=GOOD), ('expected a dict',)),
+    (dict(reward=np.nan), ('reward is nan',)),
+    (dict(reward=np.ones(1)), ('reward', '(1,)')),
+    (dict(reward=None), ('reward', 'NoneType')),
+    (dict(reward=np.float64(1e300)), ('reward is 1e+300',)),
+])
+def test_what_is_not_as_declared(attrs, words):
+  env = make(**attrs)
+  with refused("'tests/Made-v0'", 'episode 1, step 3', *words):
+    play(env)
+
+
+def test_at_reset_too():
+  with refused('episode 1, step 0', 'observation', 'nan'):
+    envtools.reset(make(good=np.float32([np.nan, 0, 0])))
+
+
+def test_floats_beyond_their_bounds_are_told_of_once(capsys):
+  obs = play(make(bad=np.float32([0, 7.5, 0])))
+  assert obs[-1]['vector'].tolist() == [0, 7.5, 0]
+  text = capsys.readouterr().out
+  assert text.count('Warning') == 1
+  for word in ('tests/Made-v0', 'step 3', 'observation', '7.5', '-1.0 to 1.0'):
+    assert word in text
+
+
+@pytest.mark.parametrize('space, action, words', [
+    (spaces.Box(-1, 1, (1,)), np.float32([np.nan]), ('action', 'nan')),
+    (spaces.Discrete(2), np.int32(2), ('action', '2', '0 to 1')),
+    (spaces.MultiDiscrete([3, 3]), np.int32([0, -1]), ('action', '-1'))])
+def test_actions(space, action, words):
+  env = make(action_space=space)
+  envtools.reset(env)
+  with refused('episode 1, step 1', *words):
+    env.step({'action': action, 'reset': False})
+
+
+class TestRaises:
+
+  def lost(self, *args, **kwargs):
+    raise RuntimeError('lost the\nconnection')
+
+  def test_one_line(self):
+    with refused('reset raised RuntimeError: lost the connection', 'step 0'):
+      envtools.reset(make(reset=self.lost))
+    with refused('step raised RuntimeError: lost the connection', 'step 1'):
+      play(make(step=self.lost))
+
+  def test_traceback_by_a_flag(self):
+    env = make(step=self.lost, kwargs={'traceback': True})
+    with pytest.raises(RuntimeError, match='lost the'):
+      play(env)
+
+  def test_old_api(self):
+    old = 'API of Gym before 0.26'
+    with refused('reset raised TypeError', old):
+      envtools.reset(make(reset=lambda self: GOOD))
+    with refused('reset gave ndarray', old):
+      envtools.reset(make(reset=lambda self, seed=None: GOOD))
+    with refused('step gave a tuple of 4', old):
+      play(make(step=lambda self, action: (GOOD, 1.0, False, {})))
+
+  def test_no_base_class(self):
+    with refused('subclass of gymnasium.Env'):
+      make(base=object)
+
+  def test_no_spaces(self):
+    with refused("'tests/Made-v0'", 'observation_space'):
+      make(base=gymnasium.Env)
+
+  def test_no_elements(self):
+    space = spaces.Dict({'pose': BOX, 'lidar': spaces.Box(0, 1, (0,))})
+    with refused("'lidar'", '(0,)'):
+      make(observation_space=space)
+
+
+class TestMaking:
+
+  class Level(Plain):
+    def __init__(self, level):
+      self.level = level
+
+  def test_arguments(self):
+    with refused("'level'", '--env.gym.kwargs'):
+      make(base=self.Level)
+    env = make(base=self.Level, kwargs={'kwargs': '{"level": 3}'})
+    assert env.game.unwrapped.level == 3
+
+  @pytest.mark.parametrize('text', ['level=3', '[3]', '3', '{"level": '])
+  def test_arguments_that_are_no_object(self, text):
+    with refused('--env.gym.kwargs', text, 'JSON'):
+      make(base=self.Level, kwargs={'kwargs': text})
+
+  def test_a_module_that_fails(self, tmp_path, monkeypatch):
+    (tmp_path / 'walk_away.py').write_text('1 / 0')
+    monkeypatch.chdir(tmp_path)
+    with refused("'walk_away:Walk-v0'", 'ZeroDivisionError'):
+      envs.make('gym', 'walk_away:Walk-v0')
+
+  def test_module_in_the_working_directory(self, tmp_path, monkeypatch):
+    (tmp_path / 'walk_here.py').write_text(
+        'import gymnasium\nfrom gymnasium.envs.classic_control import '
+        "CartPoleEnv\ngymnasium.register('WalkHere-v0', CartPoleEnv)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('sys.path', ['/nowhere'] + __import__('sys').path)
+    env = envs.make('gym', 'walk_here:WalkHere-v0')
+    assert env.obs_space['vector'].shape == (4,)

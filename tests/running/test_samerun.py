@@ -1,0 +1,103 @@
+"""A logdir is one run."""
+
+import elements
+import pytest
+
+from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.running import samerun
+from helpers.refusals import refused
+
+
+def config(logdir, *flags):
+  return configs.load_config([
+      '--configs', 'gym', 'debug', 'gail', '--logdir', str(logdir),
+      '--task', 'gym_CartPole-v1', *flags])
+
+
+@pytest.fixture
+def run(tmp_path):
+  """A logdir with the config of a run that learns from mine.h5."""
+  (tmp_path / 'mine.h5').write_bytes(b'some')
+  logdir = tmp_path / 'log'
+  logdir.mkdir()
+  first = config(logdir, '--agent.gail.expert', str(tmp_path / 'mine.h5'))
+  first.save(elements.Path(logdir / 'config.yaml'))
+  samerun.record(first, tmp_path / 'mine.h5')
+  return logdir
+
+
+def again(run, *flags, demos=None):
+  demos = demos or run.parent / 'mine.h5'
+  samerun.check(
+      config(run, '--agent.gail.expert', str(demos), *flags), demos)
+
+
+def test_a_run_goes_on(run):
+  again(run)
+  again(run, '--run.steps', '7', '--seed', '1', '--env.gym.traceback', 'True')
+
+
+def test_no_run_yet(tmp_path):
+  samerun.check(config(tmp_path / 'none'), None)
+
+
+@pytest.mark.parametrize('flags, words', [
+    (['--task', 'gym_Pendulum-v1'], ['gym_CartPole-v1, not gym_Pendulum-v1']),
+    (['--task', 'minatar_freeway'], ['not minatar_freeway']),
+    (['--env.gym.size', '32', '32'], ['--env.gym.size', '(-1, -1)']),
+    (['--env.gym.kwargs', '{"a": 1}'], ['--env.gym.kwargs', '{"a": 1}']),
+    (['--env.gym.image', 'first'], ['--env.gym.image auto, not first']),
+    (['--env.gym.scale', '2.0'], ['--env.gym.scale'])])
+def test_other_runs_are_refused(run, flags, words):
+  with refused(str(run), 'Give another --logdir', *words):
+    again(run, *flags)
+
+
+def test_options_of_other_suites_do_not_matter(run):
+  again(run, '--env.atari.sticky', 'False')
+
+
+class TestDemonstrations:
+
+  def test_other_content(self, run):
+    (run.parent / 'mine.h5').write_bytes(b'else')
+    with refused('other content'):
+      again(run)
+
+  def test_moved(self, run):
+    (run.parent / 'mine.h5').rename(run.parent / 'here.h5')
+    again(run, demos=run.parent / 'here.h5')
+
+  def test_another_file(self, run):
+    (run.parent / 'more.h5').write_bytes(b'else')
+    with refused('mine.h5', 'more.h5'):
+      again(run, demos=run.parent / 'more.h5')
+
+  def test_another_name_where_nothing_else_is_known(self, run):
+    (run / samerun.NAME).unlink()
+    again(run)
+    (run.parent / 'more.h5').write_bytes(b'some')
+    with refused('mine.h5, not', 'more.h5'):
+      again(run, demos=run.parent / 'more.h5')
+
+  def test_none_needed(self, run):
+    samerun.check(config(run), None)
+
+  def test_damaged(self, run):
+    (run / samerun.NAME).write_text('{')
+    with refused(samerun.NAME, 'cannot be read'):
+      again(run)
+
+
+def test_runs_of_before_go_on(run):
+  flat = dict(elements.Config.load(run / 'config.yaml').flat)
+  flat = {k: v for k, v in flat.items() if not k.startswith('env.gym.')}
+  flat['env.gym.size'] = [64, 64]
+  elements.Config(flat).save(elements.Path(run / 'config.yaml'))
+  again(run)
+
+
+def test_damaged_config(run):
+  (run / 'config.yaml').write_text('a: [')
+  with refused('config.yaml', 'another --logdir'):
+    again(run)
