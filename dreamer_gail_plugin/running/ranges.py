@@ -17,6 +17,8 @@ RANGES = {
     'replay_context': '[0, inf)',
     r'logger\.fps': '[1, inf)',
 
+    # See configs.yaml for what 0 and -1 are there.
+    r'env\.gym\.size': '[-1, inf)',
     r'env\..*\.(size|repeat|pooling|length)': '[1, inf)',
     r'env\..*\.sticky': '[0, 1]',
     r'env\..*': '[0, inf)',
