@@ -115,7 +115,7 @@ def run(config, argv):
     logdir = build.make_logdir(config)
     provenance.record(
         logdir, PROGRAM, argv, config.seed, config.jax.platform)
-    config.save(logdir / 'config.yaml')
+    provenance.save_config(logdir, config)
     samerun.record(config, build.demonstrations(config))
   setup(config)
   with signals.handled() as listener:

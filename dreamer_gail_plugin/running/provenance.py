@@ -51,6 +51,14 @@ def record(logdir, program, argv, seed, device):
   atomic.write_json(filename, {'format': FORMAT, 'starts': starts})
 
 
+def save_config(logdir, config):
+  """Write LOGDIR/config.yaml, whole or not at all."""
+  part = pathlib.Path(logdir) / '.config.yaml'  # Upstream needs the ending.
+  config.save(part)
+  atomic.sync(part)
+  os.replace(part, part.with_name('config.yaml'))
+
+
 def load(filename):
   """Return the starts in a file of `record`, [] if there is no file.
 

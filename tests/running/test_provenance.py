@@ -3,6 +3,9 @@
 import pathlib
 import subprocess
 
+import elements
+import pytest
+
 from dreamer_gail_plugin.running import provenance
 
 
@@ -42,3 +45,19 @@ class TestCommit:
         ['git', 'rev-parse', 'HEAD'], cwd=root, capture_output=True,
         text=True, check=True).stdout.strip()
     assert provenance.commit().rstrip('+') == head
+
+
+class TestSaveConfig:
+
+  def test_whole_or_as_it_was(self, tmp_path, monkeypatch):
+    path = tmp_path / 'config.yaml'
+    provenance.save_config(tmp_path, elements.Config(a=1))
+    assert elements.Config.load(path).a == 1
+
+    def fail(self, filename):
+      filename.write_text('a')
+      raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(elements.Config, 'save', fail)
+    with pytest.raises(OSError):
+      provenance.save_config(tmp_path, elements.Config(a=2))
+    assert elements.Config.load(path).a == 1
