@@ -1,6 +1,7 @@
 """The parts of a run, made from its config: agent, environments, streams."""
 
 import pathlib
+import re
 from functools import partial as bind
 
 import dreamerv3.main as upmain
@@ -20,10 +21,14 @@ from .expert import ExpertStream
 from .running import checkpoint
 from .running import device
 from .running import progress
+from .running import quiet
 from .running import videos
 from .variants import compose
 from .variants import mirror
 from .variants import risk_stream
+
+# What the optimizers move but for D, so without the critic's slow copy.
+MODEL = r'^(enc|dyn|dec|rew|con|pol|val)/'
 
 
 def make_logdir(config):
@@ -44,12 +49,23 @@ def make_agent(config):
     return embodied.RandomAgent(obs_space, act_space)
   cls = agent_class(config)
   device.prepare_jax(config)
-  [elements.print(line) for line in cls.banner]
   keys = (
       'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
       'report_length', 'replica', 'replicas')
-  return checkpoint.strict(cls(obs_space, act_space, elements.Config(
-      **config.agent, **{k: config[k] for k in keys})))
+  print('Compiling the agent, which may take minutes the first time')
+  with quiet.hushed(config.verbose):
+    [elements.print(line) for line in cls.banner]
+    agent = cls(obs_space, act_space, elements.Config(
+        **config.agent, **{k: config[k] for k in keys}))
+  print('Model:', describe(agent.params))
+  return checkpoint.strict(agent)
+
+
+def describe(params):
+  """Return how many parameters model and D have, of a dict of arrays."""
+  count = lambda pattern: sum(
+      v.size for k, v in params.items() if re.search(pattern, k))
+  return f'{count(MODEL):,} parameters, D {count("^disc/"):,}'
 
 
 def make_model(config):
@@ -73,10 +89,14 @@ def agent_class(config):
 def make_logger(config):
   """Return upstream's logger, with a line of progress at the terminal.
 
-  Boards and frame stacks are shown in colour.
+  Boards and frame stacks are shown in colour. All metrics are printed with
+  `verbose` only.
   """
   logger = upmain.make_logger(config)
-  logger.outputs = [videos.ColourOutput(x) for x in logger.outputs]
+  outputs = logger.outputs
+  if not config.verbose:
+    outputs = quiet.without_metrics(outputs)
+  logger.outputs = [videos.ColourOutput(x) for x in outputs]
   logger.outputs.append(progress.Progress(
       config.run.steps * logger.multiplier, config.agent))
   return logger

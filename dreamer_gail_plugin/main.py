@@ -6,6 +6,7 @@ Run loops, replay, logger and wrappers are upstream's. The agent, the
 environments and the expert stream are the plugin's; `build` makes them.
 """
 
+import pathlib
 import sys
 from functools import partial as bind
 
@@ -78,9 +79,10 @@ def run(config, argv):
   `argv` are the flags of the config, None for those of this process. Returns
   the signal that has ended the run, or None.
   """
-  print('Replica:', config.replica, '/', config.replicas)
   print('Logdir:', config.logdir)
-  print('Run script:', config.script)
+  print(
+      f'Curves: python -m scope_viewer --basedir '
+      f'{pathlib.Path(config.logdir).parent} --workers 1')
   make = lambda fn, *args: bind(fn, config, *args)
   agent, env = make(build.make_agent), make(build.make_env)
   stream, logger = make(build.make_stream), make(build.make_logger)

@@ -23,20 +23,15 @@ from ..errors import UserError
 SIZES = (
     'tiny', 'small', 'medium', 'large', 'xlarge', 'size1m', 'size12m',
     'size25m', 'size50m', 'size100m', 'size200m', 'size400m')
-MODEL = r'^(enc|dyn|dec|rew|con|pol|val)/'
 
 
 def count(config):
-  """Return the numbers of parameters of DreamerV3 and of the discriminator.
-
-  Like upstream's own count this is what the optimizers move, so the slow
-  copy of the critic is left out.
-  """
+  """Return the numbers of parameters of DreamerV3 and of the discriminator."""
   plain = shapes(config.update({'agent.gail.reward': 'env'}))
   full = shapes(config)
   total = lambda tree, regex: sum(
       math.prod(x.shape) for k, x in tree.items() if re.search(regex, k))
-  return total(plain, MODEL), total(full, r'^disc/')
+  return total(plain, build.MODEL), total(full, r'^disc/')
 
 
 def shapes(config):

@@ -4,6 +4,7 @@ import collections
 import time
 
 import elements
+import psutil
 
 from . import warn
 
@@ -18,8 +19,9 @@ class Progress:
   environment's action repeat included), `agent` is `config.agent`.
   """
 
-  def __init__(self, total, agent, clock=time.time):
+  def __init__(self, total, agent, clock=time.time, memory=None):
     self.total, self.clock = max(1, total), clock
+    self.memory = memory or resident
     self.marks = collections.deque(maxlen=WINDOW + 1)
     self.score = None
     self.warner = warn.Warner(agent)
@@ -51,6 +53,7 @@ class Progress:
         for key, name in ACCURACY.items() if values[f'train/disc/{key}']]
     if known:
       parts.append(f'D right on {", ".join(known)}')
+    parts.append(f'{self.memory() / 1e9:.1f} GB')
     return ' | '.join(parts)
 
   def _speed(self, step):
@@ -61,6 +64,11 @@ class Progress:
     speed = (last - first) / (now - start)
     left = max(0, self.total - step) / speed
     return [f'{speed:,.0f} steps/s', f'{duration(left)} left']
+
+
+def resident():
+  """Return the bytes of memory that this process holds."""
+  return psutil.Process().memory_info().rss
 
 
 def duration(seconds):

@@ -31,12 +31,12 @@ class TestLine:
   def output(self):
     self.now = 100.0
     return progress.Progress(
-        60_000, agents.config().agent, lambda: self.now)
+        60_000, agents.config().agent, lambda: self.now, lambda: 1.26e9)
 
   def test_first(self, output):
     # No speed yet, and nothing is made up for what is not known.
     assert output.line(summaries(600)) == (
-        'Step 600 of 60,000 (1%)')
+        'Step 600 of 60,000 (1%) | 1.3 GB')
 
   def test_all_parts(self, output):
     output.line(summaries(1000))
@@ -49,7 +49,7 @@ class TestLine:
     # 1000 steps in 10 s; 58,000 are left.
     assert line == (
         'Step 2,000 of 60,000 (3%) | 100 steps/s | 9:40 left | score 3.50 | '
-        'D right on 75% expert, 80% imagined')
+        'D right on 75% expert, 80% imagined | 1.3 GB')
 
   def test_last_score_stays(self, output):
     output.line(summaries(1000, episode__score=4.0))
@@ -79,7 +79,7 @@ class TestLine:
     logger.step.increment(100)
     logger.add({'episode/score': 7})
     logger.write()
-    assert 'Step 400 of 4,000 (10%) | score 7.00\n' in capsys.readouterr().out
+    assert 'Step 400 of 4,000 (10%) | score 7.00 | ' in capsys.readouterr().out
 
 
 class Paying(dummies.Dummy):
