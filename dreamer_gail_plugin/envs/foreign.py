@@ -73,13 +73,17 @@ class Foreign:
     if not isinstance(result, tuple) or len(result) != 2:
       raise self._error(
           f'reset gave {_kind(result)}, expected (observation, info). {OLD}')
-    self._check(self.obs(result[0]))
+    fault = self.obs(result[0])
+    if fault:
+      raise self._error(fault)
     return result[0]
 
   def step(self, game, action):
     """Return observation, reward and whether terminated and truncated."""
     self.count += 1
-    self._check(self.act(action))
+    fault = None if self.act.fine(action) else self.act(action)
+    if fault:
+      raise self._error(fault)
     try:
       result = game.step(action)
     except Exception as error:
@@ -89,8 +93,11 @@ class Foreign:
           f'step gave {_kind(result)}, expected (observation, reward, '
           f'terminated, truncated, info). {OLD}')
     obs, reward, terminated, truncated, _ = result
-    self._check(checks.reward(reward))
-    self._check(self.obs(obs))
+    fault = checks.reward(reward)
+    if not self.obs.fine(obs):
+      fault = fault or self.obs(obs)
+    if fault:
+      raise self._error(fault)
     return obs, reward, terminated, truncated
 
   @contextlib.contextmanager
@@ -113,10 +120,6 @@ class Foreign:
     old = isinstance(error, TypeError) and 'seed' in str(error)
     advice = OLD if old else '--env.gym.traceback True shows where'
     return self._error(f'{what} raised {_line(error)}. {advice}')
-
-  def _check(self, fault):
-    if fault:
-      raise self._error(fault)
 
   def _error(self, text):
     return UserError(f'{self._place()}: {text}')

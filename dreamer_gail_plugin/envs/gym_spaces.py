@@ -166,6 +166,8 @@ class Choice:
     return {key: value.reshape(space.shape)}
 
   def restore(self, arrays):
+    if not self.shape:  # At every step of most games.
+      return self.space.dtype.type(int(arrays[self.key]) + int(self.starts))
     value = np.array([arrays[k] for k in self.spaces], np.int64)
     value = value.reshape(self.shape) + self.starts
     return value.astype(self.space.dtype)[()]

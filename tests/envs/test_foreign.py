@@ -78,6 +78,13 @@ def test_what_is_not_as_declared(attrs, words):
     play(env)
 
 
+def test_reward_of_an_observation_that_takes_the_whole_check():
+  with refused('reward is nan'):
+    play(make(
+        observation_space=DICT, good={'pose': GOOD, 'mode': 0},
+        bad={'pose': GOOD, 'mode': 0}, reward=np.nan))
+
+
 def test_at_reset_too():
   with refused('episode 1, step 0', 'observation', 'nan'):
     envtools.reset(make(good=np.float32([np.nan, 0, 0])))
