@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dreamer_gail_plugin import envs
 from dreamer_gail_plugin import upstream
+from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos.importers import alignment
 from dreamer_gail_plugin.demos.importers import episodes
@@ -67,6 +69,16 @@ class TestAlignment:
     scores = alignment.estimate([data])
     assert alignment.peak(scores) == off
     assert scores[off] > 0.9
+
+  @pytest.mark.parametrize('off', [-1, 0, 1])
+  def test_an_expert_whose_next_action_its_state_tells(self, off):
+    def expert(obs):
+      _, height, speed = obs['vector']
+      return {'action': np.float32([2 * np.tanh(speed * height)])}
+    env = envs.make('gym', 'Pendulum-v1', seed=0)
+    data = record.rollout(env, expert, 3000)
+    data['action'] = np.roll(data['action'], off, 0)
+    assert alignment.peak(alignment.estimate([data])) == off
 
   def test_direction_of_motion_wherever_the_object_is(self):
     # The same move right at two places has the same sign of the feature.

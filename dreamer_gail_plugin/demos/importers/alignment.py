@@ -37,7 +37,8 @@ def estimate(trajectories, key='action'):
   vary = (actions != actions[:, :1]).reshape(len(actions), -1).any(1)
   if vary.sum() < LEAST:
     return None
-  features = _scale(changes)
+  seen = 'image' if 'image' in trajectories[0] else 'vector'
+  features = _scale(changes, seen)
   side = np.arange(len(vary)) // FOLD % 2
   sides = [side == x for x in (0, 1)]
   if min((x & vary).sum() for x in sides) < LEAST // 4:
@@ -90,7 +91,10 @@ def _shrink(images):
 def _change(data):
   if 'image' in data:
     return motion(data['image'])
-  return np.diff(data['vector'].astype(np.float32), axis=0)
+  # What an action changes depends on the state, as by gravity. An expert's
+  # next action, which its state tells, would else explain the change best.
+  vector = data['vector'].astype(np.float32)
+  return np.concatenate([vector[:-1], np.diff(vector, axis=0)], 1)
 
 
 def _inside(is_first):
@@ -102,10 +106,12 @@ def _inside(is_first):
   return np.flatnonzero(good)
 
 
-def _scale(features):
-  scaled = (features - features.mean(0)) / (features.std(0) + 1e-6)
+def _scale(features, seen):
+  plain = (features - features.mean(0)) / (features.std(0) + 1e-6)
   # Rare large values, as of a new level, would decide everything.
-  scaled = np.sign(scaled) * np.log1p(np.abs(scaled))
+  scaled = np.sign(plain) * np.log1p(np.abs(plain))
+  if seen == 'vector':  # Whose physics may be exact.
+    scaled = np.concatenate([plain, scaled], 1)
   return np.concatenate([scaled, np.ones((len(scaled), 1))], 1)
 
 

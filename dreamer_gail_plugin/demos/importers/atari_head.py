@@ -143,7 +143,9 @@ def choose_options(args, task):
         f'atari_{args.game} or atari100k_{args.game}')
   config = tasks.options(task)
   defaults = inspect.signature(atari.Atari).parameters
-  given = {k: getattr(args, k) for k in settings.KEYS if k != 'average'}
+  given = {
+      k: getattr(args, k) for k in settings.KEYS
+      if k in defaults and k != 'average'}
   given['average'] = args.averaged == 'match' or None
   return {
       k: config.get(k, defaults[k].default) if v is None else v
