@@ -20,6 +20,7 @@ from .expert import ExpertReplay
 from .expert import ExpertStream
 from .running import checkpoint
 from .running import device
+from .running import finite
 from .running import progress
 from .running import quiet
 from .running import videos
@@ -58,7 +59,7 @@ def make_agent(config):
     agent = cls(obs_space, act_space, elements.Config(
         **config.agent, **{k: config[k] for k in keys}))
   print('Model:', describe(agent.params))
-  return checkpoint.strict(agent)
+  return finite.guarded(checkpoint.strict(agent))
 
 
 def describe(params):

@@ -56,8 +56,10 @@ def soak(kills, real=0, seed=0, seconds=3, real_seconds=20):
         log = pathlib.Path(folder) / 'log'
         flags = [*RUN, *(REAL if agent else RANDOM), '--logdir', str(logdir)]
         pid = start(flags, log, rng.choice(HOURS), rng.randrange(10))
-        time.sleep(rng.uniform(0, limit))
-        said = max(said, end(pid, log, counts))
+        try:
+          time.sleep(rng.uniform(0, limit))
+        finally:
+          said = max(said, end(pid, log, counts))
         look(logdir, said, counts)
       show(counts)
   return counts
