@@ -190,8 +190,11 @@ def run_args(config):
   """Return what upstream's run loops read from the config."""
   keys = (
       'replica', 'replicas', 'logdir', 'batch_size', 'batch_length',
-      'report_length', 'consec_train', 'consec_report', 'replay_context')
-  return elements.Config(**config.run, **{k: config[k] for k in keys})
+      'report_length', 'consec_train', 'consec_report', 'replay_context',
+      'task')
+  return elements.Config(
+      **config.run, **{k: config[k] for k in keys},
+      env_timeout=config.env.timeout)
 
 
 if __name__ == '__main__':

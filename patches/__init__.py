@@ -27,6 +27,7 @@ ORDER = (
     'own_lines',
     'replay_chunks',
     'whole_saves',
+    'env_watchdog',
     'stop_signals',
     'final_save',
     'keep_checkpoints',

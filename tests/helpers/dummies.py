@@ -2,6 +2,7 @@
 
 import functools
 import re
+import time
 
 import elements
 import embodied
@@ -51,6 +52,23 @@ class Dummy(embodied.Env):
 def make_env(index):
   """Return environment number `index`."""
   return Dummy(index)
+
+
+class Hanging(Dummy):
+  """Makes ten steps and then none."""
+
+  steps = 0
+
+  def step(self, action):
+    self.steps += 1
+    while self.steps > 10:
+      time.sleep(0.01)
+    return super().step(action)
+
+
+def make_hanging(index):
+  """Return environment number `index`; only the first does not hang."""
+  return Hanging(index) if index else Dummy(index)
 
 
 class Agent(embodied.RandomAgent):

@@ -374,6 +374,28 @@ class TestReplayChunks:
     assert len(list(tmp_path.iterdir())) == 3
 
 
+class TestEnvWatchdog:
+
+  @pytest.mark.parametrize('debug', [True, False])
+  def test_hangs(self, tmp_path, monkeypatch, debug):
+    logdir, start = elements.Path(tmp_path), time.time()
+    monkeypatch.setattr(dummies, 'make_env', dummies.make_hanging)
+    with pytest.raises(UserError, match='Environment 1 of a_b .* 0.5 sec'):
+      train(logdir, steps=200, debug=debug, task='a_b', env_timeout=0.5)
+    assert time.time() - start < 30
+    assert saved(logdir, 'step') == 0  # No save after what went wrong.
+
+  def test_all_else_may_take_its_time(self, tmp_path):
+    class Agent(dummies.Agent):
+      def policy(self, *args, **kwargs):
+        time.sleep(0.05)
+        return super().policy(*args, **kwargs)
+    logdir = elements.Path(tmp_path)
+    train(logdir, make_agent=lambda: Agent(1), env_timeout=0.02)
+    assert saved(logdir, 'step') == 40
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
 class TestStopSignals:
 
   @pytest.fixture
