@@ -39,10 +39,11 @@ class Actor:
     self.obs_space = {
         k: v for k, v in self.model.obs_space.items() if k != 'reward'}
     self.act_space, self.greedy = self.model.act_space, greedy
-    pattern = re.compile(f'{self.model.policy_keys}|^disc/')
+    pattern = re.compile(f'{self.model.policy_keys}|^(con|disc)/')
     self.params = jax.device_put(
         {k: v for k, v in params.items() if pattern.search(k)})
     self._check()
+    self._compiled = {}
     # Each game has its own seed, so vmap turns a call per row into one.
     rows = lambda fn: jax.jit(jax.vmap(fn, (None, 0, 0, 0, 0)))
     self._act, self._reward = rows(self._act_row), rows(self._reward_row)
@@ -88,10 +89,15 @@ class Actor:
         self.params, *jax.device_put((carry, acts, keys, times))))
 
   def call(self, fn, *args):
-    """Return fn(*args), compiled, with these parameters, as numpy arrays."""
-    run = jax.jit(lambda params, *args: nj.pure(fn)(
-        params, *args, seed=jnp.array([0, 1], jnp.uint32))[1])
-    return jax.device_get(run(self.params, *jax.device_put(args)))
+    """Return fn(*args) with these parameters, as numpy arrays.
+
+    It is compiled once for each function and shapes of arguments.
+    """
+    if fn not in self._compiled:
+      self._compiled[fn] = jax.jit(lambda params, *args: nj.pure(fn)(
+          params, *args, seed=jnp.array([0, 1], jnp.uint32))[1])
+    return jax.device_get(
+        self._compiled[fn](self.params, *jax.device_put(args)))
 
   def _act_row(self, params, carry, obs, key, time):
     carry, obs = jax.tree.map(lambda x: x[None], (carry, obs))

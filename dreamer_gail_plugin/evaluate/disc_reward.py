@@ -83,26 +83,12 @@ def paid(actor, path, config):
     mark = events(*[
         data[k] for k in ('reward', 'is_first', 'is_terminal')])
     value, known = [
-        x[:len(data['reward'])] for x in actor.call(fn, row(data, size))]
+        x[:len(data['reward'])] for x in actor.call(
+          fn, trajectories.row(data, size))]
     rewards.append(value[known])
     marks.append({k: v[known] for k, v in mark.items()})
   join = lambda xs: np.concatenate(xs)
   return join(rewards), {k: join([x[k] for x in marks]) for k in marks[0]}
-
-
-def row(data, size):
-  """Return a trajectory (T, ...) as one row (1, size, ...) of a batch.
-
-  It is filled up with zeros, so that all trajectories have one shape.
-  """
-  data = {k: v for k, v in data.items() if k != 'reward'}
-  data['is_cut'] = np.zeros_like(data['is_first'])
-  data['is_cut'][0] = ~data['is_first'][0]
-  data['is_first'] = np.r_[True, data['is_first'][1:]]
-  extra = size - len(data['is_first'])
-  return {
-      k: np.pad(v, [(0, extra)] + [(0, 0)] * (v.ndim - 1))[None]
-      for k, v in data.items()}
 
 
 def events(reward, first, terminal):

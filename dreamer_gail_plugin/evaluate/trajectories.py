@@ -1,5 +1,7 @@
 """The trajectories of a store as the networks of a run take them."""
 
+import numpy as np
+
 from .. import build
 from ..data import store
 
@@ -19,3 +21,18 @@ def read(path, config, extra=()):
       acts = build.normalize_actions(
           {f'expert/{k}': data[k][None] for k in act_space}, act_space)
       yield {**data, **{k: acts[f'expert/{k}'][0] for k in act_space}}
+
+
+def row(data, size):
+  """Return a trajectory (T, ...) as one row (1, size, ...) of a batch.
+
+  It is filled up with zeros, so that all trajectories have one shape.
+  """
+  data = {k: v for k, v in data.items() if k != 'reward'}
+  data['is_cut'] = np.zeros_like(data['is_first'])
+  data['is_cut'][0] = ~data['is_first'][0]
+  data['is_first'] = np.r_[True, data['is_first'][1:]]
+  extra = size - len(data['is_first'])
+  return {
+      k: np.pad(v, [(0, extra)] + [(0, 0)] * (v.ndim - 1))[None]
+      for k, v in data.items()}

@@ -42,7 +42,7 @@ class TestActor:
 
   def test_keeps_only_what_acts(self, actor):
     names = {k.split('/')[0] for k in actor.params}
-    assert names == {'enc', 'dyn', 'dec', 'pol', 'disc'}
+    assert names == {'enc', 'dyn', 'dec', 'con', 'pol', 'disc'}
 
   def test_rows_do_not_mix(self, actor):
     obs, keys, times = inputs(4)

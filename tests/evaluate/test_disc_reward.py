@@ -99,7 +99,7 @@ class TestMain:
     whole, cut = disc_reward.trajectories.read(run[1], config, ('reward',))
     for data, begins in ((whole, True), (cut, False)):
       length = len(data['reward'])
-      row = disc_reward.row(data, length + 50)
+      row = disc_reward.trajectories.row(data, length + 50)
       assert row['image'].shape == (1, length + 50, *data['image'].shape[1:])
       assert (row['image'][0, :length] == data['image']).all()
       assert not row['image'][0, length:].any() and 'reward' not in row
