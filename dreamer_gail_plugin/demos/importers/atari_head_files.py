@@ -1,15 +1,19 @@
 """Reads the files of Atari-HEAD v4 as they are published.
 
 A game is a folder, or a zip with that folder, of `<stem>.txt` (labels) and
-`<stem>.tar.bz2` (one PNG per emulator frame) for every trial, where the stem
+`<stem>.tar.bz2` (one PNG per emulator frame; other packings and a folder of
+PNGs are read, too) for every trial, where the stem
 starts with the trial's number. Its subfolder `highscore` holds trials that
 continue an earlier one. Archives are read as streams; nothing is extracted.
 """
 
 import bz2
 import collections
+import contextlib
 import csv
+import gzip
 import io
+import lzma
 import pathlib
 import re
 import tarfile
@@ -32,6 +36,9 @@ GAMES = (
     'riverraid', 'road_runner', 'seaquest', 'space_invaders', 'venture')
 ACTIONS = 18  # The ALE's own numbering, 0 NOOP to 17 DOWNLEFTFIRE.
 SCREEN = (160, 210)  # Width and height.
+FRAME = r'([^.].*_\d{1,9})\.png'
+# How a tar is packed, by its first bytes.
+PACKED = {b'BZh': bz2.open, b'\x1f\x8b': gzip.open, b'\xfd7zXZ': lzma.open}
 LARGEST = 1 << 20  # Bytes of one PNG; a screen takes about a thousand.
 # Bytes of all of a trial, unpacked, and of its labels; rows of these. A real
 # one has 40 million in 18,000 frames.
@@ -39,7 +46,8 @@ TRIAL = 1 << 28
 TEXT = 1 << 26
 ROWS = 100_000
 # What a damaged zip, tar, bz2 or PNG may raise.
-BROKEN = (*npz.BROKEN, tarfile.TarError, ArithmeticError)
+BROKEN = (
+    *npz.BROKEN, tarfile.TarError, ArithmeticError, lzma.LZMAError)
 META = (
     'GameName', 'trial_id', 'highest_score', 'load_trial', 'total_episode',
     'total_frame', 'frame_averaging', 'subject_id')
@@ -65,7 +73,7 @@ def find_game(source, game):
   if source.is_file():
     return _find_in_zip(source, game)
   for folder in (source / game, source):
-    if folder.name == game and folder.is_dir():
+    if folder.name in (game, 'highscore') and folder.is_dir():
       return folder
   if (source / f'{game}.zip').is_file():
     return _find_in_zip(source / f'{game}.zip', game)
@@ -83,8 +91,8 @@ def find_trials(folder):
       match = re.fullmatch(r'(\d{1,9})_.*\.txt', name)
       if match:
         trials[int(match[1])] = Trial(
-            int(match[1]), place / name, place / (name[:-4] + '.tar.bz2'),
-            place is not folder)
+            int(match[1]), place / name, _frames_of(place, name[:-4]),
+            place.name == 'highscore')
   if not trials:
     raise UserError(
         f'{folder}: has no label files <trial>_<name>.txt; it has '
@@ -92,10 +100,23 @@ def find_trials(folder):
   return trials
 
 
+def _frames_of(place, stem):
+  # As published, or packed in another way, or unpacked beside the labels.
+  for end in ('.tar.bz2', '.tar', '.tar.gz', '.tgz', '.tar.xz'):
+    if (place / (stem + end)).is_file():
+      return place / (stem + end)
+  if (place / stem).is_dir():
+    return place / stem
+  return place / (stem + '.tar.bz2')
+
+
 def find_meta(source):
   """Return the path of meta_data.csv in or beside the source, or None."""
   source = pathlib.Path(source).resolve()
-  for folder in (source, source.parent):
+  folders = [source, source.parent]
+  if source.name == 'highscore':
+    folders.append(source.parent.parent)
+  for folder in folders:
     if (folder / 'meta_data.csv').is_file():
       return folder / 'meta_data.csv'
   return None
@@ -169,33 +190,66 @@ def read_labels(path):
 
 
 def read_frames(path, names):
-  """Return ({name: PNG bytes}, number of other entries) of a tar.bz2.
+  """Return ({name: PNG bytes}, number of other entries) of a trial.
 
-  `names` are the frames that must be there, all of them and no others.
-  Links, other files and names that point outside are left alone and counted.
+  `path` is a tar, packed or not, or a folder of PNGs. `names` are the frames
+  that must be there, all of them and no others. Links, other files and names
+  that point outside are left alone and counted.
   """
-  if not path.is_file():
-    raise UserError(
-        f'{path}: no such file, but there are labels for its frames; copy the '
-        'whole trial')
-  frames, ignored = {}, 0
   bar = tqdm.tqdm(total=len(names), desc='read', unit=' frames')
+  frames, ignored = {}, []
   try:
-    with bar, path.open('rb') as raw, bz2.open(raw) as plain, \
-        tarfile.open(fileobj=_Bounded(plain, TRIAL), mode='r|') as tar:
-      for member in tar:
-        name = _frame_name(member)
-        if name:
-          frames[name] = tar.extractfile(member).read()
-          bar.update()
-        else:
-          ignored += not member.isdir()
+    with bar:
+      if path.is_dir():
+        _read_folder(path, frames, ignored, bar)
+      elif path.is_file():
+        _read_tar(path, frames, ignored, bar)
+      else:
+        raise UserError(
+            f'{path}: no such file, but there are labels for its frames; copy '
+            'the whole trial (its frames as .tar.bz2, .tar, .tar.gz or '
+            'unpacked in a folder of that name)')
   except BROKEN as e:
     raise UserError(
         f'{path}: damaged after {len(frames)} frames ({e}); expected a whole '
         'tar.bz2, so copy it again') from e
   _compare(path, frames, names)
-  return frames, ignored
+  return frames, len(ignored)
+
+
+def _read_tar(path, frames, ignored, bar):
+  with contextlib.ExitStack() as stack:
+    raw = stack.enter_context(path.open('rb'))
+    start = raw.read(6)
+    raw.seek(0)
+    unpack = next((v for k, v in PACKED.items() if start.startswith(k)), None)
+    plain = stack.enter_context(unpack(raw)) if unpack else raw
+    tar = stack.enter_context(
+        tarfile.open(fileobj=_Bounded(plain, TRIAL), mode='r|'))
+    for member in tar:
+      name = _frame_name(member)
+      if name:
+        frames[name] = tar.extractfile(member).read()
+        bar.update()
+      elif not member.isdir():
+        ignored.append(member.name)
+
+
+def _read_folder(path, frames, ignored, bar):
+  left = TRIAL
+  for entry in path.iterdir():
+    frame = re.fullmatch(FRAME, entry.name)
+    link = getattr(entry, 'is_symlink', lambda: False)()
+    if not frame or link or not entry.is_file():
+      ignored.append(entry.name)
+      continue
+    with entry.open('rb') as file:
+      data = file.read(LARGEST + 1)
+    left -= len(data)
+    if len(data) > LARGEST or left < 0:
+      raise OSError(f'more than {TRIAL:,} bytes, or {LARGEST:,} in a frame')
+    frames[frame[1]] = data
+    bar.update()
 
 
 class _Bounded:
@@ -218,7 +272,7 @@ def _text(path):
     data = file.read(TEXT + 1)
   if len(data) > TEXT:
     raise ValueError(f'it has more than {TEXT:,} bytes')
-  return data.decode('utf-8')
+  return data.decode('utf-8-sig')  # Some editors put a mark in front.
 
 
 def decode(path, name, data):
@@ -273,7 +327,7 @@ def _parse(place, line):
 def _frame_name(member):
   path = pathlib.PurePosixPath(member.name)
   inside = not path.is_absolute() and '..' not in path.parts
-  frame = re.fullmatch(r'([^.].*_\d{1,9})\.png', path.name)
+  frame = re.fullmatch(FRAME, path.name)
   if member.isreg() and inside and frame and member.size <= LARGEST:
     return frame[1]
   return None

@@ -120,9 +120,28 @@ def read_head(entry):
       raise UserError(
           f'{entry.place}: done at step {int(done.argmax())} of '
           f'{len(done) - 1}, expected at the last one only')
+    _check_reset(entry, data, reward, discount)
     return Head(
         [int(x) for x in size], reward, done,
         bool(done[-1] and discount[-1] == 0), _achievements(entry, data))
+
+
+def _check_reset(entry, data, reward, discount):
+  # Recorder's index 0 is the reset: all but the image is zero. What a loop of
+  # one's own saves stands one step earlier, and its last image is missing.
+  action = data.read('action', 'iu')
+  if 'discount' in data and not (
+      action[:1].any() or reward[0] or discount[0]):
+    return
+  what = (
+      f'index 0 has action {action.flat[0] if action.size else "none"}, '
+      f'reward {reward[0]:g} and discount {discount[0]:g}'
+      if 'discount' in data else 'there is no discount')
+  raise UserError(
+      f'{entry.place}: {what}, so this is not from crafter.Recorder, where '
+      'index 0 is the reset with zeros and action k led to image k. Record '
+      'with crafter.Recorder, or write a store by dreamer_gail_plugin.data.'
+      'store (docs/demonstrations.md)')
 
 
 # Arrays (T + 1,) for T steps, with the reset in front.

@@ -47,7 +47,8 @@ def options(args):
 def task_spaces(args):
   """Return (observation space, action space, names of actions) of a task.
 
-  Raises UserError unless it is gym_ID with an ID that can be made.
+  And its time limit in steps, None for none. Raises UserError unless it is
+  gym_ID with an ID that can be made.
   """
   if not args.task or not args.task.startswith('gym_'):
     raise UserError(
@@ -56,8 +57,9 @@ def task_spaces(args):
   env = envs.make(*tasks.split(args.task), **options(args))
   spaces = env.game.observation_space, env.game.action_space
   meanings = env.action_meanings
+  limit = env.game.spec.max_episode_steps
   env.close()
-  return *spaces, meanings
+  return *spaces, meanings, limit
 
 
 def pick(scores, best):

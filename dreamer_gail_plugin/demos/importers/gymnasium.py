@@ -31,7 +31,7 @@ def run(args):
   """Import the episodes and write the store to `args.out`."""
   out = flags.output(args)
   flags.at_least_one(args, 'best')
-  obs_space, act_space, meanings = episodes.task_spaces(args)
+  obs_space, act_space, meanings, _ = episodes.task_spaces(args)
   options = episodes.options(args)
   files = find(flags.source(args, 'an npz or the folder of some'))
   scores = [_score(x) for x in files] if args.best else [0] * len(files)

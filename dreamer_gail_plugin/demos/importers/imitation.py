@@ -36,7 +36,7 @@ def run(args):
   """Import the trajectories and write the store to `args.out`."""
   out = flags.output(args)
   flags.at_least_one(args, 'best')
-  obs_space, act_space, meanings = episodes.task_spaces(args)
+  obs_space, act_space, meanings, limit = episodes.task_spaces(args)
   options = episodes.options(args)
   source = flags.source(args, 'what imitation.data.serialize.save wrote')
   convert = episodes.Converter(
@@ -49,10 +49,15 @@ def run(args):
     scores = [_score(data, i) if args.best else 0 for i in range(len(data))]
     chosen = episodes.pick(scores, args.best or len(data))
     bar = tqdm.tqdm(chosen, 'read', unit=' trajectories')
+    cut = []
     count = store.write(out, (
-        {**convert(data.read(i)), 'attrs': {'source_id': f'number {i}'}}
-        for i in bar), attrs)
+        {**convert(_limited(data.read(i), limit, cut)),
+         'attrs': {'source_id': f'number {i}'}} for i in bar), attrs)
     print(f'{out}: {count} of {len(data)} trajectories')
+    if cut:
+      print(
+          f'  {len(cut)} are terminal at the time limit of {limit} steps, '
+          'which the library does not tell apart: taken as cut there')
   convert.report()
 
 
@@ -265,6 +270,15 @@ def _episode(place, obs, acts, rews, terminal):
   last = np.arange(len(acts)) == len(acts) - 1
   return episodes.Episode(
       place, obs, acts, rews, last & bool(terminal), last & (not terminal))
+
+
+def _limited(episode, limit, cut):
+  # The library calls any end terminal, a time limit as well.
+  if len(episode.terminated) != limit or not episode.terminated[-1]:
+    return episode
+  cut.append(episode.place)
+  return episode._replace(
+      terminated=episode.truncated, truncated=episode.terminated)
 
 
 def _score(data, index):

@@ -1,6 +1,6 @@
-"""Imports a Minari dataset (Minari 0.5.4 or newer, HDF5 storage).
+"""Imports a Minari dataset (Minari 0.5.0 or newer, HDF5 storage).
 
-Images must have been saved with jpeg_encoding=False. A set that
+Images must have been saved as they are, not as JPEG. A set that
 `demos minari_export` made gives back its store exactly.
 """
 
@@ -123,6 +123,11 @@ def find(source):
   for folder in (path / 'data', path):
     if (folder / 'metadata.json').is_file():
       return folder
+    if (folder / 'main_data.hdf5').is_file():
+      raise UserError(
+          f'{folder}: a dataset of Minari 0.4 or older, whose metadata are in '
+          'main_data.hdf5. Download it again with Minari 0.5 or newer, or '
+          'make it again')
   if path.exists() or path.is_absolute():
     raise UserError(
         f'--source {source}: has no data/metadata.json; give the folder of a '
@@ -152,6 +157,10 @@ class Dataset:
     self._refuse_other_storage()
     self.path = folder / 'main_data.hdf5'
     self.file = hdf5.open_file(self.path, 'a Minari dataset')
+    try:
+      self._refuse_jpeg()
+    except (KeyError, OSError, RuntimeError, ValueError) as e:
+      raise UserError(hdf5.damaged(self.path, e)) from e
     self.count, have = self.metadata.get('total_episodes'), len(self.file)
     if type(self.count) is not int or not 0 < self.count <= have:
       self.file.close()
@@ -251,17 +260,28 @@ class Dataset:
       raise UserError(
           f"{self.place}: data_format is {kind!r:.50}, expected 'hdf5'; make "
           "the set again with data_format='hdf5'")
-    # What was saved without the key was saved as JPEG.
-    if not self.metadata.get('jpeg_encoding', True):
-      return
+
+  def _refuse_jpeg(self):
+    # By what is there: which versions of Minari encode, and whether their
+    # metadata say so, differs.
     spaces = {'observation': self.obs_space, 'action': self.act_space}
-    for name, space in spaces.items():
-      if any(is_image(x) for x in leaves(space)):
+    for kind, space in spaces.items():
+      names = []
+      episodes.read(
+          space, f'episode_0/{kind}s', names.append, '_index_{}'.format)
+      found = (self.file.get(x, getlink=True) for x in names)
+      if any(isinstance(x, h5py.HardLink) and self._encoded(name)
+             for name, x in zip(names, found)):
         raise UserError(
-            f'{self.place}: its {name} images are JPEG-encoded. JPEG changes '
+            f'{self.path}: its {kind} images are JPEG-encoded. JPEG changes '
             'every picture a little, and a discriminator would tell the '
             'expert by that alone. Record it again with jpeg_encoding=False '
             '(Minari 0.5.4 or newer)')
+
+  def _encoded(self, name):
+    value = self.file[name]
+    return isinstance(value, h5py.Dataset) and (
+        value.dtype.hasobject or value.dtype.kind in 'SV')
 
 
 def library():
@@ -272,13 +292,6 @@ def library():
   except ImportError as e:
     raise UserError(INSTALL) from e
   return minari
-
-
-def is_image(space):
-  """Return whether Minari takes a space for images, which it saves as JPEG
-  unless told not to."""
-  from minari.dataset.minari_storage import is_image_space
-  return is_image_space(space)
 
 
 def _elements(value):
@@ -301,13 +314,3 @@ def _reader():
   library()
   from minari.serialization import deserialize_space
   return deserialize_space
-
-
-def leaves(space):
-  """Yield the spaces inside of a space that are not nested."""
-  parts = getattr(space, 'spaces', None)
-  if parts is None:
-    yield space
-  else:
-    for part in parts.values() if isinstance(parts, dict) else parts:
-      yield from leaves(part)

@@ -213,6 +213,12 @@ class Reader:
     value = data.read(key)
     shape = (chunk.length, *space.shape)
     same = np.can_cast(value.dtype, space.dtype, 'same_kind')
+    if space.discrete and value.dtype.kind == 'f' and (
+        value.shape == (*shape, int(np.max(space.classes)))):
+      raise UserError(
+          f'{chunk.path}: {key} is one-hot, {value.shape}: a replay of '
+          'DreamerV3 before 2024, which is not read. Let the agent play again '
+          'with a newer one')
     if value.shape != shape or not same:
       raise UserError(
           f'{chunk.path}: {key} has {value.dtype} {value.shape}, the task '

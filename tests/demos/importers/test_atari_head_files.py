@@ -1,6 +1,8 @@
 """The files of Atari-HEAD: zips, damage and what is refused."""
 
 import bz2
+import gzip
+import lzma
 import os
 import shutil
 import tarfile
@@ -62,6 +64,73 @@ class TestZip:
     data[-1200:-900] = bytes(300)
     trial.root.write_bytes(data)
     refused(capsys, trial, trial.stem, 'copy it again')
+
+
+class TestPackings:
+
+  def wanted(self, trial):
+    code, out = run(trial, out=trial.root.parent / 'wanted.h5')
+    assert code == 0
+    return load(out)[0]
+
+  def equal(self, trial, wanted):
+    code, out = run(trial, out=trial.root.parent / 'got.h5')
+    assert code == 0
+    for key, value in load(out)[0].items():
+      np.testing.assert_array_equal(value, wanted[key])
+
+  @pytest.mark.parametrize('end, opened', [
+      ('.tar', open), ('.tar.gz', gzip.open), ('.tgz', gzip.open),
+      ('.tar.xz', lzma.open), ('.tar.bz2', open), ('.tar.bz2', gzip.open)])
+  def test_told_by_the_first_bytes(self, trial, end, opened):
+    wanted = self.wanted(trial)
+    plain = bz2.decompress(trial.frames.read_bytes())
+    trial.frames.unlink()
+    with opened(trial.folder / (trial.stem + end), 'wb') as file:
+      file.write(plain)
+    self.equal(trial, wanted)
+
+  @pytest.mark.parametrize('zipped', [False, True])
+  def test_unpacked_beside_the_labels(self, trial, zipped):
+    wanted = self.wanted(trial)
+    with tarfile.open(trial.frames) as tar:
+      tar.extractall(trial.folder, filter='data')
+    trial.frames.unlink()
+    (trial.folder / trial.stem / 'notes.txt').write_text('other')
+    if zipped:
+      path = trial.root.parent / 'seaquest.zip'
+      with zipfile.ZipFile(path, 'w', strict_timestamps=False) as file:
+        for x in trial.root.rglob('*'):
+          file.write(x, x.relative_to(trial.root))
+      trial.root = path
+    self.equal(trial, wanted)
+
+  def test_links_among_unpacked_frames_are_not_followed(self, trial, capsys):
+    with tarfile.open(trial.frames) as tar:
+      tar.extractall(trial.folder, filter='data')
+    trial.frames.unlink()
+    frame = trial.folder / trial.stem / 'RZ_77_9.png'
+    frame.rename(trial.root / 'RZ_77_9.png')
+    frame.symlink_to(trial.root / 'RZ_77_9.png')
+    refused(capsys, trial, 'no frame for the row RZ_77_9')
+
+  def test_mark_in_front_of_the_labels(self, trial):
+    wanted = self.wanted(trial)
+    text = trial.labels.read_text()
+    trial.labels.write_text(text, 'utf-8-sig')
+    self.equal(trial, wanted)
+
+  def test_folder_of_highscores_given_directly(self, trial):
+    wanted = self.wanted(trial)
+    folder = trial.folder / 'highscore'
+    folder.mkdir()
+    trial.labels.rename(folder / trial.labels.name)
+    trial.frames.rename(folder / trial.frames.name)
+    trial.root = folder
+    code, out = run(trial, out=trial.folder / 'got.h5')
+    data, = load(out)
+    assert code == 0 and not data['is_first'].any()  # In mid-game.
+    np.testing.assert_array_equal(data['image'], wanted['image'])
 
 
 class TestRefuses:

@@ -41,7 +41,7 @@ class TestAlignment:
   def test_action_stands_at_the_image_it_was_chosen_at(
       self, tmp_path, out, old):
     path = save(tmp_path / 'x' / 'a.npz', **episode(
-        4, [5, 6, 7, 8], old, reward=np.array([9, .1, .2, .3, 1])))
+        4, [5, 6, 7, 8], old, reward=np.array([0, .1, .2, .3, 1])))
     assert run('crafter_human', '--source', path, '--out', out) == 0
     data, = load(out)
     assert data['action'].tolist() == [5, 6, 7, 8, 0]
@@ -51,6 +51,16 @@ class TestAlignment:
     assert data['is_first'].tolist() == [True, *[False] * 4]
     assert data['is_last'].tolist() == [*[False] * 4, True]
     assert data['is_terminal'].tolist() == [*[False] * 4, True]
+
+  @pytest.mark.parametrize('change, words', [
+      (dict(action=np.arange(5) + 3), 'action 3, reward 0 and discount 0'),
+      (dict(reward=np.ones(5)), 'action 0, reward 1 and discount 0'),
+      (dict(discount=np.ones(5)), 'action 0, reward 0 and discount 1'),
+      (dict(discount=None), 'there is no discount')])
+  def test_other_layouts_are_refused(self, tmp_path, capsys, change, words):
+    path = save(tmp_path / 'x' / 'a.npz', **episode(4, **change))
+    refused(capsys, tmp_path, 'crafter_human', '--source', path, '--out',
+            tmp_path / 'x.h5', parts=[path, words, 'crafter.Recorder'])
 
   def test_time_limit_is_not_terminal(self, tmp_path, out):
     path = save(tmp_path / 'x' / 'a.npz', **episode(
@@ -179,8 +189,8 @@ class TestRefuses:
       (dict(image=np.zeros((7, 64, 64), np.uint8)), 'expected uint8 (steps'),
       (dict(image=np.zeros((7, 64, 64, 3))), 'expected uint8'),
       (dict(image=np.zeros((3, 64, 64, 3), np.uint8)), 'image has shape (3'),
-      (dict(action=np.arange(7) + 12), 'actions from 12 to 18, expected 0 to'),
-      (dict(action=np.arange(7) - 1), 'actions from -1'),
+      (dict(action=np.arange(7) * 3), 'actions from 0 to 18, expected 0 to'),
+      (dict(action=-np.arange(7)), 'actions from -6'),
       (dict(action=np.arange(3)), 'expected 7 of both'),
       (dict(action=np.arange(7.)), 'action has type float64'),
       (dict(action=np.array([None] * 7)), 'never unpickled'),

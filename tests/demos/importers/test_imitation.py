@@ -47,6 +47,18 @@ class TestImport:
     check(load(out))
     assert not (tmp_path / 'unpickled').exists()
 
+  def test_terminal_at_the_time_limit_is_a_cut(self, tmp_path, out, capsys):
+    rows = [dict(
+        obs=np.zeros((n + 1, 4), np.float32), acts=np.arange(n) % 2,
+        rews=np.ones(n), terminal=end)
+        for n, end in ((500, True), (499, True), (500, False))]
+    path = save_folder(tmp_path / 'a', rows=rows)
+    assert run('imitation', '--source', path, *TASK, '--out', out) == 0
+    found = load(out)
+    assert [bool(x['is_terminal'][-1]) for x in found] == [False, True, False]
+    assert all(x['is_last'][-1] for x in found)
+    assert '1 are terminal at the time limit of 500' in capsys.readouterr().out
+
   @pytest.mark.parametrize('parts', [1, 2])
   def test_folder(self, tmp_path, out, parts):
     path = save_folder(tmp_path / 'a', parts=parts)

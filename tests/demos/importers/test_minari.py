@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import upstream
+from dreamer_gail_plugin.data import settings
 from dreamer_gail_plugin.data import store
 from helpers.demotools import load
 from helpers.demotools import refused
@@ -79,6 +80,60 @@ class TestImport:
     refused(capsys, tmp_path, 'minari', '--source', 'jpeg-v0', '--out',
             tmp_path / 'x.h5', parts=[
                 'observation images are JPEG', 'jpeg_encoding=False'])
+
+  def test_images_of_versions_that_did_not_say(self, root, out):
+    images = make_images('old-v0', jpeg_encoding=False)
+    place = root / 'old-v0' / 'data' / 'metadata.json'
+    data = json.loads(place.read_text())
+    del data['jpeg_encoding']
+    place.write_text(json.dumps(data))
+    assert run('minari', '--source', 'old-v0', '--out', out) == 0
+    image = load(out)[0]['image']
+    assert image.shape == (4, 64, 64, 3) or (image == images).all()
+
+  def test_jpeg_is_told_by_the_data(self, root, tmp_path, capsys):
+    make_images('claims-v0')
+    place = root / 'claims-v0' / 'data' / 'metadata.json'
+    place.write_text(json.dumps({
+        **json.loads(place.read_text()), 'jpeg_encoding': False}))
+    refused(capsys, tmp_path, 'minari', '--source', 'claims-v0', '--out',
+            tmp_path / 'x.h5', parts=['observation images are JPEG'])
+
+  def test_sets_of_older_versions(self, root, tmp_path, capsys):
+    make_images('old-v0', jpeg_encoding=False)
+    (root / 'old-v0' / 'data' / 'metadata.json').unlink()
+    refused(capsys, tmp_path, 'minari', '--source', root / 'old-v0', '--out',
+            tmp_path / 'x.h5', parts=['Minari 0.4', 'again'])
+
+  def test_arguments_of_the_environment_are_kept(self, root, out):
+    make_images('kw-v0', jpeg_encoding=False)
+    place = root / 'kw-v0' / 'data' / 'metadata.json'
+    place.write_text(json.dumps({
+        **json.loads(place.read_text()), 'env_spec': json.dumps({
+            'id': 'Mine-v0', 'kwargs': {'level': 3}})}))
+    assert run('minari', '--source', 'kw-v0', '--out', out) == 0
+    with store.Store(out) as demo:
+      assert demo.attrs['task'] == 'gym_Mine-v0'
+      made = json.loads(demo.attrs['preprocessing'])
+      assert made['kwargs'] == '{"level": 3}'
+      usual = {'size': [-1, -1], 'image': 'auto', 'kwargs': ''}
+      assert settings.differences(demo, usual) == [
+          ('kwargs', '{"level": 3}', '')]
+      spaced = {**usual, 'kwargs': '{ "level":3 }'}
+      assert settings.differences(demo, spaced) == []
+
+  @pytest.mark.parametrize('task, code', [
+      ('minatar_breakout', 0), ('minatar_seaquest', 2),
+      ('atari_seaquest', 2)])
+  def test_arrays_of_another_suite_stay(self, root, tmp_path, out, task, code):
+    source = upstream.resource('expert_data') / 'minatar_breakout.h5'
+    folder = tmp_path / 'mine-v0'
+    run('minari_export', '--source', source, '--out', folder)
+    (folder / 'data' / 'dreamer_gail.h5').unlink()
+    assert run('minari', '--source', folder, '--task', task, '--best', 2,
+               '--out', out) == code
+    if not code:
+      assert load(out)[0]['image'].shape[1:] == (10, 10, 4)
 
   def test_images_without_jpeg(self, root, out):
     images = make_images('plain-v0', jpeg_encoding=False)
