@@ -19,7 +19,12 @@ def run(main, argv=None):
   """
   try:
     code = main(argv)
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
+  except (UserError, RuntimeError) as error:
+    # Upstream's driver wraps what the process of an environment raised.
+    inner = error.args[0] if error.args else None
+    cause = inner if isinstance(inner, UserError) else error
+    if not isinstance(cause, UserError):
+      raise
+    print(f'error: {cause}', file=sys.stderr)
     sys.exit(2)
   sys.exit(code if isinstance(code, int) else 0)

@@ -64,3 +64,17 @@ class TestRun:
     with pytest.raises(SystemExit) as caught:
       errors.run(lambda argv: result)
     assert caught.value.code == code
+
+
+def test_errors_of_the_processes_of_environments_are_one_line(capsys):
+  def fail(argv):
+    raise RuntimeError(errors.UserError('the reward is nan'))
+  with pytest.raises(SystemExit) as caught:
+    errors.run(fail)
+  assert caught.value.code == 2
+  assert capsys.readouterr().err == 'error: the reward is nan\n'
+
+  def other(argv):
+    raise RuntimeError('else')
+  with pytest.raises(RuntimeError, match='else'):
+    errors.run(other)

@@ -260,6 +260,11 @@ def _check_arrays(place, data):
       raise UserError(
           f'{place}: {key} has {len(value)} steps, is_first has '
           f'{len(data["is_first"])}')
+  if 'reward' in data and not np.isfinite(data['reward']).all():
+    at = int((~np.isfinite(data['reward'])).argmax())
+    raise UserError(
+        f'{place}: reward at step {at} is {data["reward"][at]}, expected '
+        'finite numbers; leave the key out if rewards are unknown')
   bad = _bad_border(data['is_first'], data['is_last'])
   if bad is not None:
     raise UserError(f'{place}: {bad}')

@@ -152,6 +152,7 @@ def settings(demos, task, env):
     store.validate(demos, env.obs_space, env.act_space, task)
   except UserError as e:
     found.append(problem(str(e)))
+  found += ranges(demos, env)
   made = json.loads(demos.attrs['preprocessing'] or 'null')
   if not isinstance(made, dict):
     return found + [note(
@@ -165,6 +166,22 @@ def settings(demos, task, env):
           f'--env.{suite}.{key} {there}, or make it again')
       for key, there, wanted in settingslib.differences(
           demos, tasks.options(task))]
+
+
+def ranges(demos, env):
+  """Return findings about actions without bounds, which a run gives them."""
+  free = [
+      k for k, v in env.act_space.items() if k in demos.keys
+      and not v.discrete and not np.isfinite([v.low, v.high]).all()]
+  found = []
+  for key in free:
+    each = [demos.read(i, keys=[key])[key] for i in range(len(demos))]
+    low, high = min(x.min() for x in each), max(x.max() for x in each)
+    found.append(note(
+        f'{key} has no bounds in the task and goes from {low:.4g} to '
+        f'{high:.4g} here: a run lets the agent do as much, or what '
+        '--env.gym.scale says'))
+  return found
 
 
 def pictures(parts, played):

@@ -113,8 +113,13 @@ def spaces(demos, obs_keys, act_keys):
   """
   known = {
       k: v for k, v in _task_spaces(demos.attrs['task']).items()
-      if k in act_keys and _same_kind(v, *demos.spec[k])}
-  obs = {k: _box(*demos.spec[k]) for k in obs_keys}
+      if k in demos.keys and _same_kind(v, *demos.spec[k])}
+  # Choices stay such, or they would come back as numbers.
+  chosen = [k for k in obs_keys if k in known and known[k].discrete
+            and demos.spec[k][0] == np.int32]
+  obs = {
+      k: _action(demos, k, known[k]) if k in chosen else _box(*demos.spec[k])
+      for k in obs_keys}
   acts = {k: _action(demos, k, known.get(k)) for k in act_keys}
   single = lambda x: x if len(x) > 1 else next(iter(x.values()))
   join = lambda x: gym_spaces.Dict(x) if isinstance(x, dict) else x
@@ -130,7 +135,7 @@ def _task_spaces(task):
     env = tasks.make_env(tasks.of_file(task), 0)
   except UserError:
     return {}
-  spaces = env.act_space
+  spaces = {**env.obs_space, **env.act_space}
   env.close()
   return spaces
 

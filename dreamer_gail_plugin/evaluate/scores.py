@@ -159,12 +159,12 @@ def row(logdir, last):
 
 def table(rows):
   """Return the rows as text, a line each."""
-  head = f'{"task":<20} {"method":<15} {"seed":>4} {"steps":>9}  score'
+  head = f'{"task":<20} {"method":<15} {"seed":>4} {"steps":>9}  score and run'
   lines = [head, '-' * len(head)]
   for x in rows:
     lines.append(
         f'{x["task"]:<20} {x["method"]:<15} {x["seed"]:>4} {x["steps"]:>9,}'
-        f'  {describe(x)}')
+        f'  {describe(x)}  {x["logdir"]}')
   return '\n'.join(lines)
 
 

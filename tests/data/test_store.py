@@ -110,6 +110,14 @@ class TestWrite:
     fails(lambda: store.write(path, [data], ATTRS), 'trajectory 0', message)
     assert not os.listdir(path.parent)
 
+  @pytest.mark.parametrize('value', [np.nan, np.inf])
+  def test_a_reward_that_is_no_number_is_no_score(self, path, value):
+    reward = np.zeros(10, np.float32)
+    reward[6] = value
+    fails(lambda: store.write(path, [trajectory(reward=reward)], ATTRS),
+          'trajectory 0', 'reward at step 6', str(value))
+    assert not path.exists()
+
   def test_refuses_nothing_and_no_folder(self, path):
     fails(lambda: store.write(path, [], ATTRS), 'no trajectories')
     away = path.parent / 'away' / 'demos.h5'

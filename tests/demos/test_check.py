@@ -48,6 +48,27 @@ def check(capsys, path, parts=(), code=1, flags=()):
   return text
 
 
+def test_actions_without_bounds_are_told_of(tmp_path, capsys):
+  space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)
+  gymnasium.register(
+      'tests/Free-v0', lambda: gymnasium.wrappers.TransformAction(
+          gymnasium.make('CartPole-v1'), lambda x: int(x[0] > 0), space))
+  try:
+    env = RecordEpisodes(gymnasium.make('tests/Free-v0'), tmp_path / 'played')
+    for _ in range(2):
+      env.reset(seed=0)
+      env.step(np.float32([2, 5]))
+      env.step(np.float32([-3, 1]))
+    env.close()
+    assert run('gymnasium', '--source', tmp_path / 'played', '--task',
+               'gym_tests/Free-v0', '--out', tmp_path / 'free.h5') == 0
+    assert 'without bounds, here from -3 to 5' in capsys.readouterr().out
+    check(capsys, tmp_path / 'free.h5', [
+        'action has no bounds', '-3 to 5', '--env.gym.scale'])
+  finally:
+    gymnasium.registry.pop('tests/Free-v0')
+
+
 class TestAlignment:
 
   @pytest.mark.parametrize('name', BUNDLED)

@@ -118,10 +118,11 @@ class TestTable:
         'task': 'dummy_five', 'method': 'gail', 'seed': 3, 'steps': 19_000,
         'last': 1, 'mean': 6, 'sd': 0, 'episodes': 1, 'logdir': logdir.name}
     head, rule, line = scores.table([row]).split('\n')
-    assert head.split() == ['task', 'method', 'seed', 'steps', 'score']
+    assert head.split() == [
+        'task', 'method', 'seed', 'steps', 'score', 'and', 'run']
     assert line.split() == [
         'dummy_five', 'gail', '3', '19,000', '6.00', '(sd', '0.00,', '1',
-        'episodes)']
+        'episodes)', logdir.name]
 
   def test_random_agent(self, logdir):
     path = elements.Path(logdir) / 'config.yaml'

@@ -10,6 +10,7 @@ import pytest
 from dreamer_gail_plugin import upstream
 from dreamer_gail_plugin.data import settings
 from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.demos.importers.gymnasium_record import RecordEpisodes
 from helpers.demotools import load
 from helpers.demotools import refused
 from helpers.demotools import run
@@ -305,6 +306,24 @@ class TestRoundTrip:
       np.testing.assert_array_equal(data[0][key], whole[key][:stop])
     np.testing.assert_array_equal(
         data[0]['action'][:-1], whole['action'][:stop - 1])
+
+  def test_choices_come_back_as_such(self, root, tmp_path, out):
+    env = RecordEpisodes(gymnasium.make('FrozenLake-v1'), tmp_path / 'played')
+    for seed in range(3):
+      env.reset(seed=seed)
+      env.step(2)
+    env.close()
+    task = ['--task', 'gym_FrozenLake-v1']
+    assert run('gymnasium', '--source', tmp_path / 'played', *task, '--out',
+               out) == 0
+    assert run('minari_export', '--source', out, '--out',
+               tmp_path / 'lake-v0') == 0
+    (tmp_path / 'lake-v0' / 'data' / 'dreamer_gail.h5').unlink()
+    assert run('minari', '--source', tmp_path / 'lake-v0', *task, '--out',
+               tmp_path / 'back.h5') == 0
+    for one, two in zip(load(out), load(tmp_path / 'back.h5'), strict=True):
+      assert two['token'].dtype == np.int32
+      np.testing.assert_array_equal(one['token'], two['token'])
 
   def test_edited_sets_are_noticed(self, root, tmp_path, out, capsys):
     store_of_all(out)

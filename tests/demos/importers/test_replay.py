@@ -70,6 +70,18 @@ class TestImport:
     for data, wanted in zip(load(out), everything[-3:], strict=True):
       np.testing.assert_array_equal(data['vector'], wanted['vector'])
 
+  def test_one_hot_actions_of_older_versions_are_named(
+      self, logdir, out, capsys):
+    record(logdir / 'replay', 'minatar_breakout', 60, workers=1)
+    config(logdir, task='minatar_breakout', env={})
+    for path in (logdir / 'replay').iterdir():
+      with np.load(path) as file:
+        data = dict(file)
+      data['action'] = np.eye(3, dtype=np.float32)[data['action']]
+      np.savez(path, **data)
+    refused(capsys, logdir, 'replay', '--source', logdir, '--out', out,
+            parts=['action is one-hot', 'DreamerV3 before 2024'])
+
   def test_lost_chunk_costs_its_episodes_alone(self, logdir, out, capsys):
     found = record(logdir / 'replay', 'gym_ImportReach-v0', 60, workers=1)
     config(logdir, task='gym_ImportReach-v0')
