@@ -1,10 +1,11 @@
-"""A line of the logs is lost to the torn one before it.
+"""The logs end a run, or lose a line, where the disk has no space.
 
 Wrong: `JSONLOutput` appends to what is there. Where a kill or a full disk has
 torn the last line, the next one stands in the same line, and neither can be
-read.
+read. An error of the disk ends the run with a traceback.
 Versions: elements 3.17 to 3.22.
-Mended: it ends a torn line before it writes.
+Mended: it ends a torn line before it writes. Where it cannot write it says so,
+and the run goes on without these lines.
 """
 
 import contextlib
@@ -39,8 +40,11 @@ def on_its_own_line(write):
   """Return `write` such that it begins a line."""
   @functools.wraps(write)
   def wrapper(self, summaries):
-    end_line(self._filename)
-    write(self, summaries)
+    try:
+      end_line(self._filename)
+      write(self, summaries)
+    except OSError as error:
+      print(f'Warning: a line of {self._filename} is lost: {error.strerror}')
   return wrapper
 
 

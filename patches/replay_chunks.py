@@ -1,12 +1,13 @@
-"""The replay's chunks may not be on the disk when a save is.
+"""The replay's chunks may not be on the disk when a save is, and pile up.
 
 Wrong: `Replay.save` hands its chunks to threads and does not wait, so that a
 kill after "Saved checkpoint" loses steps that the save counts. What such a
 thread fails at is never told. A chunk that is half written has the name of a
-whole one.
+whole one. Chunks that are older than what the replay holds stay for ever.
 Versions: dreamer 3.3.0 and upstream's git.
 Mended: the save waits, a chunk has its name once all of it is on the disk, and
-one that could not be written is written with the next save.
+one that could not be written is written with the next save. Then the files of
+chunks that the replay has dropped are removed.
 """
 
 import functools
@@ -54,11 +55,22 @@ def waiting(save):
       part.unlink()  # Of a run that was killed.
     self.save_wait = True
     try:
-      return save(self)
+      save(self)
     except OSError:
       self.workers.shutdown()  # Waits for the other chunks.
       self.workers = ThreadPoolExecutor(16, 'replay_saver')
       left = [k for k, v in list(self.chunks.items()) if not v.saved]
       self.saved.difference_update(left)
       raise
+    trim(self)
   return wrapper
+
+
+def trim(replay):
+  """Remove the files of chunks that this process had and has dropped."""
+  dropped = replay.saved - set(replay.chunks)
+  names = {str(x) for x in dropped}
+  for path in pathlib.Path(replay.directory).glob('*.npz') if names else ():
+    if path.name.split('-')[1] in names:
+      path.unlink()
+  replay.saved -= dropped

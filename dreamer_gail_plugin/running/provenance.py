@@ -52,11 +52,14 @@ def record(logdir, program, argv, seed, device):
 
 
 def save_config(logdir, config):
-  """Write LOGDIR/config.yaml, whole or not at all."""
+  """Write LOGDIR/config.yaml, or raise UserError and change nothing."""
   part = pathlib.Path(logdir) / '.config.yaml'  # Upstream needs the ending.
-  config.save(part)
-  atomic.sync(part)
-  os.replace(part, part.with_name('config.yaml'))
+  try:
+    config.save(part)
+    atomic.sync(part)
+    os.replace(part, part.with_name('config.yaml'))
+  except OSError as error:
+    raise UserError(f'{part}: cannot be written: {error}') from None
 
 
 def load(filename):

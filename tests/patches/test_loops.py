@@ -325,6 +325,12 @@ class TestOwnLines:
     assert path.read_text().startswith(text or '')
 
 
+  def test_full_disk(self, tmp_path, capsys):
+    (tmp_path / 'x.jsonl').symlink_to('/dev/full')
+    self.log(tmp_path, 7)
+    assert 'x.jsonl is lost: No space left' in capsys.readouterr().out
+
+
 def replayed(logdir, name='replay'):
   """Return the number of steps in the replay's chunks on the disk."""
   return sum(
@@ -372,6 +378,29 @@ class TestReplayChunks:
     replay.save()
     replay.save()
     assert len(list(tmp_path.iterdir())) == 3
+
+  def test_the_disk_has_no_more_than_the_replay(self, tmp_path):
+    # The replay holds 100 steps, in chunks of 16 or what a save completes.
+    for start in range(3):
+      replay = dummies.make_replay(elements.Path(tmp_path))
+      replay.load()
+      for number in range(300):
+        replay.add({'number': np.int64(1000 * start + number)})
+        if number % 50 == 49:
+          replay.save()
+          steps = sum(
+              int(x.stem.split('-')[-1]) for x in tmp_path.glob('*.npz'))
+          assert steps <= 100 + 2 * 16
+    kept = sorted(x for path in tmp_path.iterdir() for x in np.load(path)[
+        'number'])
+    assert kept[-100:] == list(range(2200, 2300))
+
+  def test_files_of_others_stay(self, tmp_path):
+    self.replay(tmp_path).save()
+    replay = self.replay(tmp_path, 300)
+    replay.save()
+    assert len(list(tmp_path.iterdir())) == 3 + len(
+        [x for x in replay.chunks.values() if x.length])
 
 
 class TestEnvWatchdog:

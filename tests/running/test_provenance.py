@@ -4,9 +4,9 @@ import pathlib
 import subprocess
 
 import elements
-import pytest
 
 from dreamer_gail_plugin.running import provenance
+from helpers.refusals import refused
 
 
 class TestGpu:
@@ -58,6 +58,6 @@ class TestSaveConfig:
       filename.write_text('a')
       raise OSError(28, 'No space left on device')
     monkeypatch.setattr(elements.Config, 'save', fail)
-    with pytest.raises(OSError):
+    with refused('.config.yaml: cannot be written', 'No space'):
       provenance.save_config(tmp_path, elements.Config(a=2))
     assert elements.Config.load(path).a == 1
