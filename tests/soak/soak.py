@@ -33,6 +33,7 @@ RUN = [
 RANDOM = ['--random_agent', 'True', '--run.save_every', '-1']
 REAL = ['--run.save_every', '1', '--run.report_every', '5']
 EACH = 25  # Kills of one logdir.
+HELD = 9000  # Steps that the replay of `debug` holds, and more.
 HOURS = (0, 0, -2, 2)
 FIGURES = (
     'kills', 'starts that trained', 'saves', 'starts that failed',
@@ -120,7 +121,7 @@ def look(logdir, said, counts):
         replayed += len(data['is_first'])
     except Exception:
       counts['unreadable chunks of the replay'] += 1
-  counts['steps lost of the replay'] += max(0, step - replayed)
+  counts['steps lost of the replay'] += max(0, min(step, HELD) - replayed)
   for name in ('scores.jsonl', 'metrics.jsonl'):
     if (logdir / name).exists():
       for line in (logdir / name).read_text().splitlines():
