@@ -33,7 +33,6 @@ ORDER = (
     'keep_checkpoints',
     'eval_scores',
     'parallel_end',
-    'mixer_stream',
 )
 
 

@@ -8,6 +8,7 @@ Mended: the loops' checkpoints keep as many saves as `run.keep_checkpoints`
 says, 0 for all, and are named by time and step as elements can do.
 """
 
+import ast
 import inspect
 
 from . import final_save
@@ -35,8 +36,11 @@ class Checkpoint(final_save.Checkpoint):
 
 def needed():
   """Return whether the loop leaves `keep` to the default."""
-  source = inspect.getsource(loops.module('train'))
-  return "Checkpoint(logdir / 'checkpoint.pkl')" in source
+  tree = ast.parse(inspect.getsource(loops.module('train')))
+  made = [
+      x for x in ast.walk(tree) if isinstance(x, ast.Call)
+      and getattr(x.func, 'attr', '') == 'Checkpoint']
+  return not any(k.arg == 'keep' for x in made for k in x.keywords)
 
 
 def apply():

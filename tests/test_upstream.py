@@ -15,6 +15,7 @@ from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.patches import child_processes
 from dreamer_gail_plugin.patches import jax_jit_keywords
 from helpers import dummies
+from helpers.upstreams import needs
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -28,6 +29,7 @@ def python(code):
 
 class TestApply:
 
+  @needs('embodied_envs')
   def test_all_patches_are_needed_by_the_release(self):
     # An older jax, such as the one that upstream pins, is none the worse.
     want = list(patches.ORDER)
@@ -84,6 +86,7 @@ class TestPublicNames:
     assert callable(getattr(dreamer_gail_plugin, name))
 
 
+@needs('embodied_envs')
 class TestEmbodiedEnvs:
 
   def test_release_cannot_be_imported_without(self):
@@ -108,6 +111,7 @@ class TestEmbodiedEnvs:
     assert done.stdout == f'{not exists}\n', done.stderr
 
 
+@needs('child_processes')
 class TestChildProcesses:
 
   def test_portal_alone_fails(self):
@@ -127,6 +131,7 @@ class TestChildProcesses:
 
 class TestParallelDriver:
 
+  @needs('parallel_driver')
   def test_release_expects_an_argument_too_many(self):
     # A portal process calls its function with the given arguments only.
     original = embodied.Driver._env_server.original

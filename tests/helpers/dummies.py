@@ -116,6 +116,7 @@ def flags(logdir, **given):
       'replay_context': 0, 'consec_train': 1, 'consec_report': 1,
       'report_length': 4, 'report_batches': 1, 'log_every': -1,
       'report_every': 0, 'save_every': 0, 'from_checkpoint': '',
+      'from_checkpoint_regex': '.*',
       'debug': True, 'usage': {'psutil': False, 'nvsmi': False},
       'actor_batch': 1, 'actor_threads': 1, 'actor_addr': 'localhost:{auto}',
       'replay_addr': 'localhost:{auto}', 'logger_addr': 'localhost:{auto}',

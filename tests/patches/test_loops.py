@@ -28,6 +28,8 @@ from dreamer_gail_plugin.patches import whole_saves
 from dreamer_gail_plugin.running import checkpoint
 from dreamer_gail_plugin.running import signals
 from helpers import dummies
+from helpers.upstreams import SAVES
+from helpers.upstreams import needs
 
 bind = functools.partial
 pristine = inspect.unwrap
@@ -87,6 +89,7 @@ class TestLogAggregation:
       'epstats/log/count/avg': 2, 'epstats/log/count/max': 4,
       'epstats/log/count/sum': 10}
 
+  @needs('log_aggregation')
   def test_release_fails(self, tmp_path, monkeypatch):
     monkeypatch.setattr(loops.module('train'), 'elements', elements)
     with pytest.raises(KeyError, match='avg'):
@@ -186,7 +189,7 @@ class TestFinalSave:
 
 class TestKeepCheckpoints:
 
-  def names(self, logdir, folder='checkpoint.pkl'):
+  def names(self, logdir, folder=SAVES):
     """Return the names of the saves in a logdir, in their order."""
     return sorted(x.name for x in (logdir / folder).glob('2*'))
 
@@ -206,7 +209,7 @@ class TestKeepCheckpoints:
     assert [int(x.split('-')[1]) for x in found] == steps
     assert saved(logdir, 'step') == 80
     for name, step in zip(found, steps):
-      data = (logdir / 'checkpoint.pkl' / name / 'step.pkl').read_bytes()
+      data = (logdir / SAVES / name / 'step.pkl').read_bytes()
       assert pickle.loads(data) == step
 
   def test_train_eval(self, tmp_path):
@@ -253,7 +256,7 @@ class TestWholeSaves:
   def test_latest_is_empty(self, tmp_path):
     logdir = elements.Path(tmp_path)
     train(logdir)
-    (logdir / 'checkpoint.pkl' / 'latest').write('')
+    (logdir / SAVES / 'latest').write('')
     agent = train(logdir, steps=60, make_agent=lambda: dummies.Agent(7))
     assert agent.params['enc/w'].tolist() == [1, 1]
 
@@ -523,6 +526,7 @@ class TestFromCheckpoint:
     train(logdir, make_agent=lambda: agent, from_checkpoint=source, **given)
     return {k: v.tolist() for k, v in agent.params.items()}
 
+  @needs('embodied_envs')  # The release; git reads a folder.
   def test_release_reads_a_file(self, tmp_path, trained):
     folder = str(checkpoint.find(trained))
     with pytest.raises(IsADirectoryError):

@@ -1,4 +1,3 @@
-import inspect
 import os
 
 import elements
@@ -10,7 +9,6 @@ from embodied.core import streams
 
 from dreamer_gail_plugin.patches import jax_jit_keywords
 from dreamer_gail_plugin.patches import log_aggregation
-from dreamer_gail_plugin.patches import mixer_stream
 from dreamer_gail_plugin.patches import proxies
 from dreamer_gail_plugin.patches import xla_flags
 
@@ -123,44 +121,3 @@ class Counter(streams.Stateless):
 
   def load(self, data):
     self.value = data
-
-
-class TestMixerStream:
-
-  def mixer(self):
-    return streams.Mixer(
-        {'b': Counter(1000), 'a': Counter(0)}, {'a': 0.75, 'b': 0.25}, seed=1)
-
-  def test_release_is_broken(self):
-    # The patch replaces the methods, so look at the file.
-    source = inspect.getsource(streams)
-    assert 'np.ranodm' in source
-
-  def test_needed_no_more_once_mended(self):
-    assert not mixer_stream.needed()
-
-  def test_weights(self):
-    mixer = iter(self.mixer())
-    items = [next(mixer) for _ in range(400)]
-    few = [x for x in items if x >= 1000]
-    many = [x for x in items if x < 1000]
-    assert few == list(range(1000, 1000 + len(few)))
-    assert many == list(range(len(many)))
-    assert 60 < len(few) < 140
-
-  def test_saved_and_loaded(self):
-    first = iter(self.mixer())
-    [next(first) for _ in range(10)]
-    state = first.save()
-    want = [next(first) for _ in range(20)]
-    second = iter(self.mixer())
-    second.load(state)
-    assert [next(second) for _ in range(20)] == want
-
-  def test_started_once(self):
-    mixer = self.mixer()
-    with pytest.raises(AssertionError):
-      next(mixer)
-    iter(mixer)
-    with pytest.raises(AssertionError):
-      iter(mixer)
