@@ -408,13 +408,14 @@ class TestReplayChunks:
 
 class TestEnvWatchdog:
 
+  @pytest.mark.slow
   @pytest.mark.parametrize('debug', [True, False])
   def test_hangs(self, tmp_path, monkeypatch, debug):
     logdir, start = elements.Path(tmp_path), time.time()
     monkeypatch.setattr(dummies, 'make_env', dummies.make_hanging)
     with pytest.raises(UserError, match='Environment 1 of a_b .* 0.5 sec'):
       train(logdir, steps=200, debug=debug, task='a_b', env_timeout=0.5)
-    assert time.time() - start < 30
+    assert time.time() - start < 120
     assert saved(logdir, 'step') == 0  # No save after what went wrong.
 
   def test_all_else_may_take_its_time(self, tmp_path):
@@ -503,6 +504,7 @@ class TestStopSignals:
       self.go(elements.Path(tmp_path), env)
     assert seen == [signal.SIG_DFL]
 
+  @pytest.mark.slow
   def test_children_hear_sigkill_only(self, tmp_path):
     driver = embodied.Driver([dummies.Dummy, dummies.Dummy], parallel=True)
     pids = [x.pid for x in driver.procs]
@@ -513,7 +515,7 @@ class TestStopSignals:
     driver(policy, steps=10)
     start = time.time()
     driver.close()
-    assert time.time() - start < 1
+    assert time.time() - start < 5
     [x.join(5) for x in driver.procs]
     assert not any(x.running for x in driver.procs)
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
