@@ -63,10 +63,11 @@ def make_agent(config):
 
 
 def describe(params):
-  """Return how many parameters model and D have, of a dict of arrays."""
+  """Return how many parameters model and D have, as text."""
   count = lambda pattern: sum(
       v.size for k, v in params.items() if re.search(pattern, k))
-  return f'{count(MODEL):,} parameters, D {count("^disc/"):,}'
+  disc = count('^disc/')
+  return f'{count(MODEL):,} parameters' + (f', D {disc:,}' if disc else '')
 
 
 def make_model(config):

@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from dreamer_gail_plugin import build
 from dreamer_gail_plugin.running import checks
 from helpers import outputs
 
@@ -54,3 +56,11 @@ def test_wandb_offline(tmp_path):
   assert b'episode/score' in next(folder.glob('*.wandb')).read_bytes()
   videos = list(folder.rglob('*.mp4'))
   assert len(videos) == 1 and videos[0].stat().st_size > 100
+
+class TestDescribe:
+
+  @pytest.mark.parametrize('keys, want', [
+      (('enc/a', 'pol/b', 'slowval/c', 'opt/enc/a', 'disc/d'),
+       '2,000 parameters, D 1,000'), (('val/a',), '1,000 parameters')])
+  def test_counts_what_is_moved(self, keys, want):
+    assert build.describe({k: np.zeros(1000) for k in keys}) == want
