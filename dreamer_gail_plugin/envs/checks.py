@@ -152,6 +152,13 @@ def reward(value):
   return None
 
 
+def end(value):
+  """Return what is wrong with a flag that says that an episode ended."""
+  if np.ndim(value) or np.asarray(value).dtype.kind not in 'bui':
+    return f'the flag of an end is {_brief(value)}, expected True or False'
+  return None
+
+
 def _quick(shape, dtype, low, high):
   # At play a call of NumPy takes longer than a loop over a few numbers.
   whole, size = dtype.kind != 'f', math.prod(shape)

@@ -94,6 +94,8 @@ class Foreign:
           f'terminated, truncated, info). {OLD}')
     obs, reward, terminated, truncated, _ = result
     fault = checks.reward(reward)
+    if type(terminated) is not bool or type(truncated) is not bool:
+      fault = fault or checks.end(terminated) or checks.end(truncated)
     if not self.obs.fine(obs):
       fault = fault or self.obs(obs)
     if fault:

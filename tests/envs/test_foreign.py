@@ -85,6 +85,17 @@ def test_reward_of_an_observation_that_takes_the_whole_check():
         bad={'pose': GOOD, 'mode': 0}, reward=np.nan))
 
 
+@pytest.mark.parametrize('value', [np.array([False]), None, 0.5])
+def test_flags_of_ends(value):
+  with refused('episode 1, step 1', 'the flag of an end'):
+    play(make(step=lambda self, action: (GOOD, 1.0, False, value, {})))
+
+
+def test_flags_may_be_of_numpy():
+  for value in (np.bool_(False), 0, np.array(False)):
+    play(make(step=lambda self, action, x=value: (GOOD, 1.0, x, x, {})))
+
+
 def test_at_reset_too():
   with refused('episode 1, step 0', 'observation', 'nan'):
     envtools.reset(make(good=np.float32([np.nan, 0, 0])))

@@ -218,14 +218,14 @@ class TestScreen:
 class Drawn(gymnasium.Env):
   """Shows its grey observation; neither reset nor end."""
 
-  observation_space = gymnasium.spaces.Box(0, 255, (8, 8), np.uint8)
+  observation_space = gymnasium.spaces.Box(0, 255, (96, 96), np.uint8)
   action_space = gymnasium.spaces.Discrete(2)
 
   def reset(self, seed=None, options=None):
-    return np.full((8, 8), 7, np.uint8), {}
+    return np.full((96, 96), 7, np.uint8), {}
 
   def step(self, action):
-    return np.full((8, 8), action, np.uint8), 0.0, False, False, {}
+    return np.full((96, 96), action, np.uint8), 0.0, False, False, {}
 
 
 class Unseen(Drawn):
