@@ -91,6 +91,15 @@ class TestAlignment:
     assert alignment.peak(scores) == off
     assert scores[off] > 0.9
 
+  @pytest.mark.parametrize('off', [0, 1])
+  def test_an_expert_whose_action_its_speed_tells(self, off):
+    path = upstream.resource('expert_data') / 'gym_MountainCar-v0.h5'
+    with store.Store(path) as demos:
+      trajs = [
+          {**x, 'action': np.roll(x['action'], off)} for x in
+          (demos.read(i) for i in range(3))]
+    assert alignment.peak(alignment.estimate(trajs)) == off
+
   @pytest.mark.parametrize('off', [-1, 0, 1])
   def test_an_expert_whose_next_action_its_state_tells(self, off):
     def expert(obs):

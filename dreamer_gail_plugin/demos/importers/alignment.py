@@ -22,30 +22,38 @@ def estimate(trajectories, key='action'):
   The share of the variance of the actions at step t + shift that a linear
   model tells from the change between the images t and t + 1, on steps it was
   not fitted to. Only steps around which the action changes count, as others
-  fit any shift. `trajectories` are dicts of arrays (T, ...) with `image` or
+  fit any shift. Of vectors it is the share of what the state at t leaves open:
+  a state tells what its expert does, too. `trajectories` are dicts of arrays (T, ...) with `image` or
   `vector`, the flags and discrete or continuous actions.
   """
-  changes, actions = [], []
+  changes, states, actions = [], [], []
   for data in trajectories:
     rows = _inside(data['is_first'])
     if len(rows):
-      changes.append(_change(data)[rows])
+      state, change = _change(data)
+      states.append(state[rows])
+      changes.append(change[rows])
       actions.append(np.stack([data[key][rows + x] for x in SHIFTS], 1))
   if not changes:
     return None
-  changes, actions = np.concatenate(changes), np.concatenate(actions)
+  changes, states, actions = map(np.concatenate, (changes, states, actions))
   vary = (actions != actions[:, :1]).reshape(len(actions), -1).any(1)
   if vary.sum() < LEAST:
     return None
-  seen = 'image' if 'image' in trajectories[0] else 'vector'
-  features = _scale(changes, seen)
   side = np.arange(len(vary)) // FOLD % 2
   sides = [side == x for x in (0, 1)]
   if min((x & vary).sum() for x in sides) < LEAST // 4:
     return None
-  return {
-      x: _explained(features, _targets(actions[:, i]), vary, sides)
-      for i, x in enumerate(SHIFTS)}
+  exact = states.shape[1] > 0  # The physics of vectors may be.
+  known = _scale(states, exact)
+  features = _scale(np.concatenate([states, changes], 1), exact)
+  found = {}
+  for i, shift in enumerate(SHIFTS):
+    targets = _targets(actions[:, i])
+    left, rest = [
+        1 - _explained(x, targets, vary, sides) for x in (known, features)]
+    found[shift] = 1 - rest / max(left, 1e-9)
+  return found
 
 
 def peak(scores):
@@ -89,12 +97,13 @@ def _shrink(images):
 
 
 def _change(data):
+  # The state at t, as far as it is known, and what changes after it. Of
+  # images nothing but the motion is used.
   if 'image' in data:
-    return motion(data['image'])
-  # What an action changes depends on the state, as by gravity. An expert's
-  # next action, which its state tells, would else explain the change best.
+    change = motion(data['image'])
+    return np.zeros((len(change), 0)), change
   vector = data['vector'].astype(np.float32)
-  return np.concatenate([vector[:-1], np.diff(vector, axis=0)], 1)
+  return vector[:-1], np.diff(vector, axis=0)
 
 
 def _inside(is_first):
@@ -106,13 +115,12 @@ def _inside(is_first):
   return np.flatnonzero(good)
 
 
-def _scale(features, seen):
+def _scale(features, exact):
   plain = (features - features.mean(0)) / (features.std(0) + 1e-6)
   # Rare large values, as of a new level, would decide everything.
   scaled = np.sign(plain) * np.log1p(np.abs(plain))
-  if seen == 'vector':  # Whose physics may be exact.
-    scaled = np.concatenate([plain, scaled], 1)
-  return np.concatenate([scaled, np.ones((len(scaled), 1))], 1)
+  both = [plain, scaled] if exact else [scaled]
+  return np.concatenate([*both, np.ones((len(scaled), 1))], 1)
 
 
 def _targets(actions):
