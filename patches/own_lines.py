@@ -44,7 +44,9 @@ def on_its_own_line(write):
       end_line(self._filename)
       write(self, summaries)
     except OSError as error:
-      print(f'Warning: a line of {self._filename} is lost: {error.strerror}')
+      elements.print(
+          f'Warning: a line of {self._filename} is lost: {error.strerror}',
+          color='yellow')
   return wrapper
 
 

@@ -77,12 +77,12 @@ class TestKilledRun:
   SPY = """
 import elements
 from dreamer_gail_plugin import main
-load = elements.Checkpoint.load_or_save
-def spy(self):
-  load(self)
+load = elements.Checkpoint.load
+def spy(self, path):
+  load(self, path)
   self.save({path!r})
   print('Items:', len(self.replay))
-elements.Checkpoint.load_or_save = spy
+elements.Checkpoint.load = spy
 main.errors.run(main.main)
 """
 
@@ -178,12 +178,10 @@ main.errors.run(main.main)
     assert pickle.loads((resumed[0] / 'step.pkl').read_bytes()) == step
 
   def test_replay_is_loaded(self, killed, resumed):
-    # Four environments, sequences of 11 steps. A save every few steps: all
-    # but the last save's chunks were certainly written.
+    # Four environments, sequences of 11 steps: all that the save counts, and
+    # what the replay has written for the save that was killed.
     items = int(re.search(r'^Items: (\d+)$', resumed[1], re.M)[1])
-    steps = killed[1]
-    assert items <= steps - 4 * 10
-    assert items > 0.5 * steps
+    assert killed[1] - 4 * 10 <= items < killed[1] + 200
 
   def test_continues_to_the_end(self, logdir, killed, resumed):
     agent, step = killed

@@ -45,7 +45,8 @@ FIGURES = (
 def soak(kills, real=0, seed=0, seconds=3, real_seconds=20):
   """Kill `kills` runs, `real` of them with an agent; return FIGURES.
 
-  `seconds` are the longest that a run lives.
+  `seconds` and, with an agent, `real_seconds` are the longest that a run
+  lives.
   """
   rng, counts = random.Random(seed), dict.fromkeys(FIGURES, 0)
   agents = [True] * real + [False] * (kills - real)
@@ -151,6 +152,7 @@ def show(counts):
 if __name__ == '__main__':
   parser = argparse.ArgumentParser(description=__doc__)
   for name, default in (
-      ('kills', 500), ('real', 30), ('seed', 0), ('seconds', 3)):
+      ('kills', 500), ('real', 30), ('seed', 0), ('seconds', 3),
+      ('real_seconds', 20)):
     parser.add_argument(f'--{name}', type=int, default=default)
   soak(**vars(parser.parse_args()))
