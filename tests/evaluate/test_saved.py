@@ -27,6 +27,15 @@ class TestLoadConfig:
     assert loaded.agent.policy == config.agent.policy
     assert loaded.logdir == str(tmp_path)
 
+  def test_runs_of_before_take_bytes_for_images(self, tmp_path):
+    config = configs.load_config(['--configs', 'gym', 'debug'])
+    assert config.env.gym.image == 'auto'
+    flat = {k: v for k, v in config.flat.items() if k != 'env.gym.image'}
+    elements.Config(flat).save(elements.Path(tmp_path / 'config.yaml'))
+    assert saved.load_config(tmp_path).env.gym.image == 'last'
+    config.save(elements.Path(tmp_path / 'config.yaml'))
+    assert saved.load_config(tmp_path).env.gym.image == 'auto'
+
   def test_device_is_not_that_of_the_training(self, run):
     kept = elements.Config.load(elements.Path(run) / 'config.yaml')
     assert kept.jax.platform == 'cpu'

@@ -23,8 +23,9 @@ def estimate(trajectories, key='action'):
   model tells from the change between the images t and t + 1, on steps it was
   not fitted to. Only steps around which the action changes count, as others
   fit any shift. Of vectors it is the share of what the state at t leaves open:
-  a state tells what its expert does, too. `trajectories` are dicts of arrays (T, ...) with `image` or
-  `vector`, the flags and discrete or continuous actions.
+  a state tells what its expert does, too. `trajectories` are dicts of arrays
+  (T, ...) with `image` or `vector`, the flags and discrete or continuous
+  actions.
   """
   changes, states, actions = [], [], []
   for data in trajectories:
