@@ -3,8 +3,9 @@
   python example.py YOUR_CONFIGS.YAML --configs debug \\
       --task gym_CartPole-v1 --logdir LOGDIR
 
-This is upstream's own script, with an environment of yours. The lines that
-differ for the plugin end in `# GAIL`. `--agent.gail.expert FILE` names the
+This is upstream's script, shortened, with an environment of yours. The lines
+that differ for the plugin have a `# GAIL`; upstream's own imports of `Agent`
+inside of its functions go. `--agent.gail.expert FILE` names the
 demonstrations; here they are those bundled for CartPole.
 """
 
@@ -29,8 +30,11 @@ def main(argv):
   for name in parsed.configs:
     config = config.update(configs[name])
   config = elements.Flags(config).parse(other)
-  config.save(elements.Path(config.logdir).mkdir() or (
-      elements.Path(config.logdir) / 'config.yaml'))
+  config = config.update(
+      logdir=config.logdir.format(timestamp=elements.timestamp()))
+  logdir = elements.Path(config.logdir)
+  logdir.mkdir()
+  config.save(logdir / 'config.yaml')
   keys = (
       'replica', 'replicas', 'logdir', 'batch_size', 'batch_length',
       'report_length', 'consec_train', 'consec_report', 'replay_context')
@@ -57,14 +61,17 @@ def make_agent(config):
   keys = (
       'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
       'report_length', 'replica', 'replicas')
-  return Agent(obs_space, act_space, elements.Config(
+  return Agent(obs_space, act_space, elements.Config(  # GAIL, by the import
       **config.agent, **{k: config[k] for k in keys}))
 
 
 def make_stream(config, replay, mode):
   stream = upstream.make_stream(config, replay, mode)
-  return expert_stream(config, stream, make_env(config, 0), mode)  # GAIL
+  env = make_env(config, 0)
+  return expert_stream(config, stream, env, mode)  # GAIL
 
 
 if __name__ == '__main__':
+  if len(sys.argv) < 2:
+    sys.exit(__doc__)
   main(sys.argv[1:])

@@ -14,8 +14,8 @@ class UserError(Exception):
 def run(main, argv=None):
   """Run main(argv) as a program and leave with its exit code.
 
-  A UserError becomes one line and exit code 2. A result that is no exit code
-  counts as success.
+  A UserError becomes one line and exit code 2, Ctrl+C exit code 130. A result
+  that is no exit code counts as success.
   """
   try:
     code = main(argv)
@@ -27,4 +27,7 @@ def run(main, argv=None):
       raise
     print(f'error: {cause}', file=sys.stderr)
     sys.exit(2)
+  except KeyboardInterrupt:
+    print('Stopped.', file=sys.stderr)
+    sys.exit(130)
   sys.exit(code if isinstance(code, int) else 0)

@@ -51,6 +51,7 @@ def main(argv=None):
   checks.values(config)
   checks.relations(config)
   config = configs.rows(configs.lengths(device.platform(config)))
+  build.raw_spaces(config)  # Is there such a task? Before what needs one.
   demos = build.demonstrations(config)
   config = preflight.settle(config)
   samerun.check(config, demos)

@@ -37,7 +37,7 @@ class TestPrograms:
       ('trian', 'train'), ('eval', 'evaluate'), ('score', 'scores'),
       ('demo', 'demos'), ('Report', 'report')])
   def test_nearest_name(self, word, near):
-    with pytest.raises(errors.UserError, match=f'do you mean {near}?'):
+    with pytest.raises(errors.UserError, match=f'Did you mean {near}?'):
       command.main([word])
 
 
@@ -78,3 +78,11 @@ def test_errors_of_the_processes_of_environments_are_one_line(capsys):
     raise RuntimeError('else')
   with pytest.raises(RuntimeError, match='else'):
     errors.run(other)
+
+  def test_interrupt(self, capsys):
+    def main(argv):
+      raise KeyboardInterrupt
+    with pytest.raises(SystemExit) as caught:
+      errors.run(main)
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == 'Stopped.\n'

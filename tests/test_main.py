@@ -160,6 +160,11 @@ class TestBadInput:
         [*FLAGS, '--agent.gail.expert', str(path)]))
     assert f'{path}: 1 trajectories, 30 steps' in capsys.readouterr().out
 
+  def test_task_that_is_not_there(self, refused):
+    # Before the demonstrations, which nobody bundles for it.
+    text = refused('--task', 'minatar_brekout')
+    assert 'Did you mean breakout?' in text
+
   def test_no_demonstrations(self, refused, tmp_path):
     path = tmp_path / 'nothing.h5'
     assert f'{path}: no such file' in refused('--agent.gail.expert', path)

@@ -18,6 +18,7 @@ from .. import atomic
 from .. import errors
 from .. import pairs
 from .. import worldmodel
+from ..data import store
 from ..errors import UserError
 from ..running import device
 from ..running import provenance
@@ -70,6 +71,10 @@ def paid(actor, path, config):
 
   Pairs whose state the model does not know are left out, as in D's batch.
   """
+  with store.Store(path) as demos:
+    if 'reward' not in demos.keys:
+      raise UserError(
+          f'{path}: has no rewards, by which this table tells its steps apart')
   found = list(trajectories.read(path, config, extra=('reward',)))
   size = max(len(x['is_first']) for x in found)
   def fn(data):

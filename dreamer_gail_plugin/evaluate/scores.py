@@ -128,8 +128,8 @@ def summary(config, expert, make_env):
       f'  python -m scope_viewer --basedir '
       f'{pathlib.Path(config.logdir).parent} --workers 1',
       f'  python -m dreamer_gail_plugin.evaluate.scores {config.logdir}',
-      '  the same command with another --seed, --task or --logdir, or with',
-      '  --agent.gail.reward env for plain DreamerV3 with reward']
+      '  the same command with another --logdir and --seed, --task,',
+      '  or --agent.gail.reward env for plain DreamerV3 with reward']
   return '\n'.join(lines)
 
 

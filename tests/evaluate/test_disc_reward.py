@@ -113,3 +113,13 @@ class TestMain:
       disc_reward.main([
           '--logdir', str(logdir), '--expert', str(run[1]),
           '--agent', str(run[2])])
+
+  def test_store_without_rewards(self, run, tmp_path):
+    with store.Store(run[1]) as demos:
+      data = [{k: v for k, v in demos.read(0).items() if k != 'reward'}]
+      attrs = dict(demos.attrs)
+    store.write(tmp_path / 'bare.h5', data, attrs)
+    with pytest.raises(UserError, match='has no rewards'):
+      disc_reward.main([
+          '--logdir', str(run[0]), '--expert', str(tmp_path / 'bare.h5'),
+          '--agent', str(run[2]), '--out', str(tmp_path / 'x.json')])
