@@ -1,5 +1,6 @@
 """What is said and settled before training."""
 
+import elements
 import gymnasium
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import preflight
 from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.running import samerun
 from helpers.refusals import refused
 
 BOX = spaces.Box(-1, 1, (3,), np.float32)
@@ -126,6 +128,16 @@ class TestScale:
     assert np.abs(batch['expert/action']).max() == 1
     # The same again where a run goes on.
     assert preflight.settle(after) == after
+
+  def test_a_run_goes_on_with_the_same_command(self, config, tmp_path):
+    before = config(act=self.FREE)
+    demos(before, np.float32([0.1, 1 / 3]))
+    after = preflight.settle(before)
+    (tmp_path / 'log').mkdir()
+    after.save(elements.Path(after.logdir) / 'config.yaml')
+    path = build.demonstrations(after)
+    samerun.record(after, path)
+    samerun.check(preflight.settle(before), path)
 
   def test_by_the_flag(self, config):
     found = preflight.settle(config('--env.gym.scale', '3.0', act=self.FREE))
