@@ -3,7 +3,6 @@
 A start in the logdir of another would load its agent and mix its scores.
 """
 
-import hashlib
 import json
 import pathlib
 
@@ -11,6 +10,7 @@ import elements
 
 from .. import atomic
 from ..errors import UserError
+from . import saves
 
 NAME = 'demonstrations.json'
 FREE = ('traceback',)  # Options of environments that change nothing.
@@ -45,13 +45,7 @@ def record(config, demos=None):
   if demos and config.agent.gail.expert not in ('auto', 'random'):
     atomic.write_json(
         pathlib.Path(config.logdir).expanduser() / NAME,
-        {'file': str(demos), 'sha256': digest(demos)})
-
-
-def digest(path):
-  """Return the SHA-256 of a file, 64 hex digits."""
-  with open(path, 'rb') as file:
-    return hashlib.file_digest(file, 'sha256').hexdigest()
+        {'file': str(demos), 'sha256': saves.digest(demos)})
 
 
 def _differences(old, config):
@@ -80,7 +74,7 @@ def _demonstrations(logdir, old, config, demos):
   if (logdir / NAME).exists() and name not in ('auto', 'random'):
     try:
       known = json.loads((logdir / NAME).read_text())
-      if known['sha256'] == digest(demos):
+      if known['sha256'] == saves.digest(demos):
         return []
       return [f'the demonstrations {known["file"]} of other content than '
               f'{demos} has now']

@@ -82,7 +82,7 @@ def seal(folder):
 
 def digest(path):
   """Return the SHA-256 of a file in hexadecimal digits."""
-  with path.open('rb') as file:
+  with open(path, 'rb') as file:
     return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
