@@ -1,6 +1,7 @@
 """The rate of policy and value networks, agent.ac_rate."""
 
 import numpy as np
+import pytest
 
 from helpers import agents
 
@@ -14,6 +15,7 @@ def moved(factor):
       if not np.issubdtype(v.dtype, np.integer)}
 
 
+@pytest.mark.slow
 def test_a_tenth_of_the_rate_moves_policy_and_value_a_tenth():
   full, slow, checked = moved(1.0), moved(0.1), set()
   for key, change in full.items():

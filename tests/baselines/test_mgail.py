@@ -108,6 +108,7 @@ class TestLearning:
     assert reached(lambda: found.policy_loss(z[:, 0])) == {
         'pol', 'disc', 'fwd'}
 
+  @pytest.mark.slow
   def test_each_optimizer_moves_its_own(self, made):
     found, data, params = made
     for name, own in {

@@ -42,6 +42,7 @@ def test_second_is_refused_and_told_who_holds_it(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_process_holds_nothing(tmp_path):
   process = start(tmp_path)
   process.kill()

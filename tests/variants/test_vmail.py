@@ -213,6 +213,7 @@ class TestAgent:
         np.testing.assert_allclose(act[key].sum(-1), 1, atol=1e-6)
         assert act[key].shape[2:-1] == space.shape
 
+  @pytest.mark.slow
   def test_trains(self):
     agent = agents.make(**FLAGS)
     after, metrics = agents.train(
