@@ -42,7 +42,7 @@ class Job:
     self.plan, self.core = plan, core
     self.process, self.stage = None, None
     plan.logdir.mkdir(parents=True, exist_ok=True)
-    self.lock = _lock(plan.logdir / '.lock')
+    self.lock = _lock(plan.logdir / plans.LOCK)
     self.state = self._load()
     self.begin = self.kept = time.time()
     self._next()
@@ -99,7 +99,7 @@ class Job:
     # What a run left that was stopped and cannot go on. Its time is lost.
     self.state['wall']['train'] = 0
     for path in self.plan.logdir.iterdir():
-      if path.name not in (LOG, '.lock', plans.STATE):
+      if path.name not in (LOG, plans.LOCK, plans.STATE):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
   def _child(self):

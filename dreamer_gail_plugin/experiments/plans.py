@@ -15,6 +15,7 @@ from . import suites
 # Flags that are set here.
 OWN = ('--configs', '--task', '--seed', '--logdir', '--run.steps')
 STATE = 'experiment.json'
+LOCK = '.experiment.lock'  # Beside that of the run, .lock.
 PYTHON = (sys.executable, '-m')  # What runs a module.
 
 
@@ -209,7 +210,7 @@ def check(plan):
   if plan.result.exists():
     return True
   if not state.exists() and plan.logdir.exists() and any(
-      x.name != '.lock' for x in plan.logdir.iterdir()):
+      x.name not in (LOCK, '.lock') for x in plan.logdir.iterdir()):
     raise UserError(
         f'{plan.logdir}: is there and not of `experiments run`, as it has no '
         f'{STATE}. Move it away or name another folder by --logdirs.')

@@ -198,7 +198,7 @@ class TestKill:
   def test_not_twice_at_once(self, start, tmp_path, capsys):
     logdir = tmp_path / 'logs' / GAIL
     logdir.mkdir(parents=True)
-    with (logdir / '.lock').open('w') as file:
+    with (logdir / plans.LOCK).open('w') as file:
       fcntl.flock(file, fcntl.LOCK_EX)
       assert start() == 1
     assert 'another process is at work' in capsys.readouterr().err
