@@ -23,6 +23,7 @@ import ruamel.yaml as yaml
 
 
 def main(argv):
+  """Train as the flags say."""
   configs = yaml.YAML(typ='safe').load(elements.Path(argv[0]).read())
   parsed, other = elements.Flags(configs=['defaults']).parse_known(argv[1:])
   config = elements.Config(configs['defaults'])
@@ -49,11 +50,13 @@ def main(argv):
 
 
 def make_env(config, index):
+  """Return environment number `index`."""
   env = envs.make('gym', config.task.removeprefix('gym_'), seed=index)
   return upstream.wrap_env(env, config)
 
 
 def make_agent(config):
+  """Return the agent for the spaces of the environment."""
   env = make_env(config, 0)
   obs_space = {k: v for k, v in env.obs_space.items() if k[:4] != 'log/'}
   act_space = {k: v for k, v in env.act_space.items() if k != 'reset'}
@@ -66,6 +69,7 @@ def make_agent(config):
 
 
 def make_stream(config, replay, mode):
+  """Return batches of the replay with the demonstrations."""
   stream = upstream.make_stream(config, replay, mode)
   env = make_env(config, 0)
   return expert_stream(config, stream, env, mode)  # GAIL

@@ -10,22 +10,20 @@ from, and play of its agent (`demos rollout --from LOGDIR`).
 """
 
 import argparse
-import pathlib
 
 import numpy as np
 
-from .. import atomic
 from .. import errors
 from .. import pairs
 from .. import worldmodel
-from ..data import store
 from ..errors import UserError
 from ..running import device
-from ..running import provenance
+from . import output
 from . import saved
 from . import trajectories
 
 PROGRAM = ('dreamer_gail_plugin.evaluate.disc_reward',)
+NAME = 'disc_reward.json'  # In the logdir.
 ENDS = (1, 3, 10)  # Actions before an end.
 SIDES = ('expert', 'agent')
 
@@ -33,11 +31,7 @@ SIDES = ('expert', 'agent')
 def main(argv=None):
   """Measure, print the table and write the JSON; return the results."""
   args = parse(argv)
-  out = pathlib.Path(args.out or f'{args.logdir}/disc_reward.json')
-  if out.exists() and not args.overwrite:
-    raise UserError(f'{out}: exists; --overwrite replaces it.')
-  if args.out and not out.parent.is_dir():
-    raise UserError(f'--out {out}: there is no such folder, make it.')
+  out = output.place(args, NAME)
   run = saved.Run(args.logdir)
   device.prepare_jax(run.config)
   actor = run.actor()
@@ -46,10 +40,7 @@ def main(argv=None):
   results = {side: summary(*paid(
       actor, getattr(args, side), run.config)) for side in SIDES}
   show(results)
-  results.update(step=run.step, command=provenance.command(argv, PROGRAM))
-  atomic.write_json(out, results)
-  print(f'Wrote {out}')
-  return results
+  return output.write(out, results, run, argv, PROGRAM)
 
 
 def parse(argv=None):
@@ -61,8 +52,7 @@ def parse(argv=None):
   add('--logdir', required=True, help='of a run with a discriminator')
   add('--expert', required=True, help='demonstrations new to the run')
   add('--agent', required=True, help='store with play of the run')
-  add('--out', help='JSON; LOGDIR/disc_reward.json if not given')
-  add('--overwrite', action='store_true', help='replace it if it exists')
+  output.add_flags(add, NAME)
   return parser.parse_args(argv)
 
 
@@ -71,10 +61,6 @@ def paid(actor, path, config):
 
   Pairs whose state the model does not know are left out, as in D's batch.
   """
-  with store.Store(path) as demos:
-    if 'reward' not in demos.keys:
-      raise UserError(
-          f'{path}: has no rewards, by which this table tells its steps apart')
   found = list(trajectories.read(path, config, extra=('reward',)))
   size = max(len(x['is_first']) for x in found)
   def fn(data):

@@ -12,7 +12,6 @@ demonstrations that it did not learn from, and play of its agent
 
 import argparse
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -20,18 +19,18 @@ import ninjax as nj
 import numpy as np
 import optax
 
-from .. import atomic
 from .. import discriminator
 from .. import errors
 from .. import pairs
 from .. import worldmodel
 from ..errors import UserError
 from ..running import device
-from ..running import provenance
+from . import output
 from . import saved
 from . import trajectories
 
 PROGRAM = ('dreamer_gail_plugin.evaluate.error_terms',)
+NAME = 'error_terms.json'  # In the logdir.
 LENGTH = 48  # Steps of a sequence.
 CONTEXT = 32  # Steps of it that the model observes before it imagines.
 BATCH, UPDATES, EVERY, RATE = 256, 3000, 100, 1e-3  # Of a probe.
@@ -42,11 +41,7 @@ SPLITS = ('fit', 'choose', 'test')
 def main(argv=None):
   """Measure, print the tables and write the JSON; return the results."""
   args = parse(argv)
-  out = pathlib.Path(args.out or f'{args.logdir}/error_terms.json')
-  if out.exists() and not args.overwrite:
-    raise UserError(f'{out}: exists; --overwrite replaces it.')
-  if args.out and not out.parent.is_dir():
-    raise UserError(f'--out {out}: there is no such folder, make it.')
+  out = output.place(args, NAME)
   run = saved.Run(args.logdir)
   config = run.config
   device.prepare_jax(config)
@@ -64,13 +59,9 @@ def main(argv=None):
     drifts[name] = drift(actor, parts)
   results = {
       'representation': representation(views, config, args.seed),
-      'model': drifts, 'context': CONTEXT,
-      'step': run.step,
-      'command': provenance.command(argv, PROGRAM)}
+      'model': drifts, 'context': CONTEXT}
   show(results)
-  atomic.write_json(out, results)
-  print(f'Wrote {out}')
-  return results
+  return output.write(out, results, run, argv, PROGRAM)
 
 
 def parse(argv=None):
@@ -82,8 +73,7 @@ def parse(argv=None):
   add('--logdir', required=True, help='of a run with a discriminator')
   add('--expert', required=True, help='demonstrations new to the run')
   add('--agent', required=True, help='store with play of the run')
-  add('--out', help='JSON; LOGDIR/error_terms.json if not given')
-  add('--overwrite', action='store_true', help='replace it if it exists')
+  output.add_flags(add, NAME)
   add('--seed', type=int, default=0, help='of the probes')
   return parser.parse_args(argv)
 

@@ -10,7 +10,6 @@ it did not learn from, or play of its agent (`demos rollout --from LOGDIR`).
 
 import argparse
 import collections
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -18,16 +17,16 @@ import numpy as np
 import scipy.stats
 import tqdm
 
-from .. import atomic
 from .. import errors
 from .. import worldmodel
 from ..errors import UserError
 from ..running import device
-from ..running import provenance
+from . import output
 from . import saved
 from . import trajectories
 
 PROGRAM = ('dreamer_gail_plugin.evaluate.model',)
+NAME = 'model.json'  # In the logdir.
 STEPS = (1, 3, 5, 10)  # Ahead, in the table.
 CONTEXT = 8  # Steps of an episode's part that must have been observed.
 CHUNK = 128  # Starts at a time.
@@ -37,11 +36,7 @@ CLOSE = 0.1  # Pixels of 0 to 1 that differ by no more are equal.
 def main(argv=None):
   """Measure, print the table and write the JSON; return the results."""
   args = parse(argv)
-  out = pathlib.Path(args.out or f'{args.logdir}/model.json')
-  if out.exists() and not args.overwrite:
-    raise UserError(f'{out}: exists; --overwrite replaces it.')
-  if args.out and not out.parent.is_dir():
-    raise UserError(f'--out {out}: there is no such folder, make it.')
+  out = output.place(args, NAME)
   run = saved.Run(args.logdir)
   if run.config.random_agent:
     raise UserError(f'--logdir {args.logdir}: random play has no world model.')
@@ -52,12 +47,7 @@ def main(argv=None):
         f'--logdir {args.logdir}: {run.config.task} has no images.')
   results = summary(measure(actor, args.data, run.config))
   show(results)
-  results = {
-      'ahead': results, 'step': run.step,
-      'command': provenance.command(argv, PROGRAM)}
-  atomic.write_json(out, results)
-  print(f'Wrote {out}')
-  return results
+  return output.write(out, {'ahead': results}, run, argv, PROGRAM)
 
 
 def parse(argv=None):
@@ -68,8 +58,7 @@ def parse(argv=None):
   add = parser.add_argument
   add('--logdir', required=True, help='of a run')
   add('--data', required=True, help='store with play new to the run')
-  add('--out', help='JSON; LOGDIR/model.json if not given')
-  add('--overwrite', action='store_true', help='replace it if it exists')
+  output.add_flags(add, NAME)
   return parser.parse_args(argv)
 
 

@@ -4,17 +4,23 @@ import numpy as np
 
 from .. import build
 from ..data import store
+from ..errors import UserError
 
 
 def read(path, config, extra=()):
   """Yield a dict of arrays (T, ...) for every trajectory of a store.
 
   Actions are in the agent's units. `extra` names further keys of the store.
-  Raises UserError where the store does not fit the run's task.
+  Raises UserError where the store does not fit the run's task or lacks one.
   """
   obs_space, act_space = build.raw_spaces(config)
   with store.Store(path) as demos:
     store.validate(demos, obs_space, act_space, config.task)
+    missing = [k for k in extra if k not in demos.keys]
+    if missing:
+      raise UserError(
+          f'{path}: has no {missing[0]}, which is needed here; name a store '
+          'that was recorded with it.')
     keys = [k for k in (*obs_space, *act_space) if store.needed(k)]
     for index in range(len(demos)):
       data = demos.read(index, keys=[*keys, *extra])

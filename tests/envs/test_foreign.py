@@ -93,7 +93,9 @@ def test_flags_of_ends(value):
 
 def test_flags_may_be_of_numpy():
   for value in (np.bool_(False), 0, np.array(False)):
-    play(make(step=lambda self, action, x=value: (GOOD, 1.0, x, x, {})))
+    steps = play(make(step=lambda self, action, x=value: (
+        GOOD, 1.0, x, x, {})))
+    assert not any(x['is_last'] for x in steps)
 
 
 def test_at_reset_too():

@@ -5,9 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import build
-from dreamer_gail_plugin import configs
-from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import disc_reward
@@ -51,21 +48,17 @@ class TestEvents:
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run')
   logdir = savedruns.seaquest(folder / 'logdir')
-  config = configs.load_config([
-      '--configs', 'minatar', '--task', 'minatar_seaquest'])
-  files = []
-  for name, seed in (('expert', 1), ('agent', 2)):
-    files.append(folder / f'{name}.h5')
+  files = [logdir]
+  for seed in (1, 2):
+    path = savedruns.play(folder / f'whole{seed}.h5', seed, 2, 300)
+    with store.Store(path) as demos:
+      data, attrs = [demos.read(i) for i in range(2)], dict(demos.attrs)
     # Trajectories of other lengths, the second in mid-episode.
+    files.append(folder / f'{seed}.h5')
     store.write(files[-1], [
-        {k: v[seed * x:] for k, v in data.items() if k != 'attrs'}
-        for x, data in enumerate(record.record(
-            lambda seed: build.make_raw_env(config.update(seed=seed), 0),
-            record.Random, 2, 300, seed=seed, limit=0))], {
-                'task': 'minatar_seaquest', 'source': 'random',
-                'licence': '', 'preprocessing': dict(config.env.minatar),
-                'action_meanings': []})
-  return logdir, *files
+        {k: v[seed * x:] for k, v in data[x].items()} for x in range(2)],
+        attrs)
+  return files
 
 
 class TestMain:
@@ -119,7 +112,7 @@ class TestMain:
       data = [{k: v for k, v in demos.read(0).items() if k != 'reward'}]
       attrs = dict(demos.attrs)
     store.write(tmp_path / 'bare.h5', data, attrs)
-    with pytest.raises(UserError, match='has no rewards'):
+    with pytest.raises(UserError, match='has no reward,'):
       disc_reward.main([
           '--logdir', str(run[0]), '--expert', str(tmp_path / 'bare.h5'),
           '--agent', str(run[2]), '--out', str(tmp_path / 'x.json')])

@@ -5,9 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import build
-from dreamer_gail_plugin import configs
-from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import error_terms
@@ -59,18 +56,8 @@ class TestCut:
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run')
   logdir = savedruns.seaquest(folder / 'logdir')
-  config = configs.load_config([
-      '--configs', 'minatar', '--task', 'minatar_seaquest'])
-  files = []
-  for name, seed in (('expert', 1), ('agent', 2)):
-    files.append(folder / f'{name}.h5')
-    store.write(files[-1], record.record(
-        lambda seed: build.make_raw_env(config.update(seed=seed), 0),
-        record.Random, 3, 500, seed=seed, limit=0), {
-            'task': 'minatar_seaquest', 'source': 'random', 'licence': '',
-            'preprocessing': dict(config.env.minatar),
-            'action_meanings': []})
-  return logdir, *files
+  return logdir, *[
+      savedruns.play(folder / f'{seed}.h5', seed, 3, 500) for seed in (1, 2)]
 
 
 class TestStack:

@@ -5,10 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin import build
-from dreamer_gail_plugin import configs
-from dreamer_gail_plugin.data import record
-from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import model
 from helpers import savedruns
@@ -18,14 +14,7 @@ from helpers import savedruns
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run')
   logdir = savedruns.seaquest(folder / 'logdir')
-  config = configs.load_config([
-      '--configs', 'minatar', '--task', 'minatar_seaquest'])
-  store.write(folder / 'play.h5', record.record(
-      lambda seed: build.make_raw_env(config.update(seed=seed), 0),
-      record.Random, 2, 200, seed=1, limit=0), {
-          'task': 'minatar_seaquest', 'source': 'random', 'licence': '',
-          'preprocessing': dict(config.env.minatar), 'action_meanings': []})
-  return logdir, folder / 'play.h5'
+  return logdir, savedruns.play(folder / 'play.h5', 1, 2, 200)
 
 
 class TestStarts:
@@ -125,3 +114,9 @@ class TestMain:
     logdir = savedruns.random(tmp_path / 'random')
     with pytest.raises(UserError, match='no world model'):
       model.main(['--logdir', str(logdir), '--data', str(run[1])])
+
+  def test_a_folder_for_the_file(self, run, tmp_path):
+    with pytest.raises(UserError, match='is a folder'):
+      model.main([
+          '--logdir', str(run[0]), '--data', str(run[1]), '--out',
+          str(tmp_path)])

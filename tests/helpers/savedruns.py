@@ -5,7 +5,10 @@ import pathlib
 import elements
 import numpy as np
 
+from dreamer_gail_plugin import build as factories
 from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.data import record
+from dreamer_gail_plugin.data import store
 from helpers import agents
 from helpers.toyenv import TASK
 
@@ -57,3 +60,15 @@ def toy(logdir):
   agent = agents.make(task=TASK)
   agents.reset(agent)
   return save(logdir, agent, agents.config(task=TASK))
+
+
+def play(path, seed, trajectories, length):
+  """Write a store of random play of Seaquest; return its path."""
+  config = configs.load_config([
+      '--configs', 'minatar', '--task', 'minatar_seaquest'])
+  store.write(path, record.record(
+      lambda seed: factories.make_raw_env(config.update(seed=seed), 0),
+      record.Random, trajectories, length, seed=seed, limit=0), {
+          'task': 'minatar_seaquest', 'source': 'random', 'licence': '',
+          'preprocessing': dict(config.env.minatar), 'action_meanings': []})
+  return path

@@ -30,14 +30,6 @@ from helpers.upstreams import needs
 pristine = inspect.unwrap
 
 
-@pytest.fixture(scope='module')
-def trained(tmp_path_factory):
-  """Return the logdir of a finished run."""
-  logdir = elements.Path(tmp_path_factory.mktemp('trained'))
-  train(logdir)
-  return logdir
-
-
 class TestLogAggregation:
 
   COUNTS = {

@@ -22,14 +22,6 @@ from helpers.looptools import train_eval
 from helpers.upstreams import SAVES
 
 
-@pytest.fixture(scope='module')
-def trained(tmp_path_factory):
-  """Return the logdir of a finished run."""
-  logdir = elements.Path(tmp_path_factory.mktemp('trained'))
-  train(logdir)
-  return logdir
-
-
 class TestWholeSaves:
 
   def test_release_removes_what_it_has_saved(self, tmp_path):
