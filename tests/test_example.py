@@ -50,7 +50,7 @@ def test_trains(tmp_path, theirs):
   done = subprocess.run(
       [sys.executable, str(SCRIPT), str(theirs), '--configs', 'debug',
        '--task', 'gym_CartPole-v1', '--logdir', str(tmp_path / 'logdir'),
-       '--run.steps', '300', '--run.log_every', '1', '--jax.platform', 'cpu',
+       '--run.steps', '400', '--run.log_every', '-1', '--jax.platform', 'cpu',
        '--jax.compute_dtype', 'float32', '--run.envs', '1'],
       cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(ROOT)},
       capture_output=True, text=True)
