@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import resource
+import signal
 import time
 
 import elements
@@ -20,6 +22,8 @@ from helpers.looptools import saved
 from helpers.looptools import train
 from helpers.looptools import train_eval
 from helpers.upstreams import SAVES
+
+FSIZE = resource.RLIMIT_FSIZE
 
 
 class TestWholeSaves:
@@ -123,6 +127,19 @@ class TestOwnLines:
     assert [json.loads(x)['step'] for x in found[-2:]] == [7, 8]
     assert path.read_text().startswith(text or '')
 
+  def test_no_half_of_a_line_stays(self, tmp_path, capsys):
+    self.log(tmp_path, 7)
+    path, limits = tmp_path / 'x.jsonl', resource.getrlimit(FSIZE)
+    text = path.read_text()
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(FSIZE, (len(text) + 5, limits[1]))
+    try:
+      self.log(tmp_path, 8)
+    finally:
+      resource.setrlimit(FSIZE, limits)
+      signal.signal(signal.SIGXFSZ, before)
+    assert path.read_text() == text
+    assert 'x.jsonl is lost: File too large' in capsys.readouterr().out
 
   def test_full_disk(self, tmp_path, capsys):
     (tmp_path / 'x.jsonl').symlink_to('/dev/full')
