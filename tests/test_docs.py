@@ -245,7 +245,11 @@ class TestCommands:
     assert config.task.partition('_')[0] in envs.SUITES
 
   @pytest.mark.parametrize('args', commands('dreamer_gail_plugin.demos'))
-  def test_importers(self, args):
+  def test_importers(self, args, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place in args:
+      if place.endswith('.h5'):  # The folder has to be there.
+        pathlib.Path(place).parent.mkdir(parents=True, exist_ok=True)
     name, *rest = args
     assert name in demos.COMMANDS
     if '--help' in rest:

@@ -16,10 +16,11 @@ PACKAGE = ROOT.name
 # What each part may import beside itself and GROUND. A part is a module or a
 # package, without the parts inside of it that have a line of their own. Parts
 # stand from the ground up: each imports only those above its line.
-GROUND = 'errors atomic'
+GROUND = 'errors atomic arguments'
 ALLOWED = {
     'errors': '',
     'atomic': '',
+    'arguments': '',
     'upstream': '',
     # The package's own __init__ applies the patches and does nothing else.
     '': 'upstream',
@@ -57,7 +58,7 @@ ALLOWED = {
     'demos.tasks': 'configs envs',
     'demos.importers': 'envs data demos.flags demos.tasks',
     'demos.experts': 'envs data demos.flags demos.tasks',
-    'demos.play': 'envs data demos.flags demos.tasks',
+    'demos.play': 'envs data demos.tasks',
     'demos': (
         'data build evaluate demos.flags demos.tasks demos.importers'),
     'report': 'configs data running.videos running evaluate',

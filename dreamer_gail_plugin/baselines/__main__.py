@@ -10,11 +10,11 @@ To evaluate a run again, or one that was stopped:
   python -m dreamer_gail_plugin.baselines evaluate --logdir DIR
 """
 
-import argparse
 import importlib
 import pathlib
 import sys
 
+from .. import arguments
 from .. import errors
 from ..errors import UserError
 from ..running import provenance
@@ -31,9 +31,8 @@ MODULES = {
 def main(argv=None):
   """Do what the first argument names; return the files of the evaluation."""
   argv = sys.argv[1:] if argv is None else list(argv)
-  parser = argparse.ArgumentParser(
-      prog='python -m dreamer_gail_plugin.baselines', description=__doc__,
-      formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser = arguments.Parser(
+      prog='python -m dreamer_gail_plugin.baselines', description=__doc__)
   parser.add_argument('name', choices=[*configlib.NAMES, 'evaluate'])
   name = parser.parse_args(argv[:1]).name
   if name == 'evaluate':

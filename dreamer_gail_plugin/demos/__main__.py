@@ -1,10 +1,10 @@
 """Make or inspect demonstrations: python -m dreamer_gail_plugin.demos NAME."""
 
-import argparse
 import importlib
 import io
 import sys
 
+from .. import arguments
 from ..errors import UserError
 
 # Each module has add_arguments(parser) and run(args), which may return an
@@ -40,22 +40,20 @@ def main(argv=None):
   """Run the command that the first argument names; return the exit code."""
   argv = sys.argv[1:] if argv is None else argv
   prog = 'python -m dreamer_gail_plugin.demos'
-  parser = argparse.ArgumentParser(
-      prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter,
-      description=__doc__, epilog='\n'.join(
+  parser = arguments.Parser(
+      prog=prog, description=__doc__, epilog='\n'.join(
           f'{k:<15}{v}' for k, (_, v) in COMMANDS.items()))
   parser.add_argument('name', choices=COMMANDS)
-  name = parser.parse_args(argv[:1]).name
-  command = module(name)
-  parser = argparse.ArgumentParser(
-      prog=f'{prog} {name}', description=command.__doc__,
-      formatter_class=argparse.RawDescriptionHelpFormatter)
-  command.add_arguments(parser)
   # Text out of strangers' files need not be one that the terminal can show.
   for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):  # Not so in a notebook.
       stream.reconfigure(errors='backslashreplace')
   try:
+    name = parser.parse_args(argv[:1]).name
+    command = module(name)
+    parser = arguments.Parser(
+        prog=f'{prog} {name}', description=command.__doc__)
+    command.add_arguments(parser)
     return command.run(parser.parse_args(argv[1:])) or 0
   except UserError as e:
     print(f'error: {e}', file=sys.stderr)

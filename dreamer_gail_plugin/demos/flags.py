@@ -2,31 +2,28 @@
 
 import pathlib
 
+from .. import arguments
 from ..errors import UserError
 
 
 def add_output(add, required=True):
   """Add the flags of the output, given an argparse parser's add_argument."""
-  add('--out', required=required, help='the .h5 file to write')
+  add('--out', required=required, type=arguments.out_file,
+      help='the .h5 file to write')
   add('--overwrite', action='store_true', help='replace it if it exists')
 
 
 def output(args):
   """Return the path of the output, before any work is done for it.
 
-  Raises UserError if it exists and may not be replaced, or has no folder.
+  Raises UserError if it is missing, or exists and may not be replaced.
   """
   if not args.out:
     raise UserError('--out is missing: name the .h5 file to write')
-  out = pathlib.Path(args.out)
-  if out.is_dir():
-    raise UserError(f'--out {out}: is a folder; give the name of a file')
-  if out.exists() and not args.overwrite:
+  if args.out.exists() and not args.overwrite:
     raise UserError(
-        f'--out {out}: exists; choose another name or add --overwrite')
-  if not out.parent.is_dir():
-    raise UserError(f'--out {out}: there is no folder {out.parent}; make it')
-  return out
+        f'--out {args.out}: exists; choose another name or add --overwrite')
+  return args.out
 
 
 def at_least_one(args, *names):

@@ -7,13 +7,13 @@ Minari ignores. `demos minari` makes the same store again with them.
 """
 
 import os
-import pathlib
 import shutil
 
 import numpy as np
 import tqdm
 from gymnasium import spaces as gym_spaces
 
+from .. import arguments
 from ..data import store
 from ..errors import UserError
 from . import tasks
@@ -25,7 +25,7 @@ def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   add = parser.add_argument
   add('--source', required=True, help='the .h5 file to export')
-  add('--out', required=True,
+  add('--out', required=True, type=arguments.out_folder,
       help='folder to make, as in ~/.minari/datasets/mine-v0')
   add('--id', help='id of the dataset (the name of the folder)')
 
@@ -33,7 +33,7 @@ def add_arguments(parser):
 def run(args):
   """Export the store to the folder `args.out`, which must not exist."""
   # Minari joins its own folders to the path, and fails on relative ones.
-  out = pathlib.Path(args.out).expanduser().absolute()
+  out = args.out.absolute()
   name = args.id or out.name
   if out.exists():
     raise UserError(f'--out {out}: exists; choose another name')

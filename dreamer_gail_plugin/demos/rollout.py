@@ -8,6 +8,7 @@ import pathlib
 
 import tqdm
 
+from .. import arguments
 from ..data import record
 from ..data import store
 from . import flags
@@ -21,11 +22,12 @@ def add_arguments(parser):
   flags.add_output(add)
   add('--greedy', action='store_true',
       help='take the likeliest action instead of drawing one')
-  add('--trajectories', type=int, default=10)
-  add('--length', type=int, default=1024, help='steps of a trajectory')
-  add('--limit', type=int, default=0,
+  add('--trajectories', type=arguments.natural, default=10)
+  add('--length', type=arguments.natural, default=1024,
+      help='steps of a trajectory')
+  add('--limit', type=arguments.count, default=0,
       help='end games after so many steps; 0 for never')
-  add('--seed', type=int, default=0)
+  add('--seed', type=arguments.count, default=0)
   add('--licence', default='', help='what the data may be used for')
 
 
@@ -39,8 +41,6 @@ def run(args):
   from ..evaluate import actors
   from ..evaluate import saved
   out = flags.output(args)
-  flags.at_least_one(args, 'trajectories', 'length')
-  flags.not_negative(args, 'seed', 'limit')
   played = saved.Run(args.logdir)
   config, actor = played.config, played.actor(args.greedy)
   suite = tasks.split(config.task)[0]

@@ -7,13 +7,13 @@ each trajectory a film and a strip of every eighth frame.
 import collections
 import json
 import os
-import pathlib
 import shutil
 
 import numpy as np
 import tqdm
 from PIL import Image
 
+from .. import arguments
 from ..data import recipe
 from ..data import store
 from ..errors import UserError
@@ -31,7 +31,8 @@ def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   add = parser.add_argument
   add('file', help='the .h5 file, or the .json file of a recipe')
-  add('--out', help='folder for pictures and films; none if not given')
+  add('--out', type=arguments.out_folder,
+      help='folder for pictures and films; none if not given')
   add('--overwrite', action='store_true', help='write into a folder in use')
 
 
@@ -52,9 +53,7 @@ def folder(args):
   """
   if not args.out:
     return None
-  out = pathlib.Path(args.out)
-  if out.exists() and not out.is_dir():
-    raise UserError(f'--out {out}: is a file; give the name of a folder')
+  out = args.out
   if out.exists() and any(out.iterdir()) and not args.overwrite:
     raise UserError(
         f'--out {out}: is not empty; choose another name or add --overwrite')

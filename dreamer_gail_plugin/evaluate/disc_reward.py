@@ -9,10 +9,10 @@ Both stores should be new to the run: demonstrations that it did not learn
 from, and play of its agent (`demos rollout --from LOGDIR`).
 """
 
-import argparse
 
 import numpy as np
 
+from .. import arguments
 from .. import errors
 from .. import pairs
 from .. import worldmodel
@@ -45,7 +45,7 @@ def main(argv=None):
 
 def parse(argv=None):
   """Return the parsed flags."""
-  parser = argparse.ArgumentParser(
+  parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.evaluate.disc_reward',
       description=__doc__.split('\n')[0])
   add = parser.add_argument

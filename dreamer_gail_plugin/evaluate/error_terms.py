@@ -10,7 +10,6 @@ demonstrations that it did not learn from, and play of its agent
 (`demos rollout --from LOGDIR`).
 """
 
-import argparse
 import functools
 
 import jax
@@ -19,6 +18,7 @@ import ninjax as nj
 import numpy as np
 import optax
 
+from .. import arguments
 from .. import discriminator
 from .. import errors
 from .. import pairs
@@ -66,7 +66,7 @@ def main(argv=None):
 
 def parse(argv=None):
   """Return the parsed flags."""
-  parser = argparse.ArgumentParser(
+  parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.evaluate.error_terms',
       description=__doc__.split('\n')[0])
   add = parser.add_argument
@@ -74,7 +74,7 @@ def parse(argv=None):
   add('--expert', required=True, help='demonstrations new to the run')
   add('--agent', required=True, help='store with play of the run')
   output.add_flags(add, NAME)
-  add('--seed', type=int, default=0, help='of the probes')
+  add('--seed', type=arguments.count, default=0, help='of the probes')
   return parser.parse_args(argv)
 
 

@@ -8,7 +8,6 @@ copy of the last image. The store should be new to the run: demonstrations that
 it did not learn from, or play of its agent (`demos rollout --from LOGDIR`).
 """
 
-import argparse
 import collections
 
 import jax
@@ -17,6 +16,7 @@ import numpy as np
 import scipy.stats
 import tqdm
 
+from .. import arguments
 from .. import errors
 from .. import worldmodel
 from ..errors import UserError
@@ -52,7 +52,7 @@ def main(argv=None):
 
 def parse(argv=None):
   """Return the parsed flags."""
-  parser = argparse.ArgumentParser(
+  parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.evaluate.model',
       description=__doc__.split('\n')[0])
   add = parser.add_argument

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from .. import arguments
 from .. import atomic
 from ..errors import UserError
 from ..running import provenance
@@ -9,7 +10,8 @@ from ..running import provenance
 
 def add_flags(add, name):
   """Add --out and --overwrite, by the method of an argparse parser."""
-  add('--out', help=f'JSON; LOGDIR/{name} if not given')
+  add('--out', type=arguments.out_file,
+      help=f'JSON; LOGDIR/{name} if not given')
   add('--overwrite', action='store_true', help='replace it if it exists')
 
 

@@ -11,6 +11,7 @@ import elements
 import numpy as np
 import tqdm
 
+from .. import arguments
 from .. import atomic
 from .. import build
 from ..errors import UserError
@@ -82,38 +83,32 @@ def check_new(files):
 
 def parse(argv, doc=None):
   """Return the parsed flags; `doc` is the description for --help."""
-  parser = argparse.ArgumentParser(
-      prog='python -m dreamer_gail_plugin.evaluate', description=doc,
-      formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser = arguments.Parser(
+      prog='python -m dreamer_gail_plugin.evaluate', description=doc)
   add = parser.add_argument
   add('--logdir', required=True, help='folder of the run')
   add('--checkpoint',
       help='another save than the latest: its step, its name or a folder')
   add('--policy', nargs='+', choices=POLICIES, default=POLICIES,
       help='both if not given')
-  add('--chunks', type=natural, default=5)
-  add('--episodes', type=natural, default=50, help='of each chunk')
-  add('--seed', type=int, default=0, help='decides the games, not the agent')
-  add('--envs', type=natural, default=50, help='games played side by side')
-  add('--workers', type=natural,
+  add('--chunks', type=arguments.natural, default=5)
+  add('--episodes', type=arguments.natural, default=50, help='of each chunk')
+  add('--seed', type=arguments.count, default=0,
+      help='decides the games, not the agent')
+  add('--envs', type=arguments.natural, default=50,
+      help='games played side by side')
+  add('--workers', type=arguments.natural,
       help='processes that play them; if not given, one for each processor, '
       'or none beside this one for MinAtar')
   add('--platform', choices=('auto', 'cpu', 'cuda'), default='auto')
-  add('--out', help='folder for the results instead of LOGDIR/eval')
+  add('--out', type=arguments.out_folder,
+      help='folder for the results instead of LOGDIR/eval')
   add('--no-films', dest='films', action='store_false',
       help='do not record the best, median and worst game')
   add('--disc', action='store_true',
       help='add up the reward of the discriminator in every game, compare '
       'it with the score, and show it in the films')
   return parser.parse_args(argv)
-
-
-def natural(text):
-  """Return the text as an integer above 0, for argparse."""
-  value = int(text)
-  if value < 1:
-    raise argparse.ArgumentTypeError(f'{text} is not above 0')
-  return value
 
 
 def rows(args):

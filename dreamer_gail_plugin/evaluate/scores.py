@@ -6,7 +6,6 @@ prints a table of the mean training score over the last steps of each run and
 writes it as JSON.
 """
 
-import argparse
 import json
 import pathlib
 import sys
@@ -14,6 +13,7 @@ import sys
 import elements
 import numpy as np
 
+from .. import arguments
 from .. import atomic
 from .. import configs
 from .. import errors
@@ -170,15 +170,14 @@ def table(rows):
 
 def main(argv=None):
   """Print the table of the runs named on the command line."""
-  parser = argparse.ArgumentParser(
+  parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.evaluate.scores',
       description=__doc__)
   parser.add_argument('logdirs', nargs='+')
-  parser.add_argument('--last', type=int, default=WINDOW)
-  parser.add_argument('--out', help='JSON file to write')
+  parser.add_argument('--last', type=arguments.natural, default=WINDOW)
+  parser.add_argument(
+      '--out', type=arguments.out_file, help='JSON file to write')
   args = parser.parse_args(argv)
-  if args.out and not pathlib.Path(args.out).parent.is_dir():
-    raise UserError(f'--out {args.out}: there is no such folder, make it')
   rows = [row(x, args.last) for x in args.logdirs]
   print(table(rows))
   if args.out:

@@ -11,11 +11,11 @@ are those of dreamer_gail_plugin.main, or of dreamer_gail_plugin.baselines.
 files scores/NAME.jsonl.gz; `pack` writes these.
 """
 
-import argparse
 import importlib.util
 import pathlib
 import sys
 
+from .. import arguments
 from .. import errors
 from ..errors import UserError
 from . import suites
@@ -23,10 +23,8 @@ from . import suites
 
 def main(argv=None):
   """Do what the command line says; return the exit code."""
-  parser = argparse.ArgumentParser(
-      prog='python -m dreamer_gail_plugin.experiments', description=__doc__,
-      formatter_class=argparse.RawDescriptionHelpFormatter,
-      allow_abbrev=False)
+  parser = arguments.Parser(
+      prog='python -m dreamer_gail_plugin.experiments', description=__doc__)
   commands = parser.add_subparsers(dest='command', required=True)
   _add_run(commands)
   _add_table(commands)
@@ -41,12 +39,12 @@ def main(argv=None):
 
 def _add_run(commands):
   parser = commands.add_parser(
-      'run', help='train and evaluate what is not done yet',
-      allow_abbrev=False)
+      'run', help='train and evaluate what is not done yet')
   parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
-  parser.add_argument('--seeds', type=_natural, default=3, help='how many')
   parser.add_argument(
-      '--steps', type=_natural, default=80_000,
+      '--seeds', type=arguments.natural, default=3, help='how many')
+  parser.add_argument(
+      '--steps', type=arguments.natural, default=80_000,
       help='in the environment, of all methods but the baselines, which have '
       'their own in baselines/settings.yaml')
   parser.add_argument(
@@ -59,13 +57,13 @@ def _add_run(commands):
       help=f'of {", ".join(suites.METHODS)}; if not given, '
       f'{", ".join(suites.DEFAULT)}')
   parser.add_argument(
-      '--jobs', type=_natural, default=1,
+      '--jobs', type=arguments.natural, default=1,
       help='runs at a time; more than one are given a core each')
   parser.add_argument(
-      '--results', type=_path, metavar='FOLDER',
+      '--results', type=arguments.out_folder, metavar='FOLDER',
       help='where results go, runs/results/SUITE if not given')
   parser.add_argument(
-      '--logdirs', type=_path, metavar='FOLDER',
+      '--logdirs', type=arguments.out_folder, metavar='FOLDER',
       help='where runs are, runs/experiments if not given',
       default=pathlib.Path('runs/experiments'))
 
@@ -82,11 +80,12 @@ def _add_table(commands):
 
 def _add_plot(commands):
   parser = _reader(commands, 'plot', 'draw learning curves and scores')
-  parser.add_argument('--out', type=_path, required=True, help='PNG to write')
+  parser.add_argument(
+      '--out', type=arguments.out_file, required=True, help='PNG to write')
 
 
 def _reader(commands, name, text):
-  parser = commands.add_parser(name, help=text, allow_abbrev=False)
+  parser = commands.add_parser(name, help=text)
   parser.add_argument(
       'places', nargs='+', metavar='STUDY_OR_FOLDER',
       help='a method is taken from the first one that has it')
@@ -97,8 +96,7 @@ def _reader(commands, name, text):
 
 def _add_pack(commands):
   parser = commands.add_parser(
-      'pack', help='put a folder of results into a study',
-      allow_abbrev=False)
+      'pack', help='put a folder of results into a study')
   parser.add_argument('study', metavar='NAME', help='of scores/NAME.jsonl.gz')
   parser.add_argument('folder', type=_path, metavar='FOLDER')
   parser.add_argument(
@@ -135,10 +133,8 @@ def _plot(args, _):
     raise UserError(
         'The plot needs matplotlib. Run it by `uv run --extra report`, or '
         'run: pip install matplotlib')
-  if args.out.exists() or not args.out.parent.is_dir():
-    raise UserError(
-        f'--out {args.out}: is there already, or its folder is not; name a '
-        f'new file in a folder that is there.')
+  if args.out.exists():
+    raise UserError(f'--out {args.out}: is there already; name a new file.')
   from . import plot
   plot.draw(_scores(args), args.out)
   print(f'Written: {args.out}')
@@ -163,13 +159,6 @@ def _scores(args):
 
 def _path(text):
   return pathlib.Path(text).expanduser()
-
-
-def _natural(text):
-  value = float(text)
-  if value < 1 or not value.is_integer():
-    raise argparse.ArgumentTypeError(f'{text} is not a whole number above 0')
-  return int(value)
 
 
 if __name__ == '__main__':

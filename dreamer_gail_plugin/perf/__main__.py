@@ -8,7 +8,6 @@ lines, such as scores/speed.jsonl.gz: the figure, date, commit, flags, machine
 and results of a measurement.
 """
 
-import argparse
 import datetime
 import gzip
 import importlib
@@ -19,6 +18,7 @@ import platform
 import sys
 import zlib
 
+from .. import arguments
 from .. import atomic
 from .. import configs
 from ..errors import UserError
@@ -35,21 +35,21 @@ PROGRAMS = {
 
 def main(argv=None):
   """Time something and print its figure; return the exit code."""
-  parser = argparse.ArgumentParser(
+  parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.perf', description=__doc__,
-      formatter_class=argparse.RawDescriptionHelpFormatter,
       epilog='\n'.join(f'{k:<8}{v}' for k, v in PROGRAMS.items()))
   parser.add_argument('name', choices=PROGRAMS)
   parser.add_argument(
-      '--repeats', type=int, default=30, help='timed rounds (30)')
+      '--repeats', type=arguments.natural, default=30,
+      help='timed rounds (30)')
   parser.add_argument(
-      '--out', type=pathlib.Path, help='file to add a line to')
+      '--out', type=arguments.out_file, help='file to add a line to')
   parser.add_argument(
       '--against', action='append', metavar='FLAGS',
       help='of `step`: blocks and flags on top, which may follow variables '
       'as NAME=VALUE; several times')
-  args, args.flags = parser.parse_known_args(argv)
   try:
+    args, args.flags = parser.parse_known_args(argv)
     run(args)
   except UserError as error:
     print(f'error: {error}', file=sys.stderr)
@@ -59,8 +59,6 @@ def main(argv=None):
 
 def run(args):
   """Time what the arguments say."""
-  if args.repeats < 1:
-    raise UserError(f'--repeats {args.repeats}: must be 1 or more.')
   before = lines(args.out) if args.out else ''
   config = configs.load_config(args.flags)
   checks.values(config)

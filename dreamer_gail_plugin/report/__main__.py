@@ -4,7 +4,6 @@ RUNS are logdirs, folders of logdirs, or score files of DreamerV3's repository
 (.json.gz). DIR/index.html opens from the disk and needs no other file.
 """
 
-import argparse
 import importlib.util
 import os
 import pathlib
@@ -12,6 +11,7 @@ import sys
 
 import tqdm
 
+from .. import arguments
 from ..errors import UserError
 
 NEEDS = ('jinja2', 'matplotlib')
@@ -20,14 +20,14 @@ NEEDS = ('jinja2', 'matplotlib')
 def main(argv=None):
   """Write the report of the runs that the flags name; return the exit code.
   """
-  parser = argparse.ArgumentParser(
+  parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.report', description=__doc__)
   parser.add_argument('runs', nargs='+', metavar='RUNS')
   parser.add_argument(
-      '--out', required=True, metavar='DIR',
+      '--out', type=arguments.out_folder, required=True, metavar='DIR',
       help='folder for the report; one of an earlier report is written anew')
-  args = parser.parse_args(argv)
   try:
+    args = parser.parse_args(argv)
     report(args.runs, args.out)
   except UserError as error:
     print(f'error: {error}', file=sys.stderr)

@@ -53,8 +53,9 @@ def _differences(old, config):
   if old.get('task') != new['task']:
     return [f'task {old.get("task")}, not {new["task"]}']
   prefix = f'env.{new["task"].partition("_")[0]}.'
+  # The replay of random play has no latents.
   keys = [
-      k for k in new if k.startswith(prefix) and k in old
+      k for k in new if k.startswith((prefix, 'random_agent')) and k in old
       and k.removeprefix(prefix) not in FREE]
   if f'{prefix}image' in new and f'{prefix}image' not in old:
     # The default was another before there was this option.

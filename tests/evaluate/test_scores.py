@@ -141,7 +141,7 @@ class TestTable:
     assert row['mean'] is row['sd'] is None and row['episodes'] == 0
 
   def test_no_folder_for_the_file(self, logdir, tmp_path):
-    with pytest.raises(UserError, match='no such folder'):
+    with pytest.raises(UserError, match='there is no folder'):
       scores.main([str(logdir), '--out', str(tmp_path / 'none' / 'x.json')])
 
   def test_command(self, logdir, capsys):

@@ -44,6 +44,7 @@ def test_no_run_yet(tmp_path):
 @pytest.mark.parametrize('flags, words', [
     (['--task', 'gym_Pendulum-v1'], ['gym_CartPole-v1, not gym_Pendulum-v1']),
     (['--task', 'minatar_freeway'], ['not minatar_freeway']),
+    (['--random_agent', 'True'], ['--random_agent False, not True']),
     (['--env.gym.size', '32', '32'], ['--env.gym.size', '(-1, -1)']),
     (['--env.gym.kwargs', '{"a": 1}'], ['--env.gym.kwargs', '{"a": 1}']),
     (['--env.gym.image', 'first'], ['--env.gym.image auto, not first']),

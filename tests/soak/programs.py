@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 
 import faults
 import PIL.Image
@@ -137,8 +138,9 @@ def start(function, argument, folder):
     errors.run(function, argument)
   except SystemExit as end:
     os._exit(end.code)
-  finally:
-    os._exit(3)
+  except BaseException:
+    traceback.print_exc()
+  os._exit(3)
 
 
 def wait(pid, seconds=None):

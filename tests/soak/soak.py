@@ -22,6 +22,7 @@ import random
 import signal
 import tempfile
 import time
+import traceback
 
 import elements
 import faults
@@ -57,8 +58,10 @@ def soak(kills, real=0, seed=0, seconds=3, real_seconds=20, disk=0):
   lives. Two of three agents live so long after their first step.
   """
   rng, table = random.Random(seed), faults.Table()
-  agents = [True] * real + [False] * (kills - real)
-  for begin in range(0, kills, EACH):
+  lives = [(True, min(EACH, real - x)) for x in range(0, real, EACH)]
+  lives += [
+      (False, min(EACH, kills - x)) for x in range(real, kills, EACH)]
+  for agent, count in lives:
     with contextlib.ExitStack() as stack:
       folder = pathlib.Path(stack.enter_context(
           tempfile.TemporaryDirectory()))
@@ -66,7 +69,7 @@ def soak(kills, real=0, seed=0, seconds=3, real_seconds=20, disk=0):
       small = disk and stack.enter_context(
           faults.disk(folder / 'disk', disk))
       said = 0
-      for agent in agents[begin:begin + EACH]:
+      for _ in range(count):
         life = Life(folder, agent, rng, small)
         try:
           if agent and rng.random() < 2 / 3:
@@ -111,8 +114,9 @@ class Life:
         errors.run(main.main, flags)
       except SystemExit as end:
         os._exit(end.code)
-      finally:
-        os._exit(3)  # It was to go on until it is killed.
+      except BaseException:
+        traceback.print_exc()
+      os._exit(3)  # It was to go on until it is killed.
 
   def begin(self):
     """Wait for its first steps, but not for ever."""

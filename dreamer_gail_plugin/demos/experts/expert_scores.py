@@ -8,6 +8,7 @@ import platform
 import numpy as np
 import tqdm
 
+from ... import arguments
 from ... import atomic
 from ... import envs
 from ...data import recipe
@@ -24,20 +25,19 @@ def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   add = parser.add_argument
   add('--task', required=True, help='as in crafter_reward')
-  add('--out', required=True, help='the .json file to write')
+  add('--out', required=True, type=arguments.out_file,
+      help='the .json file to write')
   add('--overwrite', action='store_true', help='replace it if it exists')
-  add('--episodes', type=int, default=10)
-  add('--limit', type=int, default=1024,
+  add('--episodes', type=arguments.natural, default=10)
+  add('--limit', type=arguments.natural, default=1024,
       help='steps after which an episode is stopped')
-  add('--seed', type=int, default=0)
+  add('--seed', type=arguments.count, default=0)
   add('--recipe', default='', help='a recipe that the expert made with this '
       'seed: its actions are played, where planning takes minutes')
 
 
 def run(args):
   """Play the episodes and write the results; raises UserError for mistakes."""
-  flags.at_least_one(args, 'episodes', 'limit')
-  flags.not_negative(args, 'seed')
   out = flags.output(args)
   policies = {
       x: planner.make_policy(args.task, x) for x in ('planner', 'random')}

@@ -11,6 +11,7 @@ import pathlib
 
 import tqdm
 
+from ... import arguments
 from ...data import recipe
 from ...data import record
 from ...data import store
@@ -45,23 +46,25 @@ def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   parser.add_argument('--task', required=True, help='as in minatar_breakout')
   parser.add_argument(
-      '--out', required=True, help='the .h5 file to write, or the .json file '
-      'of a recipe: seeds and actions only')
+      '--out', required=True, type=arguments.out_file,
+      help='the .h5 file to write, or the .json file of a recipe: seeds and '
+      'actions only')
   parser.add_argument(
       '--overwrite', action='store_true', help='replace it if it exists')
   parser.add_argument(
       '--policy', choices=('planner', 'random'), default='planner',
       help='planner plays well, random is for the null control')
-  parser.add_argument('--trajectories', type=int, default=10)
+  parser.add_argument('--trajectories', type=arguments.natural, default=10)
   parser.add_argument(
-      '--length', type=int, default=1024, help='steps of a trajectory')
+      '--length', type=arguments.natural, default=1024,
+      help='steps of a trajectory')
   parser.add_argument(
-      '--limit', type=int, default=0,
+      '--limit', type=arguments.count, default=0,
       help='end games after so many steps, as an expert who never loses '
       'shows little of how games start; 0 for never')
-  parser.add_argument('--seed', type=int, default=0)
+  parser.add_argument('--seed', type=arguments.count, default=0)
   parser.add_argument(
-      '--workers', type=int, default=os.cpu_count(),
+      '--workers', type=arguments.natural, default=os.cpu_count(),
       help='processes; the result does not depend on it')
 
 
@@ -71,8 +74,6 @@ def run(args):
   Raises UserError for an unknown task, one without a planner, or numbers and
   files that cannot be.
   """
-  flags.at_least_one(args, 'trajectories', 'length', 'workers')
-  flags.not_negative(args, 'seed', 'limit')
   # Known before minutes of planning.
   out = flags.output(args)
   if out.suffix == '.json':

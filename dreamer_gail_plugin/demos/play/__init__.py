@@ -6,13 +6,12 @@ kept there are on the disk at once; see docs/playing.md.
 
 import importlib.util
 import json
-import pathlib
 import re
 import secrets
 
+from ... import arguments
 from ...data import store
 from ...errors import UserError
-from .. import flags
 from .. import tasks
 
 PACKAGES = ('filelock', 'starlette', 'uvicorn', 'websockets')
@@ -22,16 +21,19 @@ def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
   parser.add_argument('--task', required=True, help='as in minatar_seaquest')
   parser.add_argument(
-      '--out', help='the .h5 file; if it is there, episodes are added to it '
-      '(default: TASK_played.h5)')
+      '--out', type=arguments.out_file, help='the .h5 file; if it is there, '
+      'episodes are added to it (default: TASK_played.h5)')
   parser.add_argument(
-      '--steps', type=int, default=10240, help='how many you want to record')
+      '--steps', type=arguments.natural, default=10240,
+      help='how many you want to record')
   parser.add_argument(
       '--actions', help='names of the actions, as in left,noop,right, for '
       'tasks that do not tell; keys follow from the names')
-  parser.add_argument('--port', type=int, default=8000, help='0 for any')
   parser.add_argument(
-      '--seed', type=int, help='makes the games repeatable (default: random)')
+      '--port', type=arguments.count, default=8000, help='0 for any')
+  parser.add_argument(
+      '--seed', type=arguments.count,
+      help='makes the games repeatable (default: random)')
   parser.add_argument(
       '--licence', help='what the recording may be used for')
 
@@ -48,10 +50,9 @@ def run(args):
   from . import keyboard
   from . import server
   from . import session
-  check_numbers(args)
-  out = pathlib.Path(args.out or default_name(args.task)).expanduser()
-  if not out.parent.is_dir():
-    raise UserError(f'--out {out}: there is no folder {out.parent}; make it')
+  if args.port >= 2 ** 16:
+    raise UserError(f'--port {args.port}: expected 0 to 65535')
+  out = args.out or arguments.out_file(default_name(args.task))
   first = game.make(args.task, 0)
   first.reset()
   first.screen()  # Fail now if it cannot be shown.
@@ -90,15 +91,6 @@ def check_packages():
         f'Playing in the browser needs the extra `play` ({", ".join(missing)} '
         'not installed). Run the program with `uv run --extra play`, or run: '
         f'pip install {" ".join(missing)}')
-
-
-def check_numbers(args):
-  """Raise UserError for flags that are out of range."""
-  flags.at_least_one(args, 'steps')
-  if not 0 <= args.port < 2 ** 16:
-    raise UserError(f'--port {args.port}: expected 0 to 65535')
-  if args.seed is not None and args.seed < 0:
-    raise UserError(f'--seed {args.seed}: must not be negative')
 
 
 def default_name(task):

@@ -1,0 +1,128 @@
+"""Command lines of our own programs; what trains has upstream's flags."""
+
+import argparse
+import difflib
+import math
+import pathlib
+import tempfile
+
+from .errors import UserError
+
+MOST = 2 ** 32 - 1
+
+
+class ValueWrong(UserError, argparse.ArgumentTypeError):
+  """A flag's value that cannot be; argparse adds the flag."""
+
+
+class Parser(argparse.ArgumentParser):
+  """A parser of argparse whose errors are one line, as all of ours are.
+
+  Flags are not to be cut short, so that none changes its meaning when another
+  one is added.
+  """
+
+  def __init__(self, **kwargs):
+    super().__init__(
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+
+  def parse_args(self, args=None, namespace=None):
+    """Return the parsed flags; raises UserError, which names near ones."""
+    found, rest = self.parse_known_args(args, namespace)
+    if rest:
+      self.error(f'{rest[0]!r}: {near(rest[0], self._option_string_actions)}')
+    return found
+
+  def error(self, message):
+    """Raise UserError instead of a text with the usage and an exit."""
+    if message.startswith('argument '):
+      message = message.removeprefix('argument ').replace(': ', ' ', 1)
+    raise UserError(f'{message}. See `{self.prog} --help`')
+
+
+def near(flag, known):
+  """Return what to say of a flag that is not one of the known."""
+  found = difflib.get_close_matches(flag.partition('=')[0], known, 1)
+  if not flag.startswith('-'):
+    return 'there is no place for this word'
+  return 'no such flag' + (f', did you mean {found[0]}?' if found else '')
+
+
+def natural(text):
+  """Return a whole number above 0, for argparse."""
+  return _whole(text, 1)
+
+
+def count(text):
+  """Return a whole number that is not negative, for argparse."""
+  return _whole(text, 0)
+
+
+def _whole(text, least):
+  try:
+    value = float(text)  # Such as 8e4.
+  except ValueError:
+    value = math.nan
+  if not (value >= least and value.is_integer()):
+    raise ValueWrong(
+        f'{_shown(text)}: expected a whole number, at least {least}')
+  if value > MOST:
+    raise ValueWrong(f'{_shown(text)}: expected at most {MOST}')
+  return int(value)
+
+
+def out_file(text):
+  """Return the path of a file to write, for argparse.
+
+  It may be there; its folder has to be, and to be writable.
+  """
+  path = _path(text)
+  if path.is_dir():
+    raise ValueWrong(
+        f'{_shown(text)}: is a folder; give the name of a file')
+  if not path.parent.is_dir():
+    raise ValueWrong(
+        f'{_shown(text)}: there is no folder {str(path.parent)!r}; make it')
+  _writable(text, path.parent)
+  return path
+
+
+def out_folder(text):
+  """Return the path of a folder to write into, for argparse.
+
+  It, or the last folder above it that there is, has to be writable.
+  """
+  path = _path(text)
+  there = next(x for x in (path, *path.absolute().parents) if x.exists())
+  if not there.is_dir():
+    raise ValueWrong(f'{_shown(text)}: {str(there)!r} is a file')
+  _writable(text, there)
+  return path
+
+
+def _path(text):
+  if not text:
+    raise ValueWrong('is empty; give a path')
+  try:
+    path = pathlib.Path(text).expanduser()
+    path.exists()
+  except (OSError, RuntimeError) as error:
+    why = error.strerror if isinstance(error, OSError) else error
+    raise ValueWrong(f'{_shown(text)}: {why}') from None
+  return path
+
+
+def _writable(text, folder):
+  # A file without a name is made, as the rights alone do not tell all.
+  try:
+    tempfile.TemporaryFile(dir=folder).close()
+  except OSError as error:
+    raise ValueWrong(
+        f'{_shown(text)}: {str(folder)!r} cannot be written to: '
+        f'{error.strerror}') from None
+
+
+def _shown(text):
+  # As it was typed, unless it would not be seen or would act on the terminal.
+  return text if text.isprintable() and text.strip() else repr(text)
