@@ -2,9 +2,11 @@
 
 import argparse
 import functools
+import json
 import pathlib
 import re
 import shlex
+import tomllib
 
 import jax
 import ninjax as nj
@@ -21,6 +23,7 @@ from dreamer_gail_plugin.demos import __main__ as demos
 from dreamer_gail_plugin.evaluate import protocol
 from dreamer_gail_plugin.experiments import __main__ as experiments
 from helpers import agents
+from helpers import fakepackage
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
@@ -294,7 +297,7 @@ class TestAdding:
   def snippets(self, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = blocks(ROOT / 'docs' / 'adding.md', 'python')
-    names = ('reward', 'dataset', 'environment', 'pipeline')
+    names = ('importer', 'dataset', 'reward', 'environment', 'pipeline')
     assert len(found) == len(names)
     return dict(zip(names, found))
 
@@ -303,6 +306,22 @@ class TestAdding:
     exec(snippets['reward'], {})
     values = rewards.REWARDS['clipped'](np.float32([-9, 2, 9]))
     assert values.tolist() == [-5, 2, 5]
+
+  def test_importer(self, snippets, tmp_path, monkeypatch):
+    [toml] = blocks(ROOT / 'docs' / 'adding.md', 'toml')
+    [points] = tomllib.loads(toml)['project']['entry-points'].items()
+    fakepackage.install(tmp_path, monkeypatch, snippets['importer'], *points)
+    log = {'seen': [[0.1 * x] * 4 for x in range(4)], 'moves': [0, 1, 1],
+           'points': [1, 1, 1], 'lost': True}
+    pathlib.Path('logs').mkdir()
+    pathlib.Path('logs', 'a.json').write_text(json.dumps(log))
+    flags = '--source logs --task gym_CartPole-v1 --out mine.h5'.split()
+    assert demos.main(['mylogs', *flags]) == 0
+    with store.Store('mine.h5') as found:
+      data = found.read(0)
+    np.testing.assert_array_equal(data['vector'], np.float32(log['seen']))
+    assert data['action'].tolist() == [0, 1, 1, 0]
+    assert data['is_terminal'].tolist() == [False, False, False, True]
 
   def test_dataset(self, snippets):
     exec(snippets['dataset'], {})

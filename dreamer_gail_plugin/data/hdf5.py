@@ -1,5 +1,7 @@
 """Reads HDF5 files that may be malicious: no links, external data or bombs."""
 
+import pathlib
+
 import h5py
 
 from ..errors import UserError
@@ -20,6 +22,14 @@ def open_file(path, wanted='a demonstration store'):
     return h5py.File(path, 'r')
   except OSError as e:
     raise UserError(damaged(path, e, wanted)) from e
+
+
+def has(path, file, name):
+  """Return whether an untrusted HDF5 file has something of a name."""
+  try:
+    return name in file
+  except (KeyError, OSError, RuntimeError, ValueError) as e:
+    raise UserError(damaged(path, f'{name}: {e}')) from e
 
 
 def hard(path, file, name, kind):
@@ -57,6 +67,23 @@ def bounded(path, name, data, largest):
         f'{path}: {name} claims the shape {data.shape} ({data.nbytes:,} '
         f'bytes), of which {stored:,} are in the file; at most {largest:,} '
         'are read')
+
+
+def read(path, file, name, largest):
+  """Return the array of a dataset in an untrusted HDF5 file.
+
+  Raises UserError for what `hard` and `bounded` refuse, on the way to it,
+  too, and for damaged data.
+  """
+  for parent in reversed(pathlib.PurePosixPath(name).parents[:-1]):
+    hard(path, file, str(parent), h5py.Group)
+  data = hard(path, file, name, h5py.Dataset)
+  bounded(path, name, data, largest)
+  try:
+    return data[()]
+  except (OSError, RuntimeError, ValueError, MemoryError) as e:
+    raise UserError(
+        f'{path}: {name} cannot be read ({e}); copy the file again') from e
 
 
 def read_into(group, name, start, out):

@@ -37,8 +37,24 @@ class Mixed(gymnasium.Env):
         bool(limit), {})
 
 
+class Pair(gymnasium.Env):
+  """A Tuple of an image, channels first, and a place, which never ends."""
+
+  observation_space = spaces.Tuple([
+      spaces.Box(0, 255, (3, 40, 48), np.uint8), spaces.Box(0, 1, (2,))])
+  action_space = spaces.Discrete(3)
+
+  def reset(self, seed=None, options=None):
+    return self.observation_space.sample(), {}
+
+  def step(self, action):
+    return self.observation_space.sample(), 1.0, False, False, {}
+
+
 gymnasium.register('ImportMixed-v0', 'helpers.gymepisodes:Mixed')
+gymnasium.register('ImportPair-v0', 'helpers.gymepisodes:Pair')
 MIXED = 'gym_ImportMixed-v0'
+PAIR = 'gym_ImportPair-v0'
 
 
 def play(env, task, count, seed=0):

@@ -17,9 +17,14 @@ from .. import flags
 from .. import tasks
 
 # Arrays (T + 1, ...) and (T, ...), in dicts and tuples where the space is
-# such; rewards (T,) or None; two arrays (T,) of bool.
+# such; rewards (T,) or None; two arrays (T,) of bool. Not `whole` means that
+# the observation after the last action was not saved: there are T.
 Episode = collections.namedtuple('Episode', (
-    'place', 'observations', 'actions', 'rewards', 'terminated', 'truncated'))
+    'place', 'observations', 'actions', 'rewards', 'terminated', 'truncated',
+    'whole'), defaults=[True])
+
+# Two Gymnasium spaces, names of actions, and the time limit in steps or None.
+Task = collections.namedtuple('Task', 'obs_space act_space meanings limit')
 
 
 def add_arguments(add, task_help):
@@ -45,10 +50,9 @@ def options(args):
 
 
 def task_spaces(args):
-  """Return (observation space, action space, names of actions) of a task.
+  """Return the Task that --task names.
 
-  And its time limit in steps, None for none. Raises UserError unless it is
-  gym_ID with an ID that can be made.
+  Raises UserError unless it is gym_ID with an ID that can be made.
   """
   if not args.task or not args.task.startswith('gym_'):
     raise UserError(
@@ -59,7 +63,7 @@ def task_spaces(args):
   meanings = env.action_meanings
   limit = env.game.spec.max_episode_steps
   env.close()
-  return *spaces, meanings, limit
+  return Task(*spaces, meanings, limit)
 
 
 def pick(scores, best):
@@ -88,22 +92,31 @@ class Converter:
     self.check_obs = checks.Checker(obs_space, 'observations', warn)
     self.check_act = checks.Checker(act_space, 'actions', lambda text: None)
     self.clipped = self.steps = 0
+    self.lost = collections.Counter()
     self.range = (np.inf, -np.inf)
 
   def __call__(self, episode):
     """Return the arrays of one trajectory of T + 1 steps.
 
-    Raises UserError if an array does not fit its space, holds values that
-    are not finite, or if the episode goes on after its end.
+    Of an episode that is not whole they are T + 1 if the task ended, whose
+    last observation then stands twice, and T if it was cut, without its last
+    action and reward; None if nothing is left. Raises UserError if an array
+    does not fit its space, holds values that are not finite, or if the
+    episode goes on after its end.
     """
     count = _ends(episode)
     self.place = episode.place
     for check, value, length in (
-        (self.check_obs, episode.observations, count + 1),
+        (self.check_obs, episode.observations, count + episode.whole),
         (self.check_act, episode.actions, count)):
       fault = check(value, (length,))
       if fault:
         raise UserError(f'{self.place}: {fault}')
+    if not episode.whole:
+      episode = self._finish(episode)
+      count = len(episode.terminated)
+      if not count:
+        return None
     actions = self._clip(episode.actions, self.spaces[1], count)
     obs = [
         self.obs.flatten(at(episode.observations, t))
@@ -131,11 +144,33 @@ class Converter:
       print(
           f'  {self.clipped:,} of {self.steps:,} actions were outside of the '
           'bounds of the action space and are cut to them')
+    if self.lost:
+      counts = (f'{v:,} {k}' for k, v in self.lost.items())
+      print(
+          '  observations after the last action were not saved. Episodes: '
+          + '; '.join(counts))
     if translators.unbounded(self.spaces[1]):
       print(
           f'  actions without bounds, here from {self.range[0]:.4g} to '
           f'{self.range[1]:.4g}: a run scales what the agent does to the '
           'largest of each, or by --env.gym.scale')
+
+  def _finish(self, episode):
+    # A step too many at an end of the task keeps its action and reward and
+    # marks the end after them. At a cut there is no end to mark.
+    ended = bool(episode.terminated[-1])
+    if ended:
+      self.lost['ended, with their last observation twice'] += 1
+      steps = np.append(np.arange(len(episode.terminated)), -1)
+      return episode._replace(observations=at(episode.observations, steps))
+    few = len(episode.terminated) == 1
+    self.lost[
+        'of one step left out' if few else 'cut, one step shorter'] += 1
+    part = slice(0, -1)
+    rewards = None if episode.rewards is None else episode.rewards[part]
+    return episode._replace(
+        actions=at(episode.actions, part), rewards=rewards,
+        terminated=episode.terminated[part], truncated=episode.truncated[part])
 
   def _clip(self, value, space, count):
     bounded = lambda x: isinstance(x, gym_spaces.Box) and x.dtype.kind == 'f'
@@ -157,7 +192,7 @@ class Converter:
 
 
 def at(value, index):
-  """Return one step of arrays that may be in dicts and tuples."""
+  """Return one step, or some, of arrays that may be in dicts and tuples."""
   if isinstance(value, dict):
     return {k: at(v, index) for k, v in value.items()}
   if isinstance(value, tuple):

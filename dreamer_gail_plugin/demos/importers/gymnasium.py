@@ -7,47 +7,24 @@ is in docs/import.md, so that other programs can write them, too.
 import pathlib
 
 import numpy as np
-import tqdm
 
 from ... import atomic
 from ...data import npz
-from ...data import store
 from ...errors import UserError
 from .. import flags
 from . import episodes
+from . import simple
 
 
 def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
-  add = parser.add_argument
-  add('--source', required=True, help='one npz or the folder of some')
-  flags.add_output(add)
-  episodes.add_arguments(add, 'as in gym_CartPole-v1 (required)')
-  add('--name', default='', help='where the episodes are from, for the store')
-  add('--licence', default='', help='what they may be used for')
+  simple.add_arguments(parser, 'one npz or the folder of some')
 
 
 def run(args):
   """Import the episodes and write the store to `args.out`."""
-  out = flags.output(args)
-  flags.at_least_one(args, 'best')
-  obs_space, act_space, meanings, _ = episodes.task_spaces(args)
-  options = episodes.options(args)
-  files = find(flags.source(args, 'an npz or the folder of some'))
-  scores = [_score(x) for x in files] if args.best else [0] * len(files)
-  chosen = [files[i] for i in episodes.pick(scores, args.best or len(files))]
-  convert = episodes.Converter(
-      obs_space, act_space, options['size'], options['image'])
-  attrs = {
-      'task': args.task, 'source': args.name, 'licence': args.licence,
-      'preprocessing': options, 'arrays': convert.texts,
-      'action_meanings': meanings}
-  bar = tqdm.tqdm(chosen, 'read', unit=' episodes')
-  count = store.write(out, (
-      {**convert(read(x, obs_space, act_space)), 'attrs': {
-          'source_id': x.name}} for x in bar), attrs)
-  print(f'{out}: {count} of {len(files)} episodes')
-  convert.report()
+  simple.run(args, lambda path, task: (
+      read(x, task.obs_space, task.act_space) for x in find(path)))
 
 
 def find(path):
@@ -95,8 +72,3 @@ def _flat(name, values):
     return {name: np.stack([np.asarray(x) for x in values])}
   parts = [_flat(f'{name}/{k}', [x[k] for x in values]) for k in keys]
   return {k: v for part in parts for k, v in part.items()}
-
-
-def _score(path):
-  with npz.Npz(path, str(path)) as data:
-    return float(data.read('rewards').sum())

@@ -10,13 +10,12 @@ import pathlib
 import struct
 
 import numpy as np
-import tqdm
 
 from ...data import npz
-from ...data import store
 from ...errors import UserError
-from .. import flags
+from . import arrow
 from . import episodes
+from . import simple
 
 LARGEST = 1 << 30  # Bytes of one column of one trajectory.
 STATE = 1 << 20  # Bytes of the file state.json.
@@ -24,41 +23,18 @@ STATE = 1 << 20  # Bytes of the file state.json.
 
 def add_arguments(parser):
   """Add the flags of the subcommand to an argparse parser."""
-  add = parser.add_argument
-  add('--source', required=True, help='the folder or the npz')
-  flags.add_output(add)
-  episodes.add_arguments(add, 'as in gym_CartPole-v1 (required)')
-  add('--name', default='', help='where the data is from, for the store')
-  add('--licence', default='', help='what it may be used for')
+  simple.add_arguments(parser, 'the folder or the npz')
 
 
 def run(args):
   """Import the trajectories and write the store to `args.out`."""
-  out = flags.output(args)
-  flags.at_least_one(args, 'best')
-  obs_space, act_space, meanings, limit = episodes.task_spaces(args)
-  options = episodes.options(args)
-  source = flags.source(args, 'what imitation.data.serialize.save wrote')
-  convert = episodes.Converter(
-      obs_space, act_space, options['size'], options['image'])
-  attrs = {
-      'task': args.task, 'source': args.name, 'licence': args.licence,
-      'preprocessing': options, 'arrays': convert.texts,
-      'action_meanings': meanings}
-  with open_source(source) as data:
-    scores = [_score(data, i) if args.best else 0 for i in range(len(data))]
-    chosen = episodes.pick(scores, args.best or len(data))
-    bar = tqdm.tqdm(chosen, 'read', unit=' trajectories')
-    cut = []
-    count = store.write(out, (
-        {**convert(_limited(data.read(i), limit, cut)),
-         'attrs': {'source_id': f'number {i}'}} for i in bar), attrs)
-    print(f'{out}: {count} of {len(data)} trajectories')
-    if cut:
-      print(
-          f'  {len(cut)} are terminal at the time limit of {limit} steps, '
-          'which the library does not tell apart: taken as cut there')
-  convert.report()
+  simple.run(args, lambda path, task: read(path))
+
+
+def read(path):
+  """Yield the Episodes of what `imitation.data.serialize.save` wrote."""
+  with open_source(path) as data:
+    yield from (data.read(i) for i in range(len(data)))
 
 
 @contextlib.contextmanager
@@ -173,7 +149,7 @@ class Folder:
     return names
 
   def _table(self, name):
-    pyarrow = library()
+    pyarrow = arrow.library('imitation')
     path = self.path / name
     try:
       # Mapped, so what is not asked for takes no memory.
@@ -198,18 +174,6 @@ class Folder:
     if kind != pyarrow.bool_():
       raise UserError(f'{path}: terminal has type {kind}, expected bool')
     return table
-
-
-def library():
-  """Return the package `pyarrow`; raises UserError if it is not there."""
-  try:
-    import pyarrow
-    import pyarrow.ipc
-  except ImportError as e:
-    raise UserError(
-        'This folder needs the Python package pyarrow, which is not '
-        "installed. Run: pip install 'dreamer_gail_plugin[imitation]'") from e
-  return pyarrow
 
 
 def _refuse_packed(pyarrow, file):
@@ -239,51 +203,13 @@ def _compressed(metadata):
 
 
 def _array(scalar, place):
-  # Nested lists, which must be equally long at every level.
   values = getattr(scalar, 'values', None)
   if values is None:
     raise UserError(f'{place} is {str(scalar)[:50]}, expected a list')
-  shape = [len(values)]
-  while _is_list(values.type):
-    inner = values.flatten()
-    each = len(inner) // len(values) if len(values) else 0
-    lengths = values.value_lengths().to_numpy(zero_copy_only=False)
-    if values.null_count or (lengths != each).any():
-      raise UserError(f'{place} has rows of unequal length')
-    shape.append(each)
-    values = inner
-  if values.null_count or not library().types.is_primitive(values.type):
-    raise UserError(
-        f'{place} holds {values.type}, expected numbers, without gaps')
-  if values.nbytes > LARGEST:
-    raise UserError(f'{place} has more than {LARGEST:,} bytes')
-  return values.to_numpy(zero_copy_only=False).reshape(shape)
-
-
-def _is_list(kind):
-  types = library().types
-  return (types.is_list(kind) or types.is_large_list(kind)
-          or types.is_fixed_size_list(kind))
+  return arrow.numbers(values, place, LARGEST)
 
 
 def _episode(place, obs, acts, rews, terminal):
   last = np.arange(len(acts)) == len(acts) - 1
   return episodes.Episode(
-      place, obs, acts, rews, last & bool(terminal), last & (not terminal))
-
-
-def _limited(episode, limit, cut):
-  # The library calls any end terminal, a time limit as well.
-  if len(episode.terminated) != limit or not episode.terminated[-1]:
-    return episode
-  cut.append(episode.place)
-  return episode._replace(
-      terminated=episode.truncated, truncated=episode.terminated)
-
-
-def _score(data, index):
-  rews = data.read(index).rewards
-  if rews is None:
-    raise UserError(
-        '--best: these trajectories have no rewards; import all of them')
-  return float(rews.sum())
+      place, obs, acts, rews, last & bool(terminal), None)

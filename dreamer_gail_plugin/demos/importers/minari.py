@@ -214,17 +214,7 @@ class Dataset:
     return float(self._array(f'episode_{index}/rewards').sum())
 
   def _array(self, name):
-    path = pathlib.PurePosixPath(name)
-    for parent in reversed(path.parents[:-1]):
-      hdf5.hard(self.path, self.file, str(parent), h5py.Group)
-    data = hdf5.hard(self.path, self.file, name, h5py.Dataset)
-    hdf5.bounded(self.path, name, data, LARGEST)
-    try:
-      return data[()]
-    except (OSError, RuntimeError, ValueError, MemoryError) as e:
-      raise UserError(
-          f'{self.path}: {name} cannot be read ({e}); copy the dataset '
-          'again') from e
+    return hdf5.read(self.path, self.file, name, LARGEST)
 
   def _metadata(self):
     try:

@@ -5,6 +5,7 @@ and FUZZ_SEED another series.
 """
 
 import os
+import pathlib
 import shutil
 import zipfile
 
@@ -20,9 +21,13 @@ from helpers.crafterhuman import save as save_crafter
 from helpers.demotools import random_play
 from helpers.demotools import run
 from helpers.demotools import snapshot
+from helpers.flatfiles import save_buffer
+from helpers.flatfiles import save_hdf5
+from helpers.flatfiles import save_npz
 from helpers.gymepisodes import save as save_gymnasium
 from helpers.imitationfiles import save_flat
 from helpers.imitationfiles import save_folder
+from helpers.lerobotfiles import PUSH
 from helpers.replays import config
 from helpers.replays import record
 
@@ -35,6 +40,7 @@ FOUND = {
     'atari_head': [31], 'crafter_human': [25, 41, 134], 'minari': [203],
     'show': [292]}
 CARTPOLE = ['--task', 'gym_CartPole-v1']
+HERE = pathlib.Path(__file__).parent
 
 
 def atari_head(folder):
@@ -81,6 +87,25 @@ def imitation(folder):
 
 def imitation_npz(folder):
   return ['--source', save_flat(folder / 'a.npz'), *CARTPOLE]
+
+
+def stable_baselines(folder):
+  return ['--source', save_npz(folder / 'a.npz'), *CARTPOLE]
+
+
+def d4rl(folder):
+  return ['--source', save_hdf5(folder / 'a.h5'), *CARTPOLE]
+
+
+def d3rlpy(folder):
+  return ['--source', save_buffer(folder / 'a.h5'), *CARTPOLE]
+
+
+def lerobot(folder):
+  pytest.importorskip('pyarrow')
+  for name in ('data', 'meta', 'videos'):
+    shutil.copytree(HERE / 'lerobot_v30' / name, folder / name)
+  return ['--source', folder, '--task', PUSH]
 
 
 def replay(folder):
@@ -141,8 +166,8 @@ def demos(path):
 
 SOURCES = (
     atari_head, atari_zip, crafter_human, crafter_zip, gymnasium, imitation,
-    imitation_npz, replay, minari, minari_plain, minari_export, recipe, check,
-    check_attributes, show)
+    imitation_npz, stable_baselines, d4rl, d3rlpy, lerobot, replay, minari,
+    minari_plain, minari_export, recipe, check, check_attributes, show)
 # The command of each source that is not called as it is.
 COMMANDS = {
     'atari_zip': 'atari_head', 'crafter_zip': 'crafter_human',

@@ -57,7 +57,7 @@ class TestImport:
     found = load(out)
     assert [bool(x['is_terminal'][-1]) for x in found] == [False, True, False]
     assert all(x['is_last'][-1] for x in found)
-    assert '1 are terminal at the time limit of 500' in capsys.readouterr().out
+    assert '1 end at the time limit of 500' in capsys.readouterr().out
 
   @pytest.mark.parametrize('parts', [1, 2])
   def test_folder(self, tmp_path, out, parts):
@@ -72,7 +72,7 @@ class TestImport:
     run('imitation', '--source', path, *TASK, '--out', out)
     check(load(out), rewards=False)
     refused(capsys, tmp_path, 'imitation', '--source', path, *TASK, '--best',
-            1, '--out', tmp_path / 'x.h5', parts=['have no rewards'])
+            1, '--out', tmp_path / 'x.h5', parts=['has no rewards'])
 
   def test_best(self, tmp_path, out):
     run('imitation', '--source', save_flat(tmp_path / 'a.npz'), *TASK,
