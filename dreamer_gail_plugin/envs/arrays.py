@@ -103,8 +103,8 @@ def content(space):
     # Not maps of heights and the like, which have two axes.
     known = (low, high) in ((0, 1), (-1, 1), (0, 255)) and same
     return 'pixels' if known and len(space.shape) > 2 else 'numbers'
-  if (low, high) == (0, 255) and same and (
-      space.dtype == np.uint8 or len(space.shape) > 2):
+  if same and low == 0 and (high == 255 and space.dtype == np.uint8 or (
+      high in (255, 65535) and len(space.shape) > 2)):
     return 'pixels'
   return 'codes' if space.dtype == np.uint8 else 'numbers'
 
@@ -134,7 +134,8 @@ class Image:
     self.shades = content(space)
     low, high = float(space.low.min()), float(space.high.max())
     self.low, self.span = low, high - low
-    self.stretched = self.shades == 'board' or space.dtype.kind == 'f'
+    self.stretched = (
+        self.shades == 'board' or space.dtype.kind == 'f' or high == 65535)
     if not np.isfinite(self.span) or not self.stretched and (
         low < 0 or high > 255):
       raise UserError(

@@ -19,6 +19,8 @@ OLD = (
     'This is the API of Gym before 0.26. Change reset(self, *, seed=None, '
     'options=None) to return (observation, info) and step to return '
     '(observation, reward, terminated, truncated, info)')
+# An environment that calls exit() would end the program without a word.
+LEAVES = (Exception, SystemExit)
 
 
 class Foreign:
@@ -49,7 +51,7 @@ class Foreign:
           f'Cannot make the Gymnasium environment {self.task!r}: '
           f'{_line(error)} Ids that a package or a module in the working '
           'directory registers are written package:Id.') from error
-    except Exception as error:
+    except LEAVES as error:
       if self.traceback:
         raise
       raise UserError(
@@ -68,7 +70,7 @@ class Foreign:
     self.episode, self.count = self.episode + 1, 0
     try:
       result = game.reset(seed=seed)
-    except Exception as error:
+    except LEAVES as error:
       raise self._raised('reset', error) from error
     if not isinstance(result, tuple) or len(result) != 2:
       raise self._error(
@@ -86,7 +88,7 @@ class Foreign:
       raise self._error(fault)
     try:
       result = game.step(action)
-    except Exception as error:
+    except LEAVES as error:
       raise self._raised('step', error) from error
     if not isinstance(result, tuple) or len(result) != 5:
       raise self._error(
@@ -102,6 +104,15 @@ class Foreign:
       raise self._error(fault)
     return obs, reward, terminated, truncated
 
+  def close(self, game):
+    """Close the environment; what it raises is told, as the run is over."""
+    try:
+      game.close()
+    except LEAVES as error:
+      if self.traceback:
+        raise
+      print(f'Warning: {self._place()}: close raised {_line(error)}')
+
   @contextlib.contextmanager
   def said(self):
     """Name the environment in errors about its spaces."""
@@ -109,7 +120,7 @@ class Foreign:
       yield
     except UserError as error:
       raise self._error(str(error)) from error
-    except Exception as error:
+    except LEAVES as error:
       if self.traceback:
         raise
       raise self._error(
@@ -157,10 +168,10 @@ def _advice_on_making(error):
 
 
 def _line(error):
-  text = ' '.join(str(error).split())
+  text = ''.join(x for x in ' '.join(str(error).split()) if x.isprintable())
   if isinstance(error, (gymnasium.error.Error, ImportError)):
     return text
-  return f'{type(error).__name__}: {text:.300}'.rstrip('.')
+  return f'{type(error).__name__}: {text:.300}'.rstrip('.: ')
 
 
 def _kind(value):

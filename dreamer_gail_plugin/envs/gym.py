@@ -55,6 +55,11 @@ class Gym(embodied.Env):
       space = self.game.observation_space
       self.obs = gym_spaces.observation(space, size, image)
       self.act = gym_spaces.action(self.game.action_space, scale)
+      for what, found in (('observation', self.obs), ('action', self.act)):
+        if not found.spaces:
+          raise UserError(f'its {what} space has no parts')
+      meanings = getattr(self.game.unwrapped, 'get_action_meanings', list)
+      self.action_meanings = list(meanings() or ())
     for key in self.obs.spaces:
       if key in RESERVED or key in self.act.spaces:
         raise UserError(
@@ -62,8 +67,6 @@ class Gym(embodied.Env):
             'has a name that is reserved. Rename it in the environment.')
     self.foreign.declare(space, self.game.action_space)
     self.texts = {**gym_spaces.texts(self.obs), **gym_spaces.texts(self.act)}
-    meanings = getattr(self.game.unwrapped, 'get_action_meanings', list)
-    self.action_meanings = meanings()
     self.done = True
 
   @property
@@ -88,4 +91,4 @@ class Gym(embodied.Env):
         **common.standard(reward, last=self.done, terminal=terminated)}
 
   def close(self):
-    self.game.close()
+    self.foreign.close(self.game)

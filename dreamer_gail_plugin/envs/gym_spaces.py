@@ -21,6 +21,9 @@ from gymnasium import spaces as gym_spaces
 from ..errors import UserError
 from . import arrays
 
+FAR = 1e9  # Many write the largest float where there is no bound.
+MOST = 1 << 16  # Choices of one action, each of which is an output.
+
 
 def observation(space, size, image='auto'):
   """Return the translator for an observation space.
@@ -78,9 +81,11 @@ def action(space, scale=()):
       if len(scale) > 1:
         del rest[:count]
       return arrays.Vector(key, space, bounds=_scaled(key, space, own))
-    if not space.is_bounded():
-      raise UserError(f'Cannot choose from infinitely many actions: {space}.')
-    counts = space.high.astype(np.int64) - space.low + 1
+    counts = space.high.astype(np.float64) - space.low + 1
+    if not space.is_bounded() or counts.max(initial=0) > MOST:
+      raise UserError(
+          f'{key!r}: cannot choose from so many actions: {space}; at most '
+          f'{MOST:,} are choices, so give bounds in the environment')
     return Choice(key, space, counts, space.low)
   result = _translate('action', space, leaf)
   if len(scale) > 1 and rest:
@@ -98,7 +103,16 @@ def unbounded(space):
     return sum(map(unbounded, parts))
   if not isinstance(space, gym_spaces.Box) or space.dtype.kind != 'f':
     return 0
-  return int((~np.isfinite(space.low) | ~np.isfinite(space.high)).sum())
+  return int((np.isinf(_bounds(space)).any(0)).sum())
+
+
+def _bounds(space):
+  # (2, N): low and high, infinite where they are too far to be any.
+  bounds = np.stack([np.ravel(space.low), np.ravel(space.high)])
+  bounds = bounds.astype(np.float64)
+  far = np.abs(bounds) > FAR
+  bounds[far] = np.copysign(np.inf, bounds[far])
+  return bounds
 
 
 def texts(translator):
@@ -109,7 +123,7 @@ def texts(translator):
 
 
 def _scaled(key, space, scale):
-  low, high = [np.ravel(x).astype(np.float64) for x in (space.low, space.high)]
+  low, high = _bounds(space)
   if not scale:
     return low, high
   free = ~np.isfinite(low) | ~np.isfinite(high)
@@ -224,6 +238,7 @@ def _choice(key, space):
   if isinstance(space, gym_spaces.MultiBinary):
     return Choice(key, space, np.full(space.shape, 2), np.zeros(space.shape))
   raise UserError(
-      f'Gymnasium spaces of the kind {type(space).__name__} are not '
+      f'{key!r}: Gymnasium spaces of the kind {type(space).__name__} are not '
       'supported, only Box, Discrete, MultiDiscrete, MultiBinary, Dict and '
-      'Tuple.')
+      'Tuple; leave it out of the environment, as by '
+      'gymnasium.wrappers.FilterObservation')

@@ -70,6 +70,16 @@ DICT = spaces.Dict({'pose': BOX, 'mode': spaces.Discrete(3)})
     (dict(reward=np.nan), ('reward is nan',)),
     (dict(reward=np.ones(1)), ('reward', '(1,)')),
     (dict(reward=None), ('reward', 'NoneType')),
+    (dict(reward='1'), ('reward is str',)),
+    (dict(reward={'a': 1}), ('reward is dict',)),
+    (dict(reward=1j), ('reward is complex',)),
+    (dict(reward=10 ** 40), ('reward is int', 'expected a number')),
+    (dict(bad=[[0], [1, 2], 3]), ('list', 'expected numbers')),
+    (dict(bad=object()), ('object', 'expected numbers')),
+    (dict(bad=np.zeros(3, complex)), ('expected numbers',)),
+    (dict(bad=np.zeros(3, [('a', 'f4')])), ('expected numbers',)),
+    (dict(observation_space=spaces.Tuple([BOX, BOX]), good=(GOOD, GOOD),
+          bad=(GOOD,)), ('expected a tuple with 2 parts',)),
     (dict(reward=np.float64(1e300)), ('reward is 1e+300',)),
 ])
 def test_what_is_not_as_declared(attrs, words):
@@ -133,6 +143,55 @@ class TestRaises:
       envtools.reset(make(reset=self.lost))
     with refused('step raised RuntimeError: lost the connection', 'step 1'):
       play(make(step=self.lost))
+
+  @pytest.mark.parametrize('error, words', [
+      (AssertionError(), 'step raised AssertionError. --env'),
+      (EOFError(), 'step raised EOFError'),
+      (StopIteration(), 'step raised StopIteration'),
+      (KeyError('a'), "step raised KeyError: 'a'"),
+      (SystemExit(3), 'step raised SystemExit: 3'),
+      (RuntimeError('\x1b[31mred\u2028line'), 'RuntimeError: [31mred line'),
+      (OSError(2, 'No such file', 'rom'), "No such file: 'rom'")])
+  def test_all_kinds(self, error, words):
+    def step(self, action):
+      raise error
+    with refused(words, "'tests/Made-v0'", 'episode 1, step 1'):
+      play(make(step=step))
+
+  @pytest.mark.parametrize('error', [SystemExit(1), OSError('no rom')])
+  def test_in_making(self, error):
+    def start(self):
+      raise error
+    with refused('cannot be made', type(error).__name__):
+      make(__init__=start)
+
+  @pytest.mark.parametrize('result', [None, [GOOD, 1.0, False, False, {}], 3])
+  def test_steps_that_are_none(self, result):
+    with refused('step gave', 'expected (observation, reward'):
+      play(make(step=lambda self, action: result))
+
+  def test_close_is_told_of(self, capsys):
+    env = make(close=self.lost)
+    env.close()
+    assert 'close raised RuntimeError: lost' in capsys.readouterr().out
+    with pytest.raises(RuntimeError):
+      make(close=self.lost, kwargs={'traceback': True}).close()
+
+  def test_names_of_actions(self):
+    with refused('spaces cannot be used', 'RuntimeError: lost the'):
+      make(get_action_meanings=self.lost)
+    assert make(get_action_meanings=lambda self: None).action_meanings == []
+
+  @pytest.mark.parametrize('attrs, words', [
+      (dict(observation_space=spaces.Dict({})), 'observation space has no'),
+      (dict(action_space=spaces.Dict({})), 'action space has no parts'),
+      (dict(observation_space=spaces.Dict({
+          'image': BOX, 'mission': spaces.Text(9)})), "'mission': Gymnasium"),
+      (dict(action_space=spaces.Text(3)), "'action': Gymnasium spaces of"),
+      (dict(observation_space=None), 'NoneType are not supported')])
+  def test_spaces(self, attrs, words):
+    with refused("'tests/Made-v0'", words):
+      make(**attrs)
 
   def test_traceback_by_a_flag(self):
     env = make(step=self.lost, kwargs={'traceback': True})

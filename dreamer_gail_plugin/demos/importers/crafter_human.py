@@ -2,7 +2,8 @@
 
 Five people playing 20 games of Crafter each. The data (dataset.zip, 132 MB)
 is at https://archive.org/details/crafter_human_dataset. Episodes that
-crafter.Recorder saves today are read, too. See docs/import.md.
+crafter.Recorder saves today are read, too, and those of other loops where
+--layout says how. See docs/import.md.
 """
 
 import collections
@@ -45,6 +46,9 @@ def add_arguments(parser):
       help='at most so many steps, from the start of each (1024)')
   add('--task', default='crafter_reward',
       help='task of the store (crafter_reward)')
+  add('--layout', choices=('recorder', 'loop'),
+      help='what index k holds, where it cannot be told: the action that led '
+      'to image k (recorder), or the one chosen at it (loop)')
 
 
 def run(args):
@@ -61,8 +65,9 @@ def run(args):
   entries = find(flags.source(args, 'the zip or folder of the data set'))
   # The lengths of all before the images of any: only the longest are read.
   heads = [
-      read_head(x) for x in tqdm.tqdm(entries, 'look', unit=' episodes')]
-  order = sorted(range(len(heads)), key=lambda x: -len(heads[x].done))
+      read_head(x, args.layout)
+      for x in tqdm.tqdm(entries, 'look', unit=' episodes')]
+  order = sorted(range(len(heads)), key=lambda x: -len(heads[x].frames))
   chosen = [(entries[x], heads[x]) for x in order[:args.longest]]
   meanings = envs.make(*tasks.split(args.task)).action_meanings
   attrs = {
@@ -97,11 +102,12 @@ def find(path):
   return found
 
 
-def read_head(entry):
+def read_head(entry, layout=None):
   """Return the Head of an episode: all that is small, checked.
 
-  Raises UserError if the file is damaged, its arrays differ in length or the
-  episode goes on after its end.
+  Its arrays are as the recorder has them, whatever the layout of the file.
+  Raises UserError if the file is damaged, its arrays differ in length, the
+  episode goes on after its end, or the layout is not given and cannot be told.
   """
   with _open(entry) as data:
     size = _image_shape(entry, data)[:2]
@@ -120,68 +126,95 @@ def read_head(entry):
       raise UserError(
           f'{entry.place}: done at step {int(done.argmax())} of '
           f'{len(done) - 1}, expected at the last one only')
-    _check_reset(entry, data, reward, discount)
+    action = _actions(entry, data, done.shape)
+    layout = layout or _layout(entry, data, action, reward, discount)
+    terminal = bool(done[-1] and discount[-1] == 0)
+    if layout == 'loop':
+      terminal = bool(done[-1] and (terminal or 'discount' not in data))
+      # A step too many at a death shows its last image again, so that its
+      # action and reward are kept and the death comes after them.
+      part = slice(None if terminal else -1)
+      action, reward = action[part], reward[part]
+    else:
+      action, reward = action[1:], reward[1:]
+    frames = np.minimum(np.arange(len(action) + 1), len(done) - 1)
     return Head(
-        [int(x) for x in size], reward, done,
-        bool(done[-1] and discount[-1] == 0), _achievements(entry, data))
+        [int(x) for x in size], frames, np.append(0, reward),
+        np.append(action, 0), len(done), terminal, _achievements(entry, data))
 
 
-def _check_reset(entry, data, reward, discount):
+# Of T steps and the last image: numbers of the images to show (T + 1,), the
+# reward that came with each and the action chosen at it; images in the file.
+Head = collections.namedtuple(
+    'Head', 'size frames reward action images terminal achievements')
+
+
+def _layout(entry, data, action, reward, discount):
   # Recorder's index 0 is the reset: all but the image is zero. What a loop of
   # one's own saves stands one step earlier, and its last image is missing.
-  action = data.read('action', 'iu')
-  if 'discount' in data and not (
-      action[:1].any() or reward[0] or discount[0]):
-    return
+  blank = (action[0] < 0) or not (action[0] or reward[0])
+  if blank and (action[0] < 0 or 'discount' in data and discount[0] == 0):
+    return 'recorder'
   what = (
-      f'index 0 has action {action.flat[0] if action.size else "none"}, '
-      f'reward {reward[0]:g} and discount {discount[0]:g}'
-      if 'discount' in data else 'there is no discount')
+      f'index 0 has action {action[0]}, reward {reward[0]:g} and discount '
+      f'{discount[0]:g}' if 'discount' in data else 'there is no discount')
   raise UserError(
       f'{entry.place}: {what}, so this is not from crafter.Recorder, where '
-      'index 0 is the reset with zeros and action k led to image k. Record '
-      'with crafter.Recorder, or write a store by dreamer_gail_plugin.data.'
-      'store (docs/demonstrations.md)')
+      'index 0 is the reset with zeros. Say by --layout recorder that action '
+      'k led to image k, or by --layout loop that it was chosen at image k. '
+      '`demos check` tells afterwards whether it was right')
 
 
-# Arrays (T + 1,) for T steps, with the reset in front.
-Head = collections.namedtuple(
-    'Head', 'size reward done terminal achievements')
+def _actions(entry, data, shape):
+  # Numbers (T,) of one-hot codes, too; -1 for a code without any.
+  action = data.read('action', 'buif')
+  if action.ndim == 2 and action.shape[:1] == shape:
+    if not np.isin(action, (0, 1)).all() or (action.sum(1) > 1).any():
+      raise UserError(
+          f'{entry.place}: action has shape {action.shape}, expected one-hot '
+          'codes')
+    return np.where(action.any(1), action.argmax(1), -1)
+  if action.dtype.kind not in 'iu':
+    raise UserError(
+        f'{entry.place}: action has type {action.dtype}, expected whole '
+        'numbers or one-hot codes')
+  if action.shape != shape:
+    raise UserError(
+        f'{entry.place}: action has shape {action.shape}, expected '
+        f'{shape[0]} as of done')
+  return action
 
 
 def trajectory(entry, head, length, actions):
   """Return the first `length` steps of an episode for `store.write`.
 
-  In the file, action k led to image k, and index 0 is the reset with zeros
-  for everything but the image. A step of the store holds the action that was
-  chosen at its image, so actions move by one.
+  A step of the store holds the action that was chosen at its image and the
+  reward that came with it, wherever these stand in the file.
   """
-  steps = len(head.done)
   with _open(entry) as data:
     image = data.read('image', 'u')
-    action = data.read('action', 'iu')
-  if image.shape[:1] != (steps,) or action.shape != (steps,):
+  if image.shape[:1] != (head.images,):
     raise UserError(
-        f'{entry.place}: image has shape {image.shape} and action '
-        f'{action.shape}, expected {steps} of both as of done')
-  if action.min() < 0 or action.max() >= actions:
+        f'{entry.place}: image has shape {image.shape}, expected '
+        f'{head.images} as of done')
+  if head.action.min() < 0 or head.action.max() >= actions:
     raise UserError(
-        f'{entry.place}: has actions from {action.min()} to {action.max()}, '
-        f'expected 0 to {actions - 1}')
+        f'{entry.place}: has actions from {head.action.min()} to '
+        f'{head.action.max()}, expected 0 to {actions - 1}')
   part = slice(0, length)
+  steps = len(head.frames)
   last = np.arange(steps) == steps - 1
   return {
-      'image': image[part],
-      'action': np.append(action[1:], 0).astype(np.int32)[part],
-      # Zero at the reset, whatever the file was filled with.
-      'reward': np.append(0, head.reward[1:]).astype(np.float32)[part],
+      'image': image[head.frames[part]],
+      'action': head.action.astype(np.int32)[part],
+      'reward': head.reward.astype(np.float32)[part],
       'is_first': (np.arange(steps) == 0)[part],
       'is_last': last[part],
       'is_terminal': (last & head.terminal)[part],
       'attrs': {
           'source_id': pathlib.PurePath(entry.place).name,
           'episode_length': steps - 1,
-          'episode_score': float(head.reward[1:].sum()),
+          'episode_score': float(head.reward.sum()),
           'achievements': json.dumps(head.achievements),
       },
   }
@@ -189,13 +222,13 @@ def trajectory(entry, head, length, actions):
 
 def report(out, heads, chosen, length):
   """Print what was read and kept, and how good the players were."""
-  steps = sum(len(x.done) - 1 for x in heads)
-  kept = sum(min(len(x.done) - 1, length) for x in chosen)
+  steps = sum(len(x.frames) - 1 for x in heads)
+  kept = sum(min(len(x.frames) - 1, length) for x in chosen)
   unlocked = [sum(y > 0 for y in x.achievements.values()) for x in chosen]
   lines = [
       f'{out}: {len(chosen)} of {len(heads)} episodes, {kept:,} steps of '
       f'{steps:,}',
-      f'lengths {", ".join(str(len(x.done) - 1) for x in chosen)}',
+      f'lengths {", ".join(str(len(x.frames) - 1) for x in chosen)}',
       f'mean score {np.mean([x.reward.sum() for x in chosen]):.2f}, mean '
       f'achievements {np.mean(unlocked):.1f} of 22, of whole episodes',
       f'source: {SOURCE}, {LICENCE}; cite {CITATION}']

@@ -56,11 +56,55 @@ class TestAlignment:
       (dict(action=np.arange(5) + 3), 'action 3, reward 0 and discount 0'),
       (dict(reward=np.ones(5)), 'action 0, reward 1 and discount 0'),
       (dict(discount=np.ones(5)), 'action 0, reward 0 and discount 1'),
-      (dict(discount=None), 'there is no discount')])
-  def test_other_layouts_are_refused(self, tmp_path, capsys, change, words):
+      (dict(discount=None), 'there is no discount'),
+      (dict(action=np.eye(17)[:5], discount=np.ones(5)),
+       'action 0, reward 0 and discount 1'),
+      (dict(action=np.eye(17)[5:10]), 'action 5, reward 0'),
+      (dict(reward=-np.ones(5)), 'action 0, reward -1'),
+      (dict(discount=None, action=np.arange(5)), 'there is no discount')])
+  def test_other_layouts_have_to_be_named(
+      self, tmp_path, capsys, change, words):
     path = save(tmp_path / 'x' / 'a.npz', **episode(4, **change))
     refused(capsys, tmp_path, 'crafter_human', '--source', path, '--out',
-            tmp_path / 'x.h5', parts=[path, words, 'crafter.Recorder'])
+            tmp_path / 'x.h5', parts=[path, words, '--layout loop'])
+
+  @pytest.mark.parametrize('change, died', [
+      (dict(discount=None), True), ({}, True),
+      (dict(discount=np.ones(4)), False),
+      (dict(discount=None, done=np.zeros(4, bool)), False)])
+  def test_loop(self, tmp_path, out, change, died):
+    # Four rows of what was seen, done and paid; the image after is missing.
+    path = save(tmp_path / 'x' / 'a.npz', **episode(3, **{
+        'action': np.array([5, 6, 7, 8]), 'reward': np.r_[.1, .2, .3, 1],
+        **change}))
+    assert run('crafter_human', '--source', path, '--out', out, '--layout',
+               'loop') == 0
+    data, = load(out)
+    steps = 4 + died
+    assert data['action'].tolist() == [5, 6, 7, 8, 0] if died else [5, 6, 7, 0]
+    assert data['image'][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 3][:steps]
+    np.testing.assert_allclose(
+        data['reward'], np.float32([0, .1, .2, .3, 1])[:steps])
+    assert data['is_terminal'].tolist() == [False] * (steps - 1) + [died]
+    assert data['is_last'].tolist() == [False] * (steps - 1) + [True]
+
+  @pytest.mark.parametrize('kind', [float, np.uint8, bool])
+  def test_codes_with_a_blank_one_at_the_reset(self, tmp_path, out, kind):
+    # As DreamerV2 and DreamerV3 of 2023 save them.
+    codes = np.eye(17)[[0, 5, 6, 7, 8]]
+    codes[0] = 0
+    path = save(tmp_path / 'x' / 'a.npz', **episode(
+        4, action=codes.astype(kind), discount=np.ones(5)))
+    assert run('crafter_human', '--source', path, '--out', out) == 0
+    assert load(out)[0]['action'].tolist() == [5, 6, 7, 8, 0]
+
+  def test_recorder_by_name(self, tmp_path, out):
+    path = save(tmp_path / 'x' / 'a.npz', **episode(4, discount=None))
+    run('crafter_human', '--source', path, '--out', out, '--layout',
+        'recorder')
+    data, = load(out)
+    assert data['action'].tolist() == [1, 2, 3, 4, 0]
+    assert len(data['image']) == 5 and data['is_terminal'][4]
 
   def test_time_limit_is_not_terminal(self, tmp_path, out):
     path = save(tmp_path / 'x' / 'a.npz', **episode(
@@ -191,8 +235,9 @@ class TestRefuses:
       (dict(image=np.zeros((3, 64, 64, 3), np.uint8)), 'image has shape (3'),
       (dict(action=np.arange(7) * 3), 'actions from 0 to 18, expected 0 to'),
       (dict(action=-np.arange(7)), 'actions from -6'),
-      (dict(action=np.arange(3)), 'expected 7 of both'),
+      (dict(action=np.arange(3)), 'action has shape (3,), expected 7'),
       (dict(action=np.arange(7.)), 'action has type float64'),
+      (dict(action=np.ones((7, 17))), 'expected one-hot codes'),
       (dict(action=np.array([None] * 7)), 'never unpickled'),
       (dict(done=np.ones(7, bool)), 'done at step 0 of 6'),
       (dict(done=np.zeros((7, 2), bool)), 'done has shape (7, 2)'),
