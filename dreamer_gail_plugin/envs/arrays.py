@@ -17,6 +17,7 @@ LARGEST = 64  # Images of more pixels a side are made this size by default.
 PICTURE = 32  # Sides below this are those of a grid of codes.
 BOARD = 8  # Sides below this are too small for an image of any kind.
 CHANNELS = 32  # An axis of more is no axis of channels.
+FLOAT = np.dtype(np.float32)
 NETWORK = (3, 16)  # Sides to which upstream's networks halve an image.
 
 
@@ -218,7 +219,9 @@ class Vector:
     self.text = ', '.join(filter(None, [shape + numbers, why]))
 
   def flatten(self, value):
-    return {self.key: np.array(value, np.float32).ravel()}
+    if type(value) is np.ndarray and value.dtype is FLOAT and value.ndim == 1:
+      return {self.key: value.copy()}  # Half the time.
+    return {self.key: np.array(value, FLOAT).ravel()}
 
   def restore(self, arrays):
     (space,) = self.spaces.values()

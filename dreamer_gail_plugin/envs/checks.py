@@ -12,9 +12,8 @@ import numpy as np
 from gymnasium import spaces as gym_spaces
 
 LARGEST = float(np.finfo(np.float32).max)
-# Squares of numbers sum to less than this unless float32 overflows.
-FINITE = 1e76
-FEW = 32  # Numbers up to which a loop is faster than NumPy.
+FEW = 32  # Numbers up to which plain comparisons are faster than NumPy.
+MANY = 1000  # Choices up to which a set of them is kept.
 
 
 class Checker:
@@ -37,13 +36,14 @@ class Checker:
       self.parts, self.kind = list(space.spaces.items()), dict
     elif isinstance(space, gym_spaces.Tuple):
       self.parts, self.kind = list(enumerate(space.spaces)), tuple
+    self.warn = warn
     if self.parts is not None:
       self.parts = [
           (k, Checker(v, f'{name} {k}' if ' ' not in name else f'{name}/{k}',
                       warn)) for k, v in self.parts]
-      self.fine = lambda value: False
+      self.told = False
+      self.fine = self._parts_fine
       return
-    self.warn = warn
     self.whole = space.dtype.kind != 'f'
     self.low, self.high = _bounds(space)
     self.shape, self.dtype = space.shape, space.dtype
@@ -70,7 +70,25 @@ class Checker:
       fault = part(value[key], lead)
       if fault:
         return fault
+    more = sorted(map(str, set(value) - {k for k, _ in self.parts})) if (
+        self.kind is dict) else []
+    if more and not self.told:
+      self.told = True
+      self.warn(
+          f'{self.name}: {", ".join(more):.200} is left out, which its space '
+          'does not have')
     return None
+
+  def _parts_fine(self, value):
+    if type(value) is not self.kind or len(value) != len(self.parts):
+      return False
+    try:
+      for key, part in self.parts:
+        if not part.fine(value[key]):
+          return False
+    except KeyError:
+      return False
+    return True
 
   def _leaf(self, value, lead):
     try:
@@ -91,17 +109,17 @@ class Checker:
       fault = self._finite(array)
       if fault:
         return fault
-    if self.low is None:
+    if self.low is None or not array.size:
       return None
-    if array.shape:
-      inside = not ((array < self.low) | (array > self.high)).any()
+    if np.ndim(self.low):
+      inside = (self.low <= array).all() and (array <= self.high).all()
     else:
-      inside = self.low <= array <= self.high
+      inside = self.low <= array.min() and array.max() <= self.high
     return None if inside else self._beyond(array)
 
   def _finite(self, array):
-    flat = array.ravel()
-    if array.dtype.kind == 'f' and float(np.vdot(flat, flat)) < FINITE:
+    # Not by a product of vectors, whose threads wait for each other.
+    if array.size and -LARGEST <= array.min() and array.max() <= LARGEST:
       return None
     with np.errstate(over='ignore'):
       finite = np.isfinite(array.astype(np.float32))
@@ -138,7 +156,7 @@ def leaves(checker):
 
 def reward(value):
   """Return what is wrong with a reward, a text, or None."""
-  if isinstance(value, float) and -LARGEST < value < LARGEST:
+  if isinstance(value, (float, int)) and -LARGEST < value < LARGEST:
     return None
   if np.ndim(value):
     return (
@@ -160,34 +178,47 @@ def end(value):
 
 
 def _quick(shape, dtype, low, high):
-  # At play a call of NumPy takes longer than a loop over a few numbers.
+  # At play a call of NumPy takes longer than plain comparisons of few numbers.
   whole, size = dtype.kind != 'f', math.prod(shape)
   if whole and shape == ():
-    return lambda value: (
-        isinstance(value, np.integer) and low <= int(value) <= high)
-  if size > FEW or whole and low is None:
-    every = whole and low is None
-    return lambda value: (
-        every and type(value) is np.ndarray and value.dtype == dtype
-        and value.shape == shape)
-  if low is None:
-    low, high = -np.inf, np.inf
+    return _choice(dtype, low, high)
+  same = lambda value: (
+      type(value) is np.ndarray and value.dtype is dtype and (
+          value.shape == shape))
+  if whole and low is None:
+    return same
+  low, high = (-LARGEST, LARGEST) if low is None else (low, high)
   if not whole:
     low, high = np.maximum(low, -LARGEST), np.minimum(high, LARGEST)
-  low, high = (np.broadcast_to(x, shape).ravel() for x in (low, high))
-  pairs = list(zip(low.tolist(), high.tolist()))
+  if 0 < size <= FEW:
+    inside = _comparison(low, high, shape)
+    if len(shape) == 1:
+      return lambda value: (
+          type(value) is np.ndarray and value.dtype is dtype
+          and value.shape == shape and inside(*value.tolist()))
+    return lambda value: same(value) and inside(*value.ravel().tolist())
+  if np.ndim(low) or not size:
+    return lambda value: False
+  least, most = np.minimum.reduce, np.maximum.reduce
+  return lambda value: (
+      same(value) and low <= least(value, None) and most(value, None) <= high)
 
-  def fine(value):
-    if (type(value) is not np.ndarray or value.dtype != dtype
-        or value.shape != shape):
-      return False
-    values = value.tolist()
-    for x, (low, high) in zip(values if flat else value.ravel(), pairs):
-      if not low <= x <= high:  # NaN is not, either.
-        return False
-    return True
-  flat = len(shape) == 1
-  return fine
+
+def _choice(dtype, low, high):
+  kinds = {int, dtype.type, np.int32, np.int64}
+  if high - low > MANY:
+    return lambda value: type(value) in kinds and low <= value <= high
+  valid = frozenset(range(low, high + 1))
+  return lambda value: type(value) in kinds and value in valid
+
+
+def _comparison(low, high, shape):
+  # A function of as many numbers, written out: a loop takes twice the time.
+  # NaN is not inside, either.
+  low, high = (np.broadcast_to(x, shape).ravel().tolist() for x in (low, high))
+  names = [f'x{i}' for i in range(len(low))]
+  each = (f'{a!r} <= {x} <= {b!r}' for a, x, b in zip(low, names, high))
+  return eval(f'lambda {", ".join(names)}: {" and ".join(each)}')
 
 
 def _bounds(space):
@@ -204,8 +235,11 @@ def _bounds(space):
     full = (low == info.min).all() and (high == info.max).all()
   else:
     full = (low == -np.inf).all() and (high == np.inf).all()
-  full = full or space.dtype == bool
-  return (None, None) if full else (low, high)
+  if full or space.dtype == bool:
+    return None, None
+  if low.size and (low == low.flat[0]).all() and (high == high.flat[0]).all():
+    return low.flat[0], high.flat[0]
+  return low, high
 
 
 def _brief(value):

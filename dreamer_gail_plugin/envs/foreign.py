@@ -21,6 +21,7 @@ OLD = (
     '(observation, reward, terminated, truncated, info)')
 # An environment that calls exit() would end the program without a word.
 LEAVES = (Exception, SystemExit)
+LARGEST = checks.LARGEST
 
 
 class Foreign:
@@ -90,12 +91,15 @@ class Foreign:
       result = game.step(action)
     except LEAVES as error:
       raise self._raised('step', error) from error
-    if not isinstance(result, tuple) or len(result) != 5:
+    try:
+      obs, reward, terminated, truncated, _ = result
+    except (TypeError, ValueError):
       raise self._error(
           f'step gave {_kind(result)}, expected (observation, reward, '
-          f'terminated, truncated, info). {OLD}')
-    obs, reward, terminated, truncated, _ = result
-    fault = checks.reward(reward)
+          f'terminated, truncated, info). {OLD}') from None
+    fault = None
+    if not isinstance(reward, float) or not -LARGEST < reward < LARGEST:
+      fault = checks.reward(reward)
     if type(terminated) is not bool or type(truncated) is not bool:
       fault = fault or checks.end(terminated) or checks.end(truncated)
     if not self.obs.fine(obs):

@@ -6,6 +6,7 @@ import pytest
 from gymnasium import spaces
 
 from dreamer_gail_plugin import envs
+from dreamer_gail_plugin.envs import checks
 from helpers import envtools
 from helpers.refusals import refused
 
@@ -165,7 +166,7 @@ class TestRaises:
     with refused('cannot be made', type(error).__name__):
       make(__init__=start)
 
-  @pytest.mark.parametrize('result', [None, [GOOD, 1.0, False, False, {}], 3])
+  @pytest.mark.parametrize('result', [None, 3, [GOOD, 1.0, False, {}], {}])
   def test_steps_that_are_none(self, result):
     with refused('step gave', 'expected (observation, reward'):
       play(make(step=lambda self, action: result))
@@ -252,3 +253,76 @@ class TestMaking:
     monkeypatch.setattr('sys.path', ['/nowhere'] + __import__('sys').path)
     env = envs.make('gym', 'walk_here:WalkHere-v0')
     assert env.obs_space['vector'].shape == (4,)
+
+
+class TestQuick:
+  """The quick half of the check agrees with the whole one."""
+
+  BOXES = [
+      spaces.Box(-1, 1, (3,)), spaces.Box(-np.inf, np.inf, (3,)),
+      spaces.Box(-2, np.inf, (2, 2)), spaces.Box(0, 1, (40,)),
+      spaces.Box(-np.inf, np.inf, (6, 7), np.float64),
+      spaces.Box(np.zeros(40, np.float32), np.arange(1, 41, dtype=np.float32)),
+      spaces.Box(0, 10, (3,), np.uint8), spaces.Box(0, 10, (7, 7), np.int64),
+      spaces.Box(0, 255, (4, 4), np.uint8), spaces.MultiDiscrete([3, 5]),
+      spaces.MultiBinary(4), spaces.Discrete(3), spaces.Discrete(3, start=-1),
+      spaces.Discrete(5000), spaces.Box(-1, 1, ()), spaces.Box(0, 9, (0,)),
+      spaces.Dict({'a': spaces.Box(-1, 1, (2,)), 'b': spaces.Discrete(2)}),
+      spaces.Tuple([spaces.Box(-1, 1, (2,)), spaces.Discrete(2)])]
+
+  def wrong(self, value):
+    """Yield a value with one thing wrong in it, in turn."""
+    if isinstance(value, dict):
+      for key in value:
+        yield from ({**value, key: x} for x in self.wrong(value[key]))
+      yield {k: v for k, v in value.items() if k != 'a'}
+      return
+    if isinstance(value, tuple):
+      yield value[:1]
+      yield from ((x, *value[1:]) for x in self.wrong(value[0]))
+      return
+    array = np.asarray(value)
+    yield from (None, 'a', [None], np.zeros((9, 9), array.dtype))
+    yield array.astype(complex)
+    for number in (np.nan, np.inf, -np.inf, 1e39, -1e39):
+      for at in range(min(array.size, 3)):
+        changed = array.astype(np.float64)
+        changed.flat[-at] = number
+        yield changed
+        if array.dtype == np.float32 and abs(number) != 1e39:
+          yield changed.astype(np.float32)
+    if array.dtype.kind in 'iu':
+      for add in (-9000, 9000):
+        yield array.astype(np.int64) + add
+
+  @pytest.mark.parametrize('space', BOXES, ids=str)
+  def test_agrees(self, space):
+    for seed in range(3):
+      space.seed(seed)
+      value = space.sample()
+      check = checks.Checker(space, 'observation', lambda text: None)
+      assert check.fine(value) or not np.size(value) or (
+          np.ndim(getattr(check, 'low', 0)) > 0 and np.size(value) > 32)
+      assert check(value) is None
+      for bad in self.wrong(value):
+        check = checks.Checker(space, 'observation', lambda text: None)
+        assert not check.fine(bad), bad
+        assert check(bad) is not None, bad
+
+  @pytest.mark.parametrize('value', [
+      -1.5, 1.5, np.float32(1.0000001)])
+  def test_floats_beyond_their_bounds_take_the_whole_check(self, value):
+    said = []
+    check = checks.Checker(spaces.Box(-1, 1, (40,)), 'eye', said.append)
+    array = np.zeros(40, np.float32)
+    array[7] = value
+    assert not check.fine(array) and check(array) is None
+    assert len(said) == 1 and '-1.0 to 1.0' in said[0]
+    assert check.fine(array)  # It was told.
+
+  def test_of_keys_that_are_not_declared_is_told_once(self, capsys):
+    obs = {'pose': GOOD, 'mode': 0, 'goal': 3, 'debug': 'text'}
+    play(make(observation_space=DICT, good=obs, bad=obs))
+    text = capsys.readouterr().out
+    assert text.count('Warning') == 1
+    assert 'observation: debug, goal is left out' in text

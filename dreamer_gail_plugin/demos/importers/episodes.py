@@ -118,17 +118,18 @@ class Converter:
       if not count:
         return None
     actions = self._clip(episode.actions, self.spaces[1], count)
-    obs = [
-        self.obs.flatten(at(episode.observations, t))
-        for t in range(count + 1)]
-    acts = [self.act.flatten(at(actions, t)) for t in range(count)]
-    # The action of a last step means nothing.
-    acts.append({k: np.zeros_like(v) for k, v in acts[-1].items()})
     steps = np.arange(count + 1)
+    # The action of a last step means nothing and stays zero.
     result = {
-        k: np.stack([x[k] for x in rows]).astype(space.dtype)
-        for rows, spaces in ((obs, self.obs.spaces), (acts, self.act.spaces))
-        for k, space in spaces.items()}
+        k: np.zeros((count + 1, *v.shape), v.dtype)
+        for spaces in (self.obs.spaces, self.act.spaces)
+        for k, v in spaces.items()}
+    for coder, value, length in (
+        (self.obs, episode.observations, count + 1),
+        (self.act, actions, count)):
+      for t in range(length):
+        for key, array in coder.flatten(at(value, t)).items():
+          result[key][t] = array
     if episode.rewards is not None:
       result['reward'] = np.append(0, episode.rewards).astype(np.float32)
     last = steps == count
