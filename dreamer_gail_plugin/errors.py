@@ -1,6 +1,11 @@
-"""The one exception that means: the user can mend this."""
+"""The exceptions that are shown as one line, and what terminals are shown."""
 
+import contextlib
+import re
 import sys
+
+# Colours, and how progress bars move the cursor.
+OWN = re.compile(r'\x1b\[[0-9;]*[mAK]')
 
 
 class UserError(Exception):
@@ -10,6 +15,17 @@ class UserError(Exception):
   what to do about it.
   """
 
+  code = 2
+
+
+class RunError(Exception):
+  """What ends a run from outside; shown as one line, exit code 1."""
+
+  code = 1
+
+
+SHOWN = (UserError, RunError)
+
 
 def run(main, argv=None):
   """Run main(argv) as a program and leave with its exit code.
@@ -17,17 +33,64 @@ def run(main, argv=None):
   A UserError becomes one line and exit code 2, Ctrl+C exit code 130. A result
   that is no exit code counts as success.
   """
-  try:
-    code = main(argv)
-  except (UserError, RuntimeError) as error:
-    # Upstream's driver wraps what the process of an environment raised.
-    inner = error.args[0] if error.args else None
-    cause = inner if isinstance(inner, UserError) else error
-    if not isinstance(cause, UserError):
-      raise
-    print(f'error: {cause}', file=sys.stderr)
-    sys.exit(2)
-  except KeyboardInterrupt:
-    print('Stopped.', file=sys.stderr)
-    sys.exit(130)
+  with terminal():
+    try:
+      code = main(argv)
+    except (*SHOWN, RuntimeError) as error:
+      # Upstream's driver wraps what the process of an environment raised.
+      inner = error.args[0] if error.args else None
+      cause = inner if isinstance(inner, SHOWN) else error
+      if not isinstance(cause, SHOWN):
+        raise
+      code = show(cause)
+    except KeyboardInterrupt:
+      print('Stopped.', file=sys.stderr)
+      code = 130
   sys.exit(code if isinstance(code, int) else 0)
+
+
+def show(error):
+  """Print one of SHOWN as a line; return the exit code."""
+  print(f'error: {plain(str(error), "")}', file=sys.stderr, flush=True)
+  return error.code
+
+
+def plain(text, kept='\n\r\t'):
+  """Return text with escapes in the place of what a terminal would obey.
+
+  Text in names and files of strangers may hold any character. Those that are
+  `kept` stay, and all that can be printed.
+  """
+  if text.isprintable():
+    return text
+  return ''.join(
+      x if x.isprintable() or x in kept
+      else x.encode('unicode_escape').decode() for x in text)
+
+
+@contextlib.contextmanager
+def terminal():
+  """Let what is printed pass through `plain`."""
+  with contextlib.redirect_stdout(Plain(sys.stdout)), \
+      contextlib.redirect_stderr(Plain(sys.stderr)):
+    yield
+
+
+class Plain:
+  """A stream that writes plain text, and colours where there is a terminal."""
+
+  def __init__(self, stream):
+    self.stream = stream
+
+  def __getattr__(self, name):
+    return getattr(self.stream, name)
+
+  def write(self, text):
+    own = OWN.findall(text) if self.isatty() else []
+    rest = map(plain, OWN.split(text) if own else [text])
+    parts = [next(rest), *(x + y for x, y in zip(own, rest))]
+    # Not each terminal knows all that can be printed.
+    code = getattr(self.stream, 'encoding', None) or 'utf-8'
+    self.stream.write(
+        ''.join(parts).encode(code, 'backslashreplace').decode(code))
+    return len(text)

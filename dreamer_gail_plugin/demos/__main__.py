@@ -2,10 +2,10 @@
 
 import importlib
 import importlib.metadata
-import io
 import sys
 
 from .. import arguments
+from .. import errors
 from ..errors import UserError
 
 # Each module has add_arguments(parser) and run(args), which may return an
@@ -90,20 +90,16 @@ def main(argv=None):
   prog = 'python -m dreamer_gail_plugin.demos'
   parser = arguments.Parser(prog=prog, description=__doc__, epilog=listing())
   parser.add_argument('name', choices=[*COMMANDS, *added()])
-  # Text out of strangers' files need not be one that the terminal can show.
-  for stream in (sys.stdout, sys.stderr):
-    if isinstance(stream, io.TextIOWrapper):  # Not so in a notebook.
-      stream.reconfigure(errors='backslashreplace')
-  try:
-    name = parser.parse_args(argv[:1]).name
-    command = module(name)
-    parser = arguments.Parser(
-        prog=f'{prog} {name}', description=command.__doc__)
-    command.add_arguments(parser)
-    return command.run(parser.parse_args(argv[1:])) or 0
-  except UserError as e:
-    print(f'error: {e}', file=sys.stderr)
-    return 2
+  with errors.terminal():
+    try:
+      name = parser.parse_args(argv[:1]).name
+      command = module(name)
+      parser = arguments.Parser(
+          prog=f'{prog} {name}', description=command.__doc__)
+      command.add_arguments(parser)
+      return command.run(parser.parse_args(argv[1:])) or 0
+    except UserError as error:
+      return errors.show(error)
 
 
 if __name__ == '__main__':

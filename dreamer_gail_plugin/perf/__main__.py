@@ -21,6 +21,7 @@ import zlib
 from .. import arguments
 from .. import atomic
 from .. import configs
+from .. import errors
 from ..errors import UserError
 from ..running import checks
 from ..running import device
@@ -52,8 +53,7 @@ def main(argv=None):
     args, args.flags = parser.parse_known_args(argv)
     run(args)
   except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    return 2
+    return errors.show(error)
   return 0
 
 

@@ -9,7 +9,6 @@ import contextlib
 import io
 import math
 import re
-import sys
 
 import elements
 import jax
@@ -18,7 +17,7 @@ import numpy as np
 
 from .. import build
 from .. import configs
-from ..errors import UserError
+from .. import errors
 
 SIZES = (
     'tiny', 'small', 'medium', 'large', 'xlarge', 'size1m', 'size12m',
@@ -64,8 +63,4 @@ def table(argv):
 
 
 if __name__ == '__main__':
-  try:
-    table(sys.argv[1:])
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(2)
+  errors.run(table)

@@ -12,6 +12,7 @@ import sys
 import tqdm
 
 from .. import arguments
+from .. import errors
 from ..errors import UserError
 
 NEEDS = ('jinja2', 'matplotlib')
@@ -26,12 +27,12 @@ def main(argv=None):
   parser.add_argument(
       '--out', type=arguments.out_folder, required=True, metavar='DIR',
       help='folder for the report; one of an earlier report is written anew')
-  try:
-    args = parser.parse_args(argv)
-    report(args.runs, args.out)
-  except UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    return 2
+  with errors.terminal():
+    try:
+      args = parser.parse_args(argv)
+      report(args.runs, args.out)
+    except UserError as error:
+      return errors.show(error)
   return 0
 
 

@@ -36,6 +36,7 @@ RC = {
     'ytick.labelsize': 8.5, 'xtick.major.size': 0, 'ytick.major.size': 0,
     'xtick.minor.size': 0, 'ytick.minor.size': 0, 'lines.linewidth': 1.8,
     'lines.solid_capstyle': 'round', 'hatch.linewidth': 0.7,
+    'text.parse_math': False,  # Names may have a $.
     'svg.hashsalt': 'report', 'svg.fonttype': 'path', 'pdf.fonttype': 42,
 }
 

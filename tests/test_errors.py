@@ -1,0 +1,72 @@
+"""What programs show: one line of an error, and nothing terminals obey."""
+
+import io
+import sys
+
+import elements
+import pytest
+import tqdm
+
+from dreamer_gail_plugin import errors
+
+TITLE = '\x1b]0;owned\x07'
+STRANGE = f'{TITLE}\x1b[31m\x9b2J\b\x7f\u202e\ud800'
+SHOWN = (
+    r'\x1b]0;owned\x07\x1b[31m\x9b2J\x08\x7f\u202e\ud800')
+
+
+class Terminal(io.StringIO):
+  """A stream that says to be a terminal."""
+
+  def isatty(self):
+    return True
+
+
+def leave(main):
+  """Run a program; return its exit code."""
+  with pytest.raises(SystemExit) as caught:
+    errors.run(main)
+  return caught.value.code
+
+
+@pytest.mark.parametrize('error, code', [
+    (errors.UserError, 2), (errors.RunError, 1)])
+def test_an_error_is_one_line(capsys, error, code):
+  def main(argv):
+    raise error(f'x: a name\nin two lines {STRANGE}')
+  assert leave(main) == code
+  assert capsys.readouterr().err == (
+      fr'error: x: a name\nin two lines {SHOWN}' + '\n')
+
+
+def test_what_is_printed(capsys):
+  def main(argv):
+    print('a\tb', STRANGE)
+    elements.print(STRANGE, color='red')
+    sys.stderr.write(STRANGE)
+    return 3
+  before = sys.stdout
+  assert leave(main) == 3 and sys.stdout is before
+  assert capsys.readouterr() == (f'a\tb {SHOWN}\n{SHOWN}\n', SHOWN)
+
+
+def test_a_terminal_has_our_colours(monkeypatch):
+  stream = Terminal()
+  monkeypatch.setattr(sys, 'stdout', stream)
+  with errors.terminal():
+    elements.print('text' + TITLE, color='green')
+    bar = tqdm.tqdm(range(2), file=sys.stdout)
+    bar.update()
+    bar.close()
+  text = stream.getvalue()
+  assert text.startswith('\x1b[32mtext' + r'\x1b]0;owned\x07' + '\x1b[0m\n')
+  assert '\r' in text
+
+
+def test_an_old_terminal(monkeypatch):
+  stream = io.TextIOWrapper(io.BytesIO(), 'ascii')
+  monkeypatch.setattr(sys, 'stdout', stream)
+  with errors.terminal():
+    print('ü')
+  stream.flush()
+  assert stream.buffer.getvalue() == b'\\xfc\n'
