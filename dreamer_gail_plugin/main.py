@@ -180,8 +180,8 @@ def setup(config):
     elements.timer.global_timer.enabled = config.logger.timer
   portal.setup(
       errfile=config.errfile and elements.Path(config.logdir) / 'error',
-      clientkw=dict(logging_color='cyan'),
-      serverkw=dict(logging_color='cyan'),
+      clientkw=dict(logging=config.verbose, logging_color='cyan'),
+      serverkw=dict(logging=config.verbose, logging_color='cyan'),
       initfns=[init],
       ipv6=config.ipv6,
   )

@@ -1,17 +1,20 @@
 """An environment that hangs hangs the run for ever.
 
-Wrong: the driver waits for a step without a limit, and says nothing.
+Wrong: the driver waits for a step without a limit, and says nothing. Where the
+process of an environment was killed, a traceback does not say which.
 Versions: dreamer 3.3.0 and upstream's git.
 Mended: the loops' drivers wait for `env_timeout` seconds, a key of their
 `args`; 0 or none is for ever. After that the run ends with an error that names
-the environment. The first step of a process has no limit, as it is still being
-started.
+the environment, and so it does where the process has ended. The first step of
+a process has no limit, as it is still being started.
 """
 
 import contextlib
 import functools
 import inspect
+import math
 import signal
+import time
 
 from . import loops
 
@@ -35,6 +38,10 @@ class Limit:
 
   seconds, task = 0, ''
 
+  @classmethod
+  def set(cls, args):
+    cls.seconds, cls.task = args.get('env_timeout', 0), args.get('task', '')
+
 
 def needed():
   """Return whether the driver's wait has no limit."""
@@ -47,14 +54,14 @@ def apply():
   import embodied
   embodied.Driver.__init__ = watching(embodied.Driver.__init__)
   embodied.Driver._receive = receiving(embodied.Driver._receive)
+  embodied.Driver._step = stepping(embodied.Driver._step)
   for name in ('train', 'train_eval', 'eval_only'):
     loops.wrap(name, name, limited)
 
 
 def limited(loop, given):
   """Run the loop with the limit of its flags."""
-  Limit.seconds = given['args'].get('env_timeout', 0)
-  Limit.task = given['args'].get('task', '')
+  Limit.set(given['args'])
   try:
     return loop(**given)
   finally:
@@ -73,17 +80,54 @@ def watching(init):
 
 
 def receiving(receive):
-  """Return the driver's wait for a process such that it has a limit."""
+  """Return the driver's wait for a process such that it ends with that."""
   @functools.wraps(receive)
   def wrapper(self, pipe):
-    if Limit.seconds and pipe in self.answered:
-      if not pipe.poll(Limit.seconds):
+    index, start = self.pipes.index(pipe), time.time()
+    limit = Limit.seconds if pipe in self.answered else math.inf
+    while not pipe.poll(min(1, limit or 1)):
+      if self.procs[index].exitcode is not None:
+        raise died(self, index)
+      if limit and time.time() - start > limit:
         self.close()
-        raise error(self.pipes.index(pipe))
-    result = receive(self, pipe)
+        raise error(index)
+    try:
+      result = receive(self, pipe)
+    except (EOFError, ConnectionError):
+      raise died(self, index) from None
     self.answered.add(pipe)
     return result
   return wrapper
+
+
+def stepping(step):
+  """Return the driver's step such that it tells of a process that died."""
+  @functools.wraps(step)
+  def wrapper(self, *args, **kwargs):
+    try:
+      return step(self, *args, **kwargs)
+    except BrokenPipeError:
+      dead = [i for i, x in enumerate(self.procs) if not x.running]
+      raise died(self, dead[0]) from None
+  return wrapper
+
+
+def died(driver, index):
+  """End a driver; return the RunError on one of its processes."""
+  process = driver.procs[index].join(1)
+  driver.close()
+  return ended(f'Environment {index}', process.exitcode)
+
+
+def ended(name, code):
+  """Return the RunError on a process that has ended with an exit code."""
+  from dreamer_gail_plugin.errors import RunError
+  how = (
+      f'was ended by {signal.Signals(-code).name}' if code < 0
+      else f'has ended with exit code {code}')
+  return RunError(
+      f'{name} {how}, and so the run ends. The same command goes on from the '
+      'last save.')
 
 
 @contextlib.contextmanager

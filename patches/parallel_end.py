@@ -20,6 +20,7 @@ import portal
 
 from . import final_save
 from . import loops
+from . import process_deaths
 from . import proxies
 
 LOGGER = 'parallel_logger'
@@ -60,31 +61,27 @@ def parallel_logger(make_logger, args):
 
 
 def run(workers):
-  """Run the workers until all are done, or the logger, or one has failed.
+  """Run the workers until the logger is done, or one has died.
 
   A signal that ends the run ends the logger.
   """
-  if all(x.name != LOGGER for x in workers):
-    return portal.run(workers)
-  [x.start() for x in workers]
-  asked = False
-  while True:
-    time.sleep(0.1)
-    done = [x.name for x in workers if x.exitcode == 0]
-    failed = [x for x in workers if x.exitcode not in (None, 0)]
-    if LOGGER in done or failed:
-      break
-    if not asked and ending():
-      asked = True
-      [os.kill(x.pid, signal.SIGUSR1) for x in workers if x.name == LOGGER]
-  # So that the learner is not killed in the middle of a save.
-  with final_save.Checkpoint.saving:
-    if not failed:
-      final_save.save()
-    [x.kill() for x in workers]
-  if failed:
-    raise RuntimeError(
-        f'{failed[0].name!r} ended with exit code {failed[0].exitcode}')
+  watch, asked, done = process_deaths.Watch(workers), False, False
+  try:
+    while not done:
+      time.sleep(0.1)
+      watch.check(may_end=LOGGER)
+      logger = [x for x in workers if x.name == LOGGER]
+      done = any(x.exitcode == 0 for x in logger)
+      if logger and watch.started and not asked and ending():
+        asked = True
+        os.kill(logger[0].pid, signal.SIGUSR1)
+  finally:
+    # So that the learner is not killed in the middle of a save.
+    with final_save.Checkpoint.saving:
+      if done:
+        final_save.save()
+      watch.end()
+  [x.kill() for x in workers]
 
 
 def ending():

@@ -4,9 +4,13 @@ import functools
 import re
 import time
 
+import cloudpickle
 import elements
 import embodied
 import numpy as np
+
+from dreamer_gail_plugin.patches import process_deaths
+from dreamer_gail_plugin.running import finite
 
 LENGTH = 5
 
@@ -91,6 +95,34 @@ class Agent(embodied.RandomAgent):
     self.params = {**self.params, **chosen}
 
 
+class Diverging(Agent):
+  """Learns numbers that become NaN, as `finite` has to see.
+
+  `loss` and `acts` are what becomes NaN: a loss, or what the policy needs.
+  """
+
+  policy_params = {'pol/w': np.float32('nan')}
+
+  def __init__(self, loss=False, acts=False):
+    super().__init__(1)
+    self.loss, self.acts, self.count = loss, acts, 0
+
+  def train(self, carry, data):
+    self.count += 1
+    bad = self.loss and self.count > 3
+    return carry, {}, {'loss/dyn': np.float32('nan' if bad else 1)}
+
+  def policy(self, *args, **kwargs):
+    self.count += 1
+    assert self.count < 20 or not self.acts
+    return super().policy(*args, **kwargs)
+
+
+def make_diverging(**given):
+  """Return such an agent under the guard of `finite`."""
+  return finite.guarded(Diverging(**given))
+
+
 def make_replay(directory):
   """Return a replay of sequences of four steps."""
   return embodied.replay.Replay(
@@ -124,12 +156,22 @@ def flags(logdir, **given):
       'episode_timeout': 60, **given})
 
 
-def parallel(logdir, source):
+def parallel(
+    logdir, source='', make_env=make_env, make_agent=Agent, **given):
   """Run 40 steps of the parallel loop, whose learner saves all the time."""
   bind = functools.partial
   replay = bind(make_replay, logdir / 'replay')
   embodied.run.parallel.combined(
-      Agent, replay, replay, make_env, make_env, make_stream,
-      bind(make_logger, logdir), flags(
-          logdir, envs=1, eval_envs=0, save_every=-1, keep_checkpoints=3,
-          from_checkpoint=str(source)))
+      make_agent, replay, replay, make_env, make_env, make_stream,
+      bind(make_logger, logdir), flags(logdir, **{
+          'envs': 1, 'eval_envs': 0, 'save_every': -1, 'keep_checkpoints': 3,
+          'from_checkpoint': str(source), **given}))
+
+
+def shown_parallel(logdir, given):
+  """Run that loop in a child; show its errors as those of its children.
+
+  `given` is pickled, as this file must be imported before its classes are.
+  """
+  process_deaths.prepare()
+  parallel(logdir, **cloudpickle.loads(given))

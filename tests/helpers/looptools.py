@@ -26,8 +26,9 @@ def train(logdir, loop=None, **given):
 
 def train_eval(logdir, **given):
   """Run 40 steps of the loop that evaluates, too."""
+  make_agent = given.pop('make_agent', dummies.Agent)
   embodied.run.train_eval(
-      dummies.Agent, bind(dummies.make_replay, logdir / 'replay'),
+      make_agent, bind(dummies.make_replay, logdir / 'replay'),
       bind(dummies.make_replay, logdir / 'eval'), dummies.make_env,
       dummies.make_env, dummies.make_stream,
       bind(dummies.make_logger, logdir), dummies.flags(logdir, **given))

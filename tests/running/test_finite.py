@@ -1,9 +1,14 @@
 """A run that has diverged ends, and its last good save stays."""
 
+import functools
+
+import elements
 import numpy as np
 import pytest
 
 from dreamer_gail_plugin.running import finite
+from helpers import dummies
+from helpers import looptools
 from helpers.refusals import refused
 
 NAN = np.float32('nan')
@@ -54,3 +59,14 @@ def test_the_policy_says_which():
     agent.policy(0, {'fine': False})
   with pytest.raises(AssertionError, match='not finite'):
     finite.guarded(Agent()).policy(0, {'fine': False})
+
+
+@pytest.mark.parametrize('given, words', [
+    ({'loss': True}, 'loss/dyn are NaN'), ({'acts': True}, 'pol/w are NaN')])
+@pytest.mark.parametrize('loop', [looptools.train, looptools.train_eval])
+def test_the_loops_end_before_they_save(tmp_path, loop, given, words):
+  logdir = elements.Path(tmp_path)
+  make = functools.partial(dummies.make_diverging, **given)
+  with refused('diverged', words):
+    loop(logdir, steps=1000, save_every=1000, make_agent=make)
+  assert looptools.saved(logdir, 'step') == 0
