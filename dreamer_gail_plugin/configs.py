@@ -3,6 +3,7 @@
 import difflib
 import functools
 import os
+import pathlib
 import re
 
 import elements
@@ -10,6 +11,9 @@ import ruamel.yaml as yaml
 
 from . import upstream
 from .errors import UserError
+
+LARGEST = 1 << 16  # Bytes of the config of a run; those of today have 13,000.
+DEEPEST = 20
 
 
 @functools.cache
@@ -41,6 +45,42 @@ def load_config(argv=None):
   if 'JOB_COMPLETION_INDEX' in os.environ:
     config = config.update(replica=int(os.environ['JOB_COMPLETION_INDEX']))
   return config
+
+
+def read(filename):
+  """Return the Config in the config.yaml of a run, perhaps a stranger's.
+
+  Raises UserError if it holds none. Aliases of YAML, by which a few lines can
+  stand for more than the memory holds, are refused: no run writes any.
+  """
+  path = pathlib.Path(filename)
+  reader = yaml.YAML(typ='safe', pure=True)
+  reader.Composer = _Composer
+  try:
+    if path.stat().st_size > LARGEST:
+      raise ValueError(f'has more than {LARGEST:,} bytes')
+    found = reader.load(path.read_text('utf-8'))
+    if not isinstance(found, dict):
+      raise ValueError('expected keys and values')
+    return elements.Config(found)
+  except Exception as error:  # A YAML parser has many, of several lines.
+    reason = ' '.join(str(error).split())[:200] or type(error).__name__
+    raise UserError(
+        f'{path}: is not the config of a run: {reason}') from None
+
+
+class _Composer(yaml.composer.Composer):
+  depth = 0
+
+  def compose_node(self, parent, index):
+    if self.parser.check_event(yaml.events.AliasEvent):
+      raise ValueError('has aliases')
+    if self.depth > DEEPEST:
+      raise ValueError('is nested too deeply')
+    self.depth += 1
+    node = super().compose_node(parent, index)
+    self.depth -= 1
+    return node
 
 
 def gail_config(config, *names):

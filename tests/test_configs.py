@@ -1,6 +1,10 @@
 """What the config becomes where flags depend on each other."""
 
+import elements
+import pytest
+
 from dreamer_gail_plugin import configs
+from helpers.hostile import memory
 from helpers.refusals import refused
 
 
@@ -21,3 +25,32 @@ class TestRows:
   def test_so_their_number_is_even(self):
     with refused('--batch_size 5', 'even', '--agent.gail.world both'):
       configs.rows(config('--batch_size', '5', '--agent.gail.world', 'both'))
+
+
+LAUGHS = 'a: &a [1, 1, 1]\n' + '\n'.join(
+    f'{y}: &{y} [{", ".join([f"*{x}"] * 9)}]'
+    for x, y in zip('abcdefghi', 'bcdefghij'))
+
+
+@pytest.mark.parametrize('text, words', [
+    (LAUGHS, 'aliases'), ('a: &x {b: *x}', 'aliases'),
+    ('[' * 60_000, 'deep'), ('{a: ' * 5000, 'deep'),
+    ('a: 1\n' * 20_000, '65,536 bytes'), ('', 'keys and values'),
+    ('- 1', 'keys and values'), ('a: [', 'flow'), ('a: 1\na: 2', 'duplicate'),
+    ('a: !!python/object/apply:os.system [touch x]', 'constructor'),
+    ('5: 1', ''), ('\0', 'config of a run'), ('a: {5: 1}', '')])
+def test_read_of_a_stranger(tmp_path, text, words):
+  path = tmp_path / 'config.yaml'
+  path.write_text(text)
+  with memory() as peaks, refused(str(path), words):
+    configs.read(path)
+  assert peaks['python'] < 3e7
+
+
+def test_read(tmp_path):
+  config = configs.load_config(['--configs', 'minatar', 'gail'])
+  config.save(elements.Path(tmp_path / 'config.yaml'))
+  assert configs.read(tmp_path / 'config.yaml') == config
+  assert (tmp_path / 'config.yaml').stat().st_size < configs.LARGEST / 3
+  with refused(str(tmp_path), 'config of a run'):
+    configs.read(tmp_path)

@@ -45,7 +45,7 @@ ALLOWED = {
     'variants': 'data expert dreamer discriminator worldmodel agent',
 
     # Around a run. The names of rewards are values of a flag.
-    'running': 'rewards',
+    'running': 'rewards configs',
 
     # The factories: all parts of a run meet here and nowhere else.
     'build': 'envs data expert running.videos variants running',
@@ -56,7 +56,7 @@ ALLOWED = {
         'running build'),
     'demos.flags': '',
     'demos.tasks': 'configs envs',
-    'demos.importers': 'envs data demos.flags demos.tasks',
+    'demos.importers': 'configs envs data demos.flags demos.tasks',
     'demos.experts': 'envs data demos.flags demos.tasks',
     'demos.play': 'envs data demos.tasks',
     'demos': (

@@ -7,13 +7,13 @@ import pathlib
 import time
 from functools import partial as bind
 
-import elements
 import numpy as np
 import tqdm
 
 from .. import arguments
 from .. import atomic
 from .. import build
+from .. import configs
 from ..errors import UserError
 from ..running import provenance
 from . import actors as actorlib
@@ -52,8 +52,8 @@ def judge(config, actors, step, expert, args, repeat):
         'seed': config.seed, 'step': step, 'policy': kind,
         'episodes': played,
         'summary': summary(config, played, chance, expert),
-        'config': plain(elements.Config.load(
-            elements.Path(args.logdir) / 'config.yaml')),
+        'config': plain(configs.read(
+            pathlib.Path(args.logdir).expanduser() / 'config.yaml')),
         'versions': provenance.versions(), 'commit': provenance.commit(),
         'command': repeat,
         'wall_seconds': round(time.time() - start, 2)}

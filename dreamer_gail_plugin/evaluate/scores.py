@@ -10,7 +10,6 @@ import json
 import pathlib
 import sys
 
-import elements
 import numpy as np
 
 from .. import arguments
@@ -148,12 +147,17 @@ def row(logdir, last):
   filename = pathlib.Path(logdir).expanduser() / 'config.yaml'
   if not filename.exists():
     raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
-  config = elements.Config.load(filename)
+  config = configs.read(filename)
+  try:
+    named = {
+        'task': str(config.task), 'method': configs.method(config.flat),
+        'seed': int(config.seed)}
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise UserError(
+        f'{filename}: is not the config of a run: {error}') from None
   steps, scores = read(logdir)
   return {
-      'task': config.task, 'method': configs.method(config.flat),
-      'seed': config.seed,
-      'steps': int(steps.max(initial=0)), 'last': last,
+      **named, 'steps': int(steps.max(initial=0)), 'last': last,
       **average(steps, scores, last), 'logdir': pathlib.Path(logdir).name}
 
 

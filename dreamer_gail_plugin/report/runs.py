@@ -10,9 +10,9 @@ import math
 import pathlib
 import time
 
-import elements
 import numpy as np
 
+from .. import configs
 from ..errors import UserError
 from ..evaluate.scores import kept
 from ..running import provenance
@@ -152,18 +152,19 @@ def load(path, name, now=None):
 
 def _read_config(run):
   filename = run.path / 'config.yaml'
-  try:
-    run.flat = elements.Config.load(filename).flat
-    run.task, run.seed = str(run.flat['task']), int(run.flat['seed'])
-    run.target = target(run.flat)
-  except FileNotFoundError:
+  if not filename.exists():
     run.problems.append(
         'config.yaml is missing, so its task and method are unknown')
-  except Exception as error:  # A YAML parser raises whatever it likes.
-    text = str(error).strip().split('\n')[0][:100]
+    return False
+  try:
+    run.flat = configs.read(filename).flat
+    run.task, run.seed = str(run.flat['task']), int(run.flat['seed'])
+    run.target = target(run.flat)
+  except (UserError, KeyError, TypeError, ValueError) as error:
+    text = str(error).removeprefix(f'{filename}: ')[:100]
     run.problems.append(
-        f'config.yaml cannot be read ({type(error).__name__}: {text}), so its '
-        'task and method are unknown')
+        f'config.yaml cannot be read ({text}), so its task and method are '
+        'unknown')
   return bool(run.task)
 
 

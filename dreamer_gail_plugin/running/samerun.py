@@ -6,9 +6,8 @@ A start in the logdir of another would load its agent and mix its scores.
 import json
 import pathlib
 
-import elements
-
 from .. import atomic
+from .. import configs
 from ..errors import UserError
 from . import saves
 
@@ -25,12 +24,9 @@ def check(config, demos=None):
   if not (logdir / 'config.yaml').exists():
     return
   try:
-    old = dict(elements.Config.load(logdir / 'config.yaml').flat)
-  except Exception as error:  # A YAML parser has many.
-    reason = ' '.join(str(error).split())
-    raise UserError(
-        f'{logdir / "config.yaml"}: is not the config of a run: '
-        f'{reason:.200}; give another --logdir') from None
+    old = dict(configs.read(logdir / 'config.yaml').flat)
+  except UserError as error:
+    raise UserError(f'{error}; give another --logdir') from None
   found = _differences(old, config)
   found += _demonstrations(logdir, old, config, demos)
   if found:

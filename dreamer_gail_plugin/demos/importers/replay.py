@@ -10,9 +10,9 @@ import pathlib
 import re
 
 import numpy as np
-import ruamel.yaml
 import tqdm
 
+from ... import configs
 from ... import envs
 from ...data import npz
 from ...data import recipe_file
@@ -24,7 +24,6 @@ from .. import tasks
 from . import episodes
 
 LARGEST = 1 << 30  # Bytes of one array of one chunk.
-CONFIG = 1 << 20  # Bytes of config.yaml.
 SMALL = ('is_first', 'is_last', 'is_terminal', 'reward')
 
 # Steps `start` to `stop` of a stream, which is a list of Chunk.
@@ -84,7 +83,7 @@ def settings(source, task):
   Both are those of the run, from its config.yaml, if that is there.
   """
   found = [x for x in (source, source.parent) if (x / 'config.yaml').exists()]
-  config = _read_config(found[0] / 'config.yaml') if found else {}
+  config = configs.read(found[0] / 'config.yaml').flat if found else {}
   named, task = task, task or config.get('task')
   if not isinstance(task, str):
     raise UserError(
@@ -93,12 +92,14 @@ def settings(source, task):
   if not named:
     tasks.of_file(task)
   options = tasks.options(task)
-  env = config.get('env')
-  env = env.get(tasks.split(task)[0]) if isinstance(env, dict) else None
-  if isinstance(env, dict):
+  suite = tasks.split(task)[0]
+  prefix = f'env.{suite}.'
+  env = {
+      k.removeprefix(prefix): list(v) if isinstance(v, tuple) else v
+      for k, v in config.items() if k.startswith(prefix)}
+  if env:
     # Achievements are not kept.
     given = {k: v for k, v in env.items() if k in options and k != 'logs'}
-    suite = tasks.split(task)[0]
     wrong = recipe_file.options(
         envs_common.choose('suite', suite, envs.SUITES), given)
     if wrong:
@@ -236,18 +237,3 @@ def _small(chunk):
         f'{chunk.path}: has arrays of shape {wrong}, expected '
         f'{chunk.length} steps as in its name')
   return found
-
-
-def _read_config(path):
-  try:
-    if path.stat().st_size > CONFIG:
-      raise UserError(f'{path}: has more than {CONFIG:,} bytes')
-    config = ruamel.yaml.YAML(typ='safe').load(path.read_text('utf-8'))
-  except (OSError, ValueError, RecursionError,
-          ruamel.yaml.error.YAMLError) as e:
-    raise UserError(
-        f'{path}: cannot be read ({str(e)[:200]}); name the task by --task '
-        'and another folder') from e
-  if not isinstance(config, dict):
-    raise UserError(f'{path}: expected the settings of a run')
-  return config

@@ -137,9 +137,9 @@ class TestRefuses:
     task = ['--task', 'minatar_breakout']
     self.check(capsys, logdir, 'no chunks of a replay', flags=task)
     (logdir / 'config.yaml').write_text('a: [')
-    self.check(capsys, logdir, logdir / 'config.yaml', 'cannot be read')
+    self.check(capsys, logdir, logdir / 'config.yaml', 'not the config')
     (logdir / 'config.yaml').write_text('[1]')
-    self.check(capsys, logdir, 'expected the settings of a run')
+    self.check(capsys, logdir, 'expected keys and values')
     (logdir / 'config.yaml').write_text('task: minatar_breakout')
     self.check(capsys, logdir, 'no chunks')
     (logdir / 'replay' / 'a.npz').write_bytes(b'')
