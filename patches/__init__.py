@@ -26,12 +26,14 @@ ORDER = (
     'from_checkpoint',
     'own_lines',
     'replay_chunks',
+    'safe_loads',
     'whole_saves',
     'env_watchdog',
     'stop_signals',
     'final_save',
     'keep_checkpoints',
     'eval_scores',
+    'process_deaths',
     'parallel_end',
 )
 

@@ -15,8 +15,6 @@ import functools
 import inspect
 import re
 
-import elements
-
 from . import loops
 
 
@@ -66,14 +64,15 @@ def make_agent(make_agent, path, regex):
   Only those whose names match `regex` from their start. Raises UserError if
   the agent lacks one of them or has it in another shape.
   """
+  from dreamer_gail_plugin.running import saves
   folder = find(path)
   agent = make_agent()
 
   def load(data):
-    check(folder, agent.params, data['params'], regex)
+    check(folder, agent.params, data['params'] if data else {}, regex)
     agent.load(data, regex=regex)
 
-  elements.checkpoint.load(folder, {'agent': load})
+  saves.load(folder, {'agent': load})
   return agent
 
 

@@ -16,9 +16,10 @@ import elements
 
 from . import loops
 from . import proxies
+from . import safe_loads
 
 
-class Checkpoint(elements.Checkpoint):
+class Checkpoint(safe_loads.Checkpoint):
   """A checkpoint whose saves are whole or not there.
 
   A save that fails for want of space, or another error of the disk, leaves

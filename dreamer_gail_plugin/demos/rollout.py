@@ -1,7 +1,6 @@
 """Records a trained agent as an expert, by the latest checkpoint of its run.
 
-The environment has the settings of the run. Checkpoints are pickled: load
-those of people you trust.
+The environment has the settings of the run.
 """
 
 import pathlib

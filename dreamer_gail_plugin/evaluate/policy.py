@@ -17,8 +17,7 @@ def load_policy(logdir, save=None, greedy=False, seed=0):
   Args:
     logdir: folder of the run, with its config.yaml.
     save: an earlier checkpoint, by its step or name, or the folder of
-      another one; see `checkpoint.choose`. Checkpoints are pickled: load
-      those of people you trust.
+      another one; see `checkpoint.choose`.
     greedy: take the likeliest action instead of drawing one.
     seed: of the draws.
 

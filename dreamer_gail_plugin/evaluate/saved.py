@@ -48,10 +48,9 @@ class Run:
     """
     if self.config.random_agent:
       return actors.RandomActor(build.spaces(self.config)[1])
-    saved = {}
-    elements.checkpoint.load(self.folder, {'agent': saved.update})
+    params = checkpoint.params(self.folder)
     try:
-      return actors.Actor(self.config, saved['params'], greedy)
+      return actors.Actor(self.config, params, greedy)
     except UserError as error:
       raise UserError(f'{self.folder}: {error}') from None
 
@@ -66,14 +65,14 @@ def load_config(logdir):
   if not filename.exists():
     raise UserError(f'{filename}: not found; is {logdir} a logdir of a run?')
   defaults = configs.load_config([])
+  saved = configs.read(filename).flat
   try:
-    saved = elements.Config.load(filename).flat
     config = defaults.update(
         {k: v for k, v in saved.items() if k in defaults.flat})
     if 'env.gym.image' not in saved:  # Bytes of two axes or three, then.
       config = config.update({'env.gym.image': 'last'})
-  except Exception as error:  # A YAML parser has many, of several lines.
-    reason = ' '.join(str(error).split())
+  except (KeyError, TypeError, ValueError, OverflowError) as error:
+    reason = ' '.join(str(error).split())[:200]
     raise UserError(
         f'{filename}: is not the config of a run: {reason}') from None
   return config.update({

@@ -34,6 +34,18 @@ def find(path):
       f"a file named 'done' and agent.pkl).")
 
 
+def params(folder):
+  """Return the parameters in a save, {name: array}.
+
+  Raises UserError if it has none, or is damaged.
+  """
+  found = []
+  saveslib.load(folder, {'agent': found.append})
+  if not found[0]:
+    raise UserError(f'{folder}: this save is of random play: no parameters')
+  return found[0]['params']
+
+
 def strict(agent):
   """Make upstream's outer agent refuse parameters that do not fit; return it.
 
@@ -119,7 +131,7 @@ def step(logdir, folder, config):
   for place in places:
     if (place / 'step.pkl').exists():
       found = []
-      elements.checkpoint.load(place, {'step': found.append})
+      saveslib.load(place, {'step': found.append})
       return int(found[0]) * config.env.get(suite, {}).get('repeat', 1)
   raise UserError(
       f'{folder}: does not tell at which step it was saved. Expected a file '

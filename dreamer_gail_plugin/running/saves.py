@@ -15,11 +15,14 @@ import hashlib
 import os
 import pathlib
 import shutil
+from numbers import Integral
 
 import elements
+import numpy as np
 
 from .. import atomic
 from ..errors import UserError
+from . import unpickle
 
 LATEST, DONE = 'latest', 'done'
 TIME = '%Y%m%dT%H%M%SF%f'  # How the name of a save begins.
@@ -59,6 +62,41 @@ def trim_memory():
   trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)  # Of glibc alone.
   if trim:
     trim(0)
+
+
+def load(folder, loadfns):
+  """Call the functions, by name, with what a save holds under these names.
+
+  As `elements.checkpoint.load`, but no code of the file's maker runs. Raises
+  UserError if the save lacks one or holds what no run saves.
+  """
+  folder = pathlib.Path(folder)
+  for name, loadfn in loadfns.items():
+    parts = sorted(folder.glob(f'{name}-????.pkl'))
+    path = folder / f'{name}.pkl'
+    if parts and not path.exists():
+      loadfn(unpickle.load(x) for x in parts)
+      continue
+    data = unpickle.load(path)
+    if not FORMS.get(name, lambda _: True)(data):
+      raise UserError(f'{path}: is not what a run saves under this name')
+    loadfn(data)
+
+
+def is_agent(data):
+  """Return whether data are an agent's: {params: {name: array}, ...}.
+
+  Those of random play are None.
+  """
+  counts = lambda x: isinstance(x, dict) and all(
+      isinstance(y, Integral) for y in x.values())
+  return data is None or (
+      isinstance(data, dict) and isinstance(data.get('params'), dict)
+      and all(isinstance(x, np.ndarray) for x in data['params'].values())
+      and counts(data.get('counters', {})))
+
+
+FORMS = {'agent': is_agent, 'step': lambda x: isinstance(x, Integral)}
 
 
 def next_name(directory, step=None):

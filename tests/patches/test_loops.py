@@ -1,6 +1,7 @@
 """Patches of the run loops: logs, saves at the end, what is found."""
 
 import inspect
+import pathlib
 import pickle
 
 import elements
@@ -19,11 +20,13 @@ from dreamer_gail_plugin.patches import proxies
 from dreamer_gail_plugin.patches import timer_summary
 from dreamer_gail_plugin.running import checkpoint
 from helpers import dummies
+from helpers.hostile import Bomb
 from helpers.looptools import eval_only
 from helpers.looptools import metrics
 from helpers.looptools import saved
 from helpers.looptools import train
 from helpers.looptools import train_eval
+from helpers.refusals import refused
 from helpers.upstreams import SAVES
 from helpers.upstreams import needs
 
@@ -187,7 +190,9 @@ class TestFromCheckpoint:
       train(elements.Path(tmp_path), pristine(embodied.run.train),
             from_checkpoint=folder)
 
-  def test_release_evaluates_one_save_only(self, tmp_path, trained):
+  def test_release_evaluates_one_save_only(
+      self, tmp_path, trained, monkeypatch):
+    monkeypatch.setattr(loops.module('eval_only'), 'elements', elements)
     loop = pristine(embodied.run.eval_only)
     with pytest.raises(AssertionError):
       eval_only(elements.Path(tmp_path), loop, from_checkpoint=str(trained))
@@ -228,6 +233,36 @@ class TestFromCheckpoint:
   def test_nothing_matches(self, trained):
     with pytest.raises(UserError, match="0 of 2 .* match 'dyn'"):
       from_checkpoint.make_agent(dummies.Agent, str(trained), 'dyn')
+
+
+class TestSafeLoads:
+
+  @pytest.fixture
+  def hostile(self, tmp_path, monkeypatch):
+    """Return a logdir whose save writes a file if anyone unpickles it."""
+    monkeypatch.chdir(tmp_path)
+    logdir = elements.Path(tmp_path / 'hostile')
+    train(logdir)
+    folder = checkpoint.find(logdir)
+    (folder / 'agent.pkl').write_bytes(pickle.dumps(Bomb()))
+    (folder / 'done').write_bytes(b'')
+    return logdir
+
+  def test_release_runs_it(self, hostile):
+    [folder] = (hostile / SAVES).glob('2*')
+    elements.checkpoint.load(folder, {'agent': lambda _: None})
+    assert pathlib.Path('unpickled').exists()
+
+  @pytest.mark.parametrize('loop', [train, train_eval, eval_only])
+  def test_from_checkpoint(self, tmp_path, hostile, loop):
+    with refused('agent.pkl', 'names posix.system'):
+      loop(elements.Path(tmp_path / 'new'), from_checkpoint=str(hostile))
+    assert not pathlib.Path('unpickled').exists()
+
+  def test_going_on(self, hostile):
+    with refused('agent.pkl', 'names posix.system'):
+      train(hostile, steps=60)
+    assert not pathlib.Path('unpickled').exists()
 
 
 class TestFind:
@@ -356,14 +391,3 @@ class TestParallelEnd:
     store.step = elements.Counter()
     store.load()
     assert 40 <= store.step <= result['step']
-
-  def test_failed_worker(self):
-    class Worker:
-      def __init__(self, name, exitcode):
-        self.name, self.exitcode, self.killed = name, exitcode, False
-      def start(self): pass
-      def kill(self): self.killed = True
-    workers = [Worker('parallel_env', 3), Worker('parallel_logger', None)]
-    with pytest.raises(RuntimeError, match="'parallel_env' .* exit code 3"):
-      parallel_end.run(workers)
-    assert all(x.killed for x in workers)
