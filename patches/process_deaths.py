@@ -158,8 +158,9 @@ class Watch:
     # The main thread watches what the agent's thread has started, too.
     if threading.current_thread() is threading.main_thread():
       self.known.update({x.pid: x for x in multiprocessing.active_children()})
-    threads = [x for x in self.workers if not hasattr(x, 'process')]
-    for child in (*self.known.values(), *threads):
+    # What ends a thread is in FAILED, or has ended it on purpose.
+    processes = [x for x in self.workers if not isinstance(x, portal.Thread)]
+    for child in (*self.known.values(), *processes):
       code = child.exitcode
       if code is not None and (code or child.name != may_end):
         raise self.death(child)

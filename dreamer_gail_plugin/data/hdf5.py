@@ -1,4 +1,11 @@
-"""Reads HDF5 files that may be malicious: no links, external data or bombs."""
+"""HDF5 files: read though they may be malicious, written on disks that fill.
+
+No links, external data or bombs are followed.
+"""
+
+import contextlib
+import io
+import os
 
 import pathlib
 
@@ -8,6 +15,7 @@ from ..errors import UserError
 
 RATIO = 1100  # Deflate cannot do better than 1032 to 1.
 SMALL = 1 << 20  # Bytes that may be claimed in any case.
+SPARE = 1 << 16  # Bytes of what HDF5 writes beside the data of an array.
 
 
 def open_file(path, wanted='a demonstration store'):
@@ -104,3 +112,46 @@ def damaged(path, error, wanted='a demonstration store'):
   return (
       f'{path}: cannot be read as {wanted} ({error}); expected a whole HDF5 '
       'file, so copy or import it again')
+
+
+def begin(path):
+  """Make an HDF5 file if it is not there, and take space to describe it.
+
+  Raises OSError if the disk is full.
+  """
+  if not path.exists():
+    image = io.BytesIO()
+    h5py.File(image, 'w').close()
+    path.write_bytes(image.getvalue())
+  _take(path, path.stat().st_size, SPARE)
+
+
+@contextlib.contextmanager
+def writing(path):
+  """Yield an h5py.File to add to, which has begun.
+
+  Call `reserve` before data is added.
+  """
+  with h5py.File(path, 'r+') as file:
+    yield file
+    file.flush()
+    size = file.id.get_filesize()
+  os.truncate(path, size)
+
+
+def reserve(file, arrays):
+  """Take space on the disk for arrays, before HDF5 writes them.
+
+  HDF5 must not find a disk full: it then keeps what it cannot write, prints
+  tracebacks where objects are freed, and may crash the process at its end.
+  Raises OSError if the disk is full.
+  """
+  size = sum(x.nbytes for x in arrays)
+  _take(file.filename, file.id.get_filesize(), size + (
+      size >> 3) + SPARE * (len(arrays) + 1))
+
+
+def _take(path, start, size):
+  if hasattr(os, 'posix_fallocate'):  # Not on macOS.
+    with open(path, 'rb+') as file:
+      os.posix_fallocate(file.fileno(), start, size)

@@ -6,11 +6,9 @@ ever unpickled, and object types, links and external data are refused.
 
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 
-import h5py
 import numpy as np
 
 from .. import atomic
@@ -36,7 +34,7 @@ def write(path, trajectories, attrs):
   fails, there is no file. Raises UserError for a missing folder, for no
   trajectories and for arrays that break the schema.
   """
-  with _part(path) as part, _writing(path, part, 'w') as file:
+  with _part(path) as part, _writing(path, part) as file:
     count = _fill(file, pathlib.Path(path), trajectories, attrs)
   return count
 
@@ -57,10 +55,8 @@ def append(path, trajectories, attrs):
   with _part(path) as part:
     if spec:
       shutil.copyfile(path, part)
-    with _writing(path, part, 'r+' if spec else 'w') as file:
+    with _writing(path, part) as file:
       count = _fill(file, path, trajectories, attrs, spec)
-    with open(part, 'rb') as file:
-      os.fsync(file.fileno())
   return count
 
 
@@ -188,12 +184,20 @@ def _part(path):
     yield part
 
 
-def _writing(path, part, mode):
+@contextlib.contextmanager
+def _writing(path, part):
+  with _told(path):
+    hdf5.begin(part)
+  with hdf5.writing(part) as file:
+    yield file
+
+
+@contextlib.contextmanager
+def _told(path):
   try:
-    return h5py.File(part, mode)
+    yield
   except OSError as e:
-    raise UserError(
-        f'{path}: cannot be written ({e}); choose another folder') from e
+    raise UserError(f'{path}: cannot be written ({e.strerror or e})') from e
 
 
 def _fill(file, path, trajectories, attrs, spec=None):
@@ -218,7 +222,9 @@ def _fill(file, path, trajectories, attrs, spec=None):
     spec = spec or current
     if current != spec:
       raise UserError(f'{place}: has {current}, the first one has {spec}')
-    _add(root.create_group(f'{count - 1:05}'), data, info, place)
+    with _told(path):
+      hdf5.reserve(file, data.values())
+      _add(root.create_group(f'{count - 1:05}'), data, info, place)
   if count == before:
     raise UserError(f'{path}: there are no trajectories to write')
   return count
