@@ -98,7 +98,8 @@ def make_logger(config):
   outputs = logger.outputs
   if not config.verbose:
     outputs = quiet.without_metrics(outputs)
-  logger.outputs = [videos.ColourOutput(x) for x in outputs]
+  logger.outputs = [
+      videos.ColourOutput(quiet.Surviving(x)) for x in outputs]
   logger.outputs.append(progress.Progress(
       config.run.steps * logger.multiplier, config.agent))
   return logger

@@ -1,11 +1,13 @@
 """The exceptions that are shown as one line, and what terminals are shown."""
 
 import contextlib
+import errno
 import re
 import sys
 
 # Colours, and how progress bars move the cursor.
 OWN = re.compile(r'\x1b\[[0-9;]*[mAK]')
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UserError(Exception):
@@ -91,6 +93,16 @@ class Plain:
     parts = [next(rest), *(x + y for x, y in zip(own, rest))]
     # Not each terminal knows all that can be printed.
     code = getattr(self.stream, 'encoding', None) or 'utf-8'
-    self.stream.write(
-        ''.join(parts).encode(code, 'backslashreplace').decode(code))
+    self._try(self.stream.write, ''.join(parts).encode(
+        code, 'backslashreplace').decode(code))
     return len(text)
+
+  def flush(self):
+    self._try(self.stream.flush)
+
+  def _try(self, call, *args):
+    try:
+      call(*args)
+    except OSError as error:  # It may be a file, on a disk that is full.
+      if error.errno not in FULL:
+        raise

@@ -25,6 +25,7 @@ ORDER = (
     'timer_summary',
     'from_checkpoint',
     'own_lines',
+    'scope_rows',
     'replay_chunks',
     'safe_loads',
     'whole_saves',

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from contextlib import nullcontext as nothing
 
 import elements
 import pytest
@@ -70,3 +71,15 @@ def test_an_old_terminal(monkeypatch):
     print('ü')
   stream.flush()
   assert stream.buffer.getvalue() == b'\\xfc\n'
+
+
+@pytest.mark.parametrize('name', ['write', 'flush'])
+@pytest.mark.parametrize('number, raises', [(28, False), (32, True)])
+def test_a_log_on_a_full_disk(monkeypatch, name, number, raises):
+  def fail(*args):
+    raise OSError(number, 'error')
+  stream = io.StringIO()
+  monkeypatch.setattr(sys, 'stdout', stream)
+  monkeypatch.setattr(stream, name, fail)
+  with errors.terminal(), pytest.raises(OSError) if raises else nothing():
+    print('text', flush=True)

@@ -1,4 +1,4 @@
-"""Keeps upstream's own lines from the terminal."""
+"""Keeps upstream's own lines from the terminal, and a run from its logs."""
 
 import contextlib
 import io
@@ -36,3 +36,21 @@ def without_metrics(outputs):
       print_=lambda *args, **kwargs: None)
   return [
       x for x in outputs if not isinstance(x, elements.logger.TerminalOutput)]
+
+
+class Surviving:
+  """A logger's output whose errors of the disk do not end the run."""
+
+  def __init__(self, output):
+    self.output = output
+    if hasattr(output, 'wait'):
+      self.wait = output.wait
+
+  def __call__(self, summaries):
+    """Pass the summaries on; say so if those before could not be written."""
+    try:
+      self.output(summaries)
+    except OSError as error:
+      elements.print(
+          f'Warning: {type(self.output).__name__} has lost metrics: {error}',
+          color='yellow')

@@ -121,7 +121,7 @@ class Play:
     number, before = self.session.number, self.session.steps
     try:
       self.session.keep()
-    except (OSError, UserError) as error:
+    except Exception as error:  # HDF5's errors are of many kinds.
       self.message = f'Not saved, try again: {error}'
     if self.session.number == number:
       return

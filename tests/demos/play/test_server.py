@@ -15,6 +15,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from dreamer_gail_plugin.data import hdf5
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as command
 from dreamer_gail_plugin.demos import play
@@ -152,6 +153,18 @@ class TestPlay:
     assert state['kept']['episodes'] == 0 and not path.exists()
     state = tab.send('keep')
     assert not state['message'] and lengths(path) == [1]
+
+  @pytest.mark.parametrize('error', [RuntimeError, ValueError, KeyError])
+  def test_any_error_of_a_save_is_told(self, served, monkeypatch, error):
+    port, session, path = served
+    tab = Tab(port)
+    tab.press()
+    def fail(*args):
+      raise error("Can't decrement id ref count")
+    with monkeypatch.context() as patch:
+      patch.setattr(hdf5, 'reserve', fail)
+      assert tab.send('keep')['message'].startswith('Not saved, try again: ')
+    assert not tab.send('keep')['message'] and lengths(path) == [1]
 
   def test_no_undo_is_told(self, served, monkeypatch):
     port, session, _ = served

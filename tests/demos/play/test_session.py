@@ -1,5 +1,7 @@
 """Playing by hand: keys, exact undo, what is recorded, bad input."""
 
+import gc
+import resource
 
 import gymnasium
 import numpy as np
@@ -13,6 +15,7 @@ from dreamer_gail_plugin.demos.play import game as games
 from dreamer_gail_plugin.demos.play.keyboard import Keyboard
 from dreamer_gail_plugin.demos.play.session import Episode
 from dreamer_gail_plugin.demos.play.session import Session
+from dreamer_gail_plugin.errors import UserError
 
 TASKS = (
     'minatar_seaquest', 'minatar_breakout', 'crafter_reward',
@@ -359,6 +362,27 @@ class TestSession:
       assert len({x['seed'] for x in file.infos}) == 3
       assert file.attrs['mean_score'] == np.mean(
           [x['score'] for x in file.infos])
+
+  def test_disks_that_are_full_at_any_byte(self, tmp_path, capfd):
+    session = self.make(tmp_path)
+    self.play(session, [1, 2])
+    session.keep()
+    [path] = tmp_path.iterdir()
+    before = path.read_bytes()
+    self.play(session, [2, 1])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in range(0, 3 * len(before), len(before) // 20):
+      resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+      try:
+        with pytest.raises((OSError, UserError), match='File too large'):
+          session.keep()
+      finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+      assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    session.keep()
+    assert session.episodes == 2
+    gc.collect()  # Where HDF5 has failed, it prints here.
+    assert capfd.readouterr() == ('', '')
 
   def test_a_failed_save_keeps_the_episode(self, tmp_path, monkeypatch):
     session = self.make(tmp_path)
