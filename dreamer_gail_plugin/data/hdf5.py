@@ -6,7 +6,6 @@ No links, external data or bombs are followed.
 import contextlib
 import io
 import os
-
 import pathlib
 
 import h5py
