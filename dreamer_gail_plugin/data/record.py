@@ -1,6 +1,7 @@
 """Records a policy in an environment as demonstrations."""
 
 import multiprocessing
+import time
 
 import numpy as np
 
@@ -35,8 +36,10 @@ def record(
     yield from pool.imap(_job, jobs)
 
 
-def rollout(env, policy, length, limit=0):
+def rollout(env, policy, length, limit=0, seconds=np.inf):
   """Return a dict of arrays (length, ...), the steps from a reset on.
+
+  After so many `seconds` it stops with the steps that it has, at least one.
 
   Its keys are those of the observation and action spaces without `reset` and
   logs. The policy is not asked at the last step of an episode. The action
@@ -51,7 +54,10 @@ def rollout(env, policy, length, limit=0):
       for k, v in env.act_space.items() if k != 'reset'}
   data = {k: np.zeros((length, *v.shape), v.dtype) for k, v in spaces.items()}
   acts, last, duration = zeros, True, 0
+  start = time.monotonic()
   for step in range(length):
+    if step and time.monotonic() - start > seconds:
+      return {k: v[:step] for k, v in data.items()}
     obs = env.step({**acts, 'reset': last})
     duration = 0 if obs['is_first'] else duration + 1
     last = bool(obs['is_last']) or 0 < limit <= duration

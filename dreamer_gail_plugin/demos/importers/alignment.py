@@ -16,7 +16,7 @@ LEAST = 100  # Steps at which the action changes, below which nothing is said.
 CLEAR = 0.02  # By which the best shift must be better than the next.
 
 
-def estimate(trajectories, key='action'):
+def estimate(trajectories, key='action', seen=None):
   """Return {shift: share of explained variance} or None if there is little.
 
   The share of the variance of the actions at step t + shift that a linear
@@ -25,15 +25,15 @@ def estimate(trajectories, key='action'):
   fit any shift. Of vectors it is the share of what the state at t leaves open:
   a state tells what its expert does, too. `trajectories` are dicts of arrays
   (T, ...) with `image` or `vector`, the flags and discrete or continuous
-  actions.
+  actions. `seen` is what `change` returns of each, if that is known.
   """
   changes, states, actions = [], [], []
-  for data in trajectories:
+  for i, data in enumerate(trajectories):
     rows = _inside(data['is_first'])
     if len(rows):
-      state, change = _change(data)
+      state, change_ = seen[i] if seen else change(data)
       states.append(state[rows])
-      changes.append(change[rows])
+      changes.append(change_[rows])
       actions.append(np.stack([data[key][rows + x] for x in SHIFTS], 1))
   if not changes:
     return None
@@ -48,13 +48,12 @@ def estimate(trajectories, key='action'):
   exact = states.shape[1] > 0  # The physics of vectors may be.
   known = _scale(states, exact)
   features = _scale(np.concatenate([states, changes], 1), exact)
-  found = {}
-  for i, shift in enumerate(SHIFTS):
-    targets = _targets(actions[:, i])
-    left, rest = [
-        1 - _explained(x, targets, vary, sides) for x in (known, features)]
-    found[shift] = 1 - rest / max(left, 1e-9)
-  return found
+  targets = [_targets(actions[:, i]) for i in range(len(SHIFTS))]
+  left, rest = [
+      [1 - y for y in _explained(x, targets, vary, sides)]
+      for x in (known, features)]
+  return {
+      shift: 1 - y / max(x, 1e-9) for shift, x, y in zip(SHIFTS, left, rest)}
 
 
 def peak(scores):
@@ -64,6 +63,18 @@ def peak(scores):
   first, second = sorted(scores, key=scores.get, reverse=True)[:2]
   clear = scores[first] > CLEAR and scores[first] - scores[second] > CLEAR
   return first if clear else None
+
+
+def change(data):
+  """Return the state (T - 1, S) at t, where known, and what changes after it.
+
+  Of images nothing but the motion is used, so S is 0.
+  """
+  if 'image' in data:
+    moved = motion(data['image'])
+    return np.zeros((len(moved), 0)), moved
+  vector = data['vector'].astype(np.float32)
+  return vector[:-1], np.diff(vector, axis=0)
 
 
 def motion(images):
@@ -97,16 +108,6 @@ def _shrink(images):
   return blocks.mean((2, 4), dtype=np.float32) / 255
 
 
-def _change(data):
-  # The state at t, as far as it is known, and what changes after it. Of
-  # images nothing but the motion is used.
-  if 'image' in data:
-    change = motion(data['image'])
-    return np.zeros((len(change), 0)), change
-  vector = data['vector'].astype(np.float32)
-  return vector[:-1], np.diff(vector, axis=0)
-
-
 def _inside(is_first):
   # Steps whose whole window of shifts is in one episode.
   steps = np.arange(len(is_first))
@@ -134,12 +135,15 @@ def _targets(actions):
 
 
 def _explained(features, targets, vary, sides):
-  wrong = total = 0.0
+  # The share of each of several targets, in one fit.
+  wrong, total = np.zeros(len(targets)), np.zeros(len(targets))
+  ends = np.cumsum([0, *(x.shape[1] for x in targets)])[:-1]
+  targets = np.concatenate(targets, 1)
   for fit, test in (sides, sides[::-1]):
     x, y = features[fit & vary], targets[fit & vary]
     weights = np.linalg.solve(
         x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ y)
     rest = targets[test & vary] - features[test & vary] @ weights
-    wrong += (rest ** 2).sum()
-    total += (targets[test & vary] ** 2).sum()
-  return float(1 - wrong / max(total, 1e-9))
+    wrong += np.add.reduceat((rest ** 2).sum(0), ends)
+    total += np.add.reduceat((targets[test & vary] ** 2).sum(0), ends)
+  return 1 - wrong / np.maximum(total, 1e-9)

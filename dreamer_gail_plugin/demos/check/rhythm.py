@@ -1,0 +1,128 @@
+"""Whether images keep the time of random play.
+
+Some pixels change with the clock of the game, whatever is played, such as
+waves or a bar of oxygen. How often they are the same after some steps tells
+whether steps were left out. And images that repeat the last one are rare in
+most tasks.
+"""
+
+import numpy as np
+
+from . import findings
+from .findings import problem
+
+LAGS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16)
+PIECE = 500  # Steps of random play in which a clock must look alike.
+SHORT = 60  # Steps of a piece at least.
+LEVELS = 4  # Difference of a pixel that is none.
+SIGNAL = 0.15  # Difference that leaving out steps makes for a clock.
+STEADY = 6  # Times as large as the deviation between pieces.
+LEAST = 20  # Clocks, and steps before and after an action.
+MOST = 0.25  # Share of clocks that tell the right time where steps lack.
+NEARER = 0.6
+STILL = 0.05  # Share of repeated images that is no chance.
+
+
+def find(parts, play):
+  """Return the Findings about images or vectors, and time."""
+  return frozen(parts, play) + clocks(parts, play)
+
+
+def frozen(parts, play):
+  """Return findings about observations that repeat the last one."""
+  key = 'image' if 'image' in play else 'vector'
+  usual, mine = (_still(x, key) for x in (play.parts, parts))
+  if mine < STILL or usual > mine / 10:
+    return []
+  return [problem(
+      f'{mine:.1%} of the observations repeat the last one, in random play '
+      f'{usual:.1%}: steps were recorded twice, or observations lag')]
+
+
+def clocks(parts, play):
+  """Return findings about pixels that keep the time of the game."""
+  if not all('image' in x and x['image'].ndim == 4 for x in parts):
+    return []
+  right, double = (curves(play.parts, x) for x in (1, 2))
+  mine = curves(parts)
+  if not len(right) or not len(mine) or not len(double):
+    return []
+  found, apart = right.mean(0), double.mean(0) - right.mean(0)
+  good = (np.abs(apart) > SIGNAL) & (
+      right.std(0) < np.abs(apart) / STEADY) & free(play.parts, SIGNAL / 2)
+  if good.sum() < LEAST:
+    return []
+  mine = mine.mean(0)
+  to_right = np.abs(mine - found)[good]
+  to_double = np.abs(mine - found - apart)[good]
+  answer = [findings.decided(findings.LEFT_OUT)]
+  if np.mean(to_right < to_double) > MOST or (
+      np.median(to_double) > NEARER * np.median(to_right)):
+    return answer
+  return answer + [problem(
+      f'{good.any(0).sum()} pixels that keep the time of the game in random '
+      'play run about twice as fast here: every second step seems to be left '
+      'out')]
+
+
+def curves(parts, times=1):
+  """Return shares (pieces, lags, pixels) of pixels that stay the same.
+
+  Each lag is so many `times` as long.
+  """
+  found = []
+  for data in parts:
+    episodes = np.cumsum(data['is_first'])
+    for start in range(0, len(episodes), PIECE):
+      images = data['image'][start:start + PIECE]
+      if len(images) < SHORT:
+        continue
+      rows = [_same(images, episodes[start:start + PIECE], x * times)
+              for x in LAGS]
+      found += [rows] if all(x is not None for x in rows) else []
+  return np.array(found, np.float32)
+
+
+def free(parts, apart):
+  """Return which pixels (F,) change alike whatever the action is."""
+  key = next(k for k in parts[0] if k.startswith('action'))
+  images = [_flat(x['image']) for x in parts]
+  same = np.concatenate([
+      _equal(x[1:], x[:-1])[findings.follows(y)]
+      for x, y in zip(images, parts)])
+  actions = np.concatenate([
+      x[key][:-1][findings.follows(x)] for x in parts])
+  actions = (actions.reshape(len(actions), -1)[:, 0] > 0) * 1 if (
+      actions.dtype.kind == 'f') else actions
+  good, usual = np.ones(same.shape[1], bool), same.mean(0)
+  for value in np.unique(actions):
+    rows = actions == value
+    if rows.sum() >= LEAST:
+      # Chance alone makes three deviations for hardly any pixel.
+      room = 3 * np.sqrt(usual * (1 - usual) / rows.sum())
+      good &= np.abs(same[rows].mean(0) - usual) < np.maximum(apart, room)
+  return good
+
+
+def _still(parts, key):
+  found = [
+      (x[key][1:] == x[key][:-1]).reshape(len(x[key]) - 1, -1).all(1)[
+          findings.follows(x)] for x in parts]
+  return np.mean(np.concatenate(found))
+
+
+def _same(images, episodes, lag):
+  good = episodes[lag:] == episodes[:-lag]
+  if not good.any():
+    return None
+  images = _flat(images)
+  return _equal(images[lag:][good], images[:-lag][good]).mean(0)
+
+
+def _flat(images):
+  return images.reshape(len(images), -1)
+
+
+def _equal(left, right):
+  apart = np.maximum(left, right) - np.minimum(left, right)  # Of bytes.
+  return apart <= LEVELS
