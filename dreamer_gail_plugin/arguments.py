@@ -77,7 +77,7 @@ def out_file(text):
 
   It may be there; its folder has to be, and to be writable.
   """
-  path = _path(text)
+  path = place(text)
   if path.is_dir():
     raise ValueWrong(
         f'{_shown(text)}: is a folder; give the name of a file')
@@ -93,7 +93,7 @@ def out_folder(text):
 
   It, or the last folder above it that there is, has to be writable.
   """
-  path = _path(text)
+  path = place(text)
   there = next(x for x in (path, *path.absolute().parents) if x.exists())
   if not there.is_dir():
     raise ValueWrong(f'{_shown(text)}: {str(there)!r} is a file')
@@ -101,7 +101,8 @@ def out_folder(text):
   return path
 
 
-def _path(text):
+def place(text):
+  """Return the path of a file or folder, whether it is there or not."""
   if not text:
     raise ValueWrong('is empty; give a path')
   try:

@@ -8,6 +8,11 @@ import sys
 # Colours, and how progress bars move the cursor.
 OWN = re.compile(r'\x1b\[[0-9;]*[mAK]')
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What a path may be wrong in, beside not being there: each program says what
+# it expected of that.
+PLACE = (
+    errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS,
+    errno.ENOTDIR, errno.EISDIR, errno.ELOOP, *FULL)
 
 
 class UserError(Exception):
@@ -32,8 +37,8 @@ SHOWN = (UserError, RunError)
 def run(main, argv=None):
   """Run main(argv) as a program and leave with its exit code.
 
-  A UserError becomes one line and exit code 2, Ctrl+C exit code 130. A result
-  that is no exit code counts as success.
+  A UserError becomes one line and exit code 2, as does an OSError of a path,
+  Ctrl+C exit code 130. A result that is no exit code counts as success.
   """
   with terminal():
     try:
@@ -45,6 +50,10 @@ def run(main, argv=None):
       if not isinstance(cause, SHOWN):
         raise
       code = show(cause)
+    except OSError as error:
+      if error.errno not in PLACE or error.filename is None:
+        raise
+      code = show(UserError(f'{error.filename}: {error.strerror}'))
     except KeyboardInterrupt:
       print('Stopped.', file=sys.stderr)
       code = 130

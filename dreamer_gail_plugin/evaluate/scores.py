@@ -177,7 +177,7 @@ def main(argv=None):
   parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.evaluate.scores',
       description=__doc__)
-  parser.add_argument('logdirs', nargs='+')
+  parser.add_argument('logdirs', nargs='+', type=arguments.place)
   parser.add_argument('--last', type=arguments.natural, default=WINDOW)
   parser.add_argument(
       '--out', type=arguments.out_file, help='JSON file to write')

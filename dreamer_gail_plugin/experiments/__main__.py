@@ -87,7 +87,7 @@ def _add_plot(commands):
 def _reader(commands, name, text):
   parser = commands.add_parser(name, help=text)
   parser.add_argument(
-      'places', nargs='+', metavar='STUDY_OR_FOLDER',
+      'places', nargs='+', metavar='STUDY_OR_FOLDER', type=arguments.place,
       help='a method is taken from the first one that has it')
   parser.add_argument(
       '--policy', choices=('sampled', 'greedy'), default='sampled')
@@ -98,7 +98,7 @@ def _add_pack(commands):
   parser = commands.add_parser(
       'pack', help='put a folder of results into a study')
   parser.add_argument('study', metavar='NAME', help='of scores/NAME.jsonl.gz')
-  parser.add_argument('folder', type=_path, metavar='FOLDER')
+  parser.add_argument('folder', type=arguments.place, metavar='FOLDER')
   parser.add_argument(
       '--setting', default='',
       help='what tells these runs from others of their methods in the study')
@@ -155,10 +155,6 @@ def _scores(args):
   from . import results
   from . import table
   return table.Scores(results.merge(args.places), args.policy)
-
-
-def _path(text):
-  return pathlib.Path(text).expanduser()
 
 
 if __name__ == '__main__':

@@ -15,7 +15,6 @@ import json
 import os
 import pathlib
 import platform
-import sys
 import zlib
 
 from .. import arguments
@@ -113,4 +112,4 @@ def machine():
 if __name__ == '__main__':
   # The workers unpickle functions by their module's name.
   from .__main__ import main
-  sys.exit(main())
+  errors.run(main)

@@ -7,7 +7,6 @@ RUNS are logdirs, folders of logdirs, or score files of DreamerV3's repository
 import importlib.util
 import os
 import pathlib
-import sys
 
 import tqdm
 
@@ -23,7 +22,8 @@ def main(argv=None):
   """
   parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.report', description=__doc__)
-  parser.add_argument('runs', nargs='+', metavar='RUNS')
+  parser.add_argument(
+      'runs', nargs='+', metavar='RUNS', type=arguments.place)
   parser.add_argument(
       '--out', type=arguments.out_folder, required=True, metavar='DIR',
       help='folder for the report; one of an earlier report is written anew')
@@ -45,13 +45,12 @@ def report(paths, out):
         'report python -m dreamer_gail_plugin.report`, or run: pip install '
         f'{" ".join(missing)}')
   from . import page  # Not before, for it imports them.
-  out = pathlib.Path(out).expanduser()
+  out = pathlib.Path(out)
   _check_out(out, page.MARK)
   runs = load(paths)
   if not any(x.usable for x in runs):
-    raise UserError('\n'.join([
-        'none of the runs has a score to report:',
-        *[f'  {x.name}: {"; ".join(x.problems)}' for x in runs]]))
+    raise UserError('none of the runs has a score to report: ' + ', '.join(
+        f'{x.name}: {"; ".join(x.problems)}' for x in runs))
   path = page.build(runs, out)
   _summarise(runs, path)
   return path
@@ -61,7 +60,7 @@ def load(paths):
   """Return the Runs at the paths, with the shortest names that differ."""
   from . import runs as runlib
   from . import scorefiles
-  paths = [pathlib.Path(x).expanduser() for x in paths]
+  paths = [pathlib.Path(x) for x in paths]
   for path in paths:
     if not path.exists():
       raise UserError(
@@ -73,7 +72,8 @@ def load(paths):
           f'(*{scorefiles.SUFFIX}); name the logdir of the run')
   logdirs = runlib.find([x for x in paths if x.is_dir()])
   top = os.path.commonpath([x.resolve().parent for x in logdirs] or ['/'])
-  bar = tqdm.tqdm(logdirs, 'Reading runs', unit='run')
+  # None for a log file: nobody waits there.
+  bar = tqdm.tqdm(logdirs, 'Reading runs', unit='run', disable=None)
   runs = [
       runlib.load(x, x.resolve().relative_to(top).as_posix()) for x in bar]
   for path in [x for x in paths if x.is_file()]:
@@ -104,4 +104,4 @@ def _summarise(runs, path):
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  errors.run(main)

@@ -25,6 +25,25 @@ CHOICES = {
     'jax.platform': ('auto', 'cpu', 'cuda', 'gpu', 'rocm', 'tpu'),
     'jax.compute_dtype': ('auto', 'float32', 'bfloat16', 'float16'),
 }
+# What upstream can read as a value: the form, and words for it.
+FORMS = {
+    r'.*\.norm': ('none|(rms|layer)(1em[0-9]+)?', 'none, rms or layer'),
+    r'.*\.winit': (
+        '(zeros|uniform|normal|trunc_normal|normed)(_(in|out|avg))?',
+        'a distribution and its fan, such as trunc_normal_in'),
+    r'agent\.(rewhead|value)\.output': (
+        'mse|huber|symlog_mse|symexp_twohot',
+        'mse, huber, symlog_mse or symexp_twohot'),
+    r'agent\.conhead\.output': ('binary', 'binary'),
+    r'agent\.policy_dist_disc': (
+        'categorical|onehot', 'categorical or onehot'),
+    r'agent\.policy_dist_cont': (
+        'bounded_normal|normal_logstd', 'bounded_normal or normal_logstd'),
+    r'agent\.(enc|dec)\.typ': ('simple', 'simple'),
+    r'agent\.dyn\.typ': ('rssm', 'rssm'),
+    r'run\..*_addr': (r'.+:([0-9]+|\{auto\})', 'HOST:PORT'),
+    r'jax\.coordinator_address': ('|.+:[0-9]+', 'HOST:PORT or nothing'),
+}
 # Names for --logger.outputs and the packages that each needs: module, name.
 OUTPUTS = {
     'jsonl': {}, 'scope': {},
@@ -41,12 +60,16 @@ def values(config):
       raise UserError(
           f'--{key} {config[key]}: no such choice. '
           f'There are: {", ".join(choices)}')
+  forms(config)
   outputs(config.logger.outputs)
+  pattern('logger.filter', config.logger.filter, 'metrics to show')
   ranges.check(config)
   activations(config)
   if config.run.from_checkpoint:
     checkpoint.find(config.run.from_checkpoint)
-    pattern(config.run.from_checkpoint_regex)
+    pattern(
+        'run.from_checkpoint_regex', config.run.from_checkpoint_regex,
+        'parameters to load')
   elif config.script == 'eval_only':
     raise UserError(
         '--script eval_only: evaluates a saved agent, name the logdir of its '
@@ -94,14 +117,22 @@ def activations(config):
             'relu2 or a name of jax.nn, as silu') from None
 
 
-def pattern(text):
+def forms(config):
+  """Raise UserError for a value that is not of the form of its flag."""
+  for key, value in config.flat.items():
+    for flag, (form, words) in FORMS.items():
+      if re.fullmatch(flag, key) and not re.fullmatch(form, value):
+        raise UserError(f'--{key} {value}: expected {words}')
+
+
+def pattern(key, text, what):
   """Raise UserError for a text that is not a regular expression."""
   try:
     re.compile(text)
   except re.error as error:
     raise UserError(
-        f'--run.from_checkpoint_regex {text}: expected a regular expression '
-        f'of the parameters to load, found {error}') from None
+        f'--{key} {text}: expected a regular expression of the {what}, found '
+        f'{error}') from None
 
 
 def outputs(names):

@@ -1,6 +1,7 @@
 """Values of flags that are refused before the start."""
 
 import functools
+import re
 
 import pytest
 
@@ -33,6 +34,25 @@ class TestValues:
       checks.values(config(f'--agent.{key}.act', name))
     with refused(f'--agent.{key}.act nope', 'silu'):
       checks.values(config(f'--agent.{key}.act', 'nope'))
+
+  @pytest.mark.parametrize('flag', sorted(checks.FORMS))
+  def test_forms(self, flag):
+    keys = [k for k in config().flat if re.fullmatch(flag, k)]
+    assert keys
+    for key in keys:
+      with refused(f'--{key} nonsense', checks.FORMS[flag][1]):
+        checks.values(config(f'--{key}', 'nonsense'))
+
+  @pytest.mark.parametrize('flags', [
+      ['--agent.enc.simple.norm', 'layer1em8'],
+      ['--agent.dyn.rssm.winit', 'normal'], ['--agent.value.output', 'mse'],
+      ['--run.actor_addr', 'host:80'], ['--jax.coordinator_address', 'h:1']])
+  def test_other_forms(self, flags):
+    checks.values(config(*flags))
+
+  def test_filter(self):
+    with refused('--logger.filter [', 'regular expression'):
+      checks.values(config('--logger.filter', '['))
 
   @pytest.mark.parametrize(
       'key', ['agent.gail.consec', 'consec_train', 'consec_report'])
@@ -68,9 +88,9 @@ class TestRelations:
 class TestOthers:
 
   def test_which_parameters_to_load(self):
-    checks.pattern('.*')
+    checks.pattern('run.from_checkpoint_regex', '.*', 'parameters')
     with refused('--run.from_checkpoint_regex (', 'regular expression'):
-      checks.pattern('(')
+      checks.pattern('run.from_checkpoint_regex', '(', 'parameters')
 
   def test_seed(self):
     with refused('--seed -1'):
