@@ -48,10 +48,34 @@ def test_no_run_yet(tmp_path):
     (['--env.gym.size', '32', '32'], ['--env.gym.size', '(-1, -1)']),
     (['--env.gym.kwargs', '{"a": 1}'], ['--env.gym.kwargs', '{"a": 1}']),
     (['--env.gym.image', 'first'], ['--env.gym.image auto, not first']),
+    (['--env.gym.image', 'eye=vector'], ['not eye=vector']),
+    (['--task', 'gym_CartPole-v0'], ['not gym_CartPole-v0']),
+    (['--task', 'gym_mine:CartPole-v1'], ['not gym_mine:CartPole-v1']),
+    (['--task', 'atari_pong'], ['gym_CartPole-v1, not atari_pong']),
+    (['--env.gym.size', '0', '0'], ['--env.gym.size', '(0, 0)']),
     (['--env.gym.scale', '2.0'], ['--env.gym.scale'])])
 def test_other_runs_are_refused(run, flags, words):
   with refused(str(run), 'Give another --logdir', *words):
     again(run, *flags)
+
+
+@pytest.mark.parametrize('task, flags', [
+    ('atari_pong', ['--env.atari.sticky', 'False']),
+    ('atari_pong', ['--env.atari.size', '64', '64']),
+    ('atari_pong', ['--env.atari.gray', 'False']),
+    ('atari_pong', ['--env.atari.repeat', '1']),
+    ('atari_pong', ['--task', 'atari_seaquest']),
+    ('atari_pong', ['--task', 'atari100k_pong']),
+    ('crafter_reward', ['--task', 'crafter_noreward']),
+    ('crafter_reward', ['--env.crafter.size', '32', '32']),
+    ('minatar_breakout', ['--task', 'minatar_asterix'])])
+def test_other_suites(tmp_path, task, flags):
+  make = lambda *flags: configs.load_config([
+      '--logdir', str(tmp_path), '--task', task, *flags])
+  make().save(elements.Path(tmp_path / 'config.yaml'))
+  samerun.check(make())
+  with refused(str(tmp_path), 'another --logdir', flags[0].strip('-')):
+    samerun.check(make(*flags))
 
 
 def test_options_of_other_suites_do_not_matter(run):

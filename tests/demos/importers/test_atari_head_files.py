@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 import shutil
@@ -88,6 +89,25 @@ class TestPackings:
     trial.frames.unlink()
     with opened(trial.folder / (trial.stem + end), 'wb') as file:
       file.write(plain)
+    self.equal(trial, wanted)
+
+  @pytest.mark.parametrize('prefix', ['./{}/', '', './', 'a/{}/', '{}/{}/'])
+  def test_wherever_frames_lie_in_the_archive(self, trial, prefix):
+    wanted = self.wanted(trial)
+    with tarfile.open(trial.frames) as old:
+      files = [(x, old.extractfile(x).read()) for x in old if x.isfile()]
+    with tarfile.open(trial.frames, 'w:bz2') as new:
+      for entry, data in files:
+        name = entry.name.rpartition('/')[2]
+        entry.name = prefix.format(trial.stem, trial.stem) + name
+        new.addfile(entry, io.BytesIO(data))
+    self.equal(trial, wanted)
+
+  @pytest.mark.parametrize('end', ['\r\n', '\n'])
+  def test_ends_of_lines(self, trial, end):
+    wanted = self.wanted(trial)
+    lines = trial.labels.read_text().splitlines()
+    trial.labels.write_bytes(end.join(lines).encode())
     self.equal(trial, wanted)
 
   @pytest.mark.parametrize('zipped', [False, True])

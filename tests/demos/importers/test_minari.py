@@ -136,6 +136,42 @@ class TestImport:
     if not code:
       assert load(out)[0]['image'].shape[1:] == (10, 10, 4)
 
+  @pytest.mark.parametrize('task, shape, fits', [
+      ('atari_seaquest', (96, 96, 1), True),
+      ('atari_seaquest', (96, 96, 3), False),
+      ('atari_seaquest', (84, 84, 1), False),
+      ('atari_seaquest', (64, 64, 1), False),
+      ('atari100k_pong', (64, 64, 3), True),
+      ('atari100k_pong', (3, 64, 64), False),
+      ('crafter_reward', (64, 64, 3), True),
+      ('crafter_reward', (32, 32, 3), False),
+      ('minatar_asterix', (10, 10, 4), True),
+      ('minatar_asterix', (10, 10, 6), False),
+      ('gym_Mine-v0', (96, 80, 3), None),
+      ('gym_Mine-v0', (32, 32, 3), True)])
+  def test_sizes_of_images(
+      self, root, tmp_path, out, capsys, task, shape, fits):
+    # A set of another program, whose images are never resized in silence.
+    most = 1 if task.startswith('minatar') else 255
+    actions = {'atari_seaquest': 18, 'crafter_reward': 17}.get(task, 6)
+    space = spaces.Box(0, most, shape, np.uint8)
+    images = np.stack([space.sample() for _ in range(9)])
+    minari.create_dataset_from_buffers(
+        'mine-v0', [minari.data_collector.EpisodeBuffer(
+            observations=images, actions=np.arange(8) % actions,
+            rewards=np.ones(8), terminations=np.arange(8) == 7,
+            truncations=np.zeros(8, bool))],
+        observation_space=space, action_space=spaces.Discrete(actions),
+        jpeg_encoding=False)
+    code = run('minari', '--source', 'mine-v0', '--task', task, '--out', out)
+    assert code == (2 if fits is False else 0)
+    if fits:
+      found = load(out)[0]['image']
+      np.testing.assert_array_equal(found, images * (255 // most))
+    text = capsys.readouterr()
+    assert ('wants' in text.err) == (fits is False)
+    assert ('resized to 64 x 64' in text.out) == (fits is None)
+
   def test_images_without_jpeg(self, root, out):
     images = make_images('plain-v0', jpeg_encoding=False)
     assert run('minari', '--source', 'plain-v0', '--size', 0, 0, '--out',
