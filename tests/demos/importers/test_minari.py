@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import envs
 from dreamer_gail_plugin import upstream
 from dreamer_gail_plugin.data import settings
 from dreamer_gail_plugin.data import store
@@ -122,6 +123,22 @@ class TestImport:
           ('kwargs', '{"level": 3}', '')]
       spaced = {**usual, 'kwargs': '{ "level":3 }'}
       assert settings.differences(demo, spaced) == []
+
+  def test_arguments_that_minari_recorded(self, root, out):
+    env = minari.DataCollector(gymnasium.make(
+        'helpers.strangetasks:StrangeLevel-v0', level=4))
+    env.reset(seed=0)
+    while not env.step(1)[2]:
+      pass
+    env.create_dataset('level-v0')
+    env.close()
+    assert run('minari', '--source', 'level-v0', '--out', out) == 0
+    with store.Store(out) as demo:
+      made = json.loads(demo.attrs['preprocessing'])
+      # The task can be made with what the store says.
+      env = envs.make('gym', 'StrangeLevel-v0', kwargs=made['kwargs'])
+      store.validate(
+          demo, env.obs_space, env.act_space, 'gym_StrangeLevel-v0')
 
   @pytest.mark.parametrize('task, code', [
       ('minatar_breakout', 0), ('minatar_seaquest', 2),
