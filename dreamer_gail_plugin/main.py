@@ -65,12 +65,16 @@ def main(argv=None):
 def start(config, argv):
   """Run the script and tell how it went; returns what `main` does."""
   expert = describe_expert(config)
+  chance = preflight.expert(config) if expert else None
+  if config.script in ('train', 'train_eval'):
+    [print(line) for line in samerun.notes(config)]
   stopped = run(config, argv)
   if stopped:
     print(f'Stopped by {stopped.name}. To go on: {onwards(config, argv)}')
     return 128 + stopped
   if config.script in ('train', 'train_eval') and not config.random_agent:
-    print(scores.summary(config, expert, bind(build.make_env, config)))
+    print(scores.summary(
+        config, expert, bind(build.make_env, config), chance))
     [print(line) for line in anchor_advice(config)]
 
 
@@ -154,7 +158,6 @@ def describe_expert(config):
         'docs/demonstrations.md; name the file by --agent.gail.expert')
   settings.warn(config, build.expert_path(config))
   preflight.compare(config)
-  preflight.expert(config)
   return expert.stats
 
 

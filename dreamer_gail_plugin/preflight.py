@@ -10,8 +10,10 @@ from .data import record
 from .data import store
 from .envs import arrays
 from .errors import UserError
+from .evaluate import references
 
-PLAY = 1000  # Steps of random play, which the expert is compared with.
+PLAY = 2000  # Steps of random play, which the expert is compared with,
+SECONDS = 5  # and for how long it is played at most.
 FEW = 300  # Steps of demonstrations below which there is a warning.
 
 
@@ -124,7 +126,7 @@ def _halve(config, name, sides):
 
 
 def compare(config):
-  """Refuse demonstrations whose arrays were made in another way.
+  """Return the keys of which the store says what they are, a list.
 
   Raises UserError where what the store says of a key is not what the task
   has, as D would tell the expert by that.
@@ -133,38 +135,62 @@ def compare(config):
   with store.Store(path) as demos:
     made = json.loads(demos.attrs.get('arrays') or '{}')
   env = build.make_raw_env(config, 0)
-  for key, text in texts(env).items():
-    if isinstance(made, dict) and made.get(key, text) != text:
+  env.close()
+  made = made if isinstance(made, dict) else {}
+  known = {k: v for k, v in texts(env).items() if k in made}
+  for key, text in known.items():
+    if made[key] != text:
       raise UserError(
           f'{path}: {key} is {made[key]!s:.200} there, and {text} in the '
           'task: import it again, or give the options that it was made with '
           '(--env.gym.image, --env.gym.size)')
-  env.close()
+  return list(known)
 
 
 def expert(config):
-  """Print who the expert is, beside random play, with warnings."""
+  """Print who the expert is, beside random play, with warnings.
+
+  Returns the score of random play, as `scores.play_random` does.
+  """
   path = build.expert_path(config)
   with store.Store(path) as demos:
     keys = [k for k in (*store.FLAGS, 'reward') if k in demos.keys]
     theirs = outcome([demos.read(i, keys=keys) for i in range(len(demos))])
-    score = demos.attrs.get('expert_score', theirs['score'])
+    theirs['score'] = demos.attrs.get('expert_score', theirs['score'])
   env = build.make_raw_env(config, 0)
-  chance = outcome([record.rollout(env, record.Random(env), PLAY)])
+  data = record.rollout(env, record.Random(env), PLAY, seconds=SECONDS)
   env.close()
+  chance, known = outcome([data]), references.atari(config.task)
+  found = spread(data)
+  if known:
+    chance['score'], found = known[0], {'mean': known[0]}
   print(
       f'Expert: {theirs["steps"]:,} steps, {theirs["games"]} whole games, '
-      f'score {_number(score)}; random play scores '
-      f'{_number(chance["score"])} here in {chance["games"]} whole games')
+      f'score {_number(theirs["score"])}; random play scores '
+      f'{_number(chance["score"])} '
+      + ('in whole games (Wang et al., 2016)' if known else
+         f'here in {chance["games"]} whole games, {chance["steps"]:,} steps'))
   if theirs['steps'] < FEW:
     warn(f'{path}: has {theirs["steps"]} steps. Below {FEW} there is little '
          'to learn from; record more')
   # Parts of games are compared by what a step pays.
-  by = 'score' if theirs['games'] and chance['games'] else 'a step'
+  whole = theirs['games'] and (known or chance['games'])
+  by = 'score' if whole else 'a step'
   if config.agent.gail.expert != 'random' and theirs[by] <= chance[by]:
     warn(f'{path}: this expert scores no more than random play does '
          f'({theirs[by]:.4g} and {chance[by]:.4g}, {by}): look at it with '
          '`demos show` and `demos check`')
+  return found if known or chance['games'] else None
+
+
+def spread(data):
+  """Return mean, sd and number of the scores of whole games, a dict."""
+  ends = np.flatnonzero(data['is_last']) + 1
+  games = np.split(data['reward'], ends)[:len(ends)]
+  sums = [float(x.sum()) for x in games] or [np.nan]
+  return {
+      'mean': float(np.mean(sums)), 'sd': float(np.std(sums)),
+      'episodes': len(ends)}
 
 
 def outcome(trajectories):

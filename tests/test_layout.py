@@ -68,7 +68,7 @@ ALLOWED = {
         'configs data variants running build evaluate report baselines'),
     'perf': 'configs data expert running build',
     'helptext': 'configs upstream',
-    'preflight': 'envs data build',
+    'preflight': 'envs data build evaluate',
     'main': 'configs helptext data running build evaluate preflight',
     # It imports the program that runs by its name.
     '__main__': '',

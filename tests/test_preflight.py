@@ -10,6 +10,7 @@ from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import preflight
 from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.evaluate import scores
 from dreamer_gail_plugin.running import samerun
 from helpers.refusals import refused
 
@@ -137,7 +138,7 @@ class TestScale:
     after.save(elements.Path(after.logdir) / 'config.yaml')
     path = build.demonstrations(after)
     samerun.record(after, path)
-    samerun.check(preflight.settle(before), path)
+    assert samerun.check(preflight.settle(before), path)
 
   def test_by_the_flag(self, config):
     found = preflight.settle(config('--env.gym.scale', '3.0', act=self.FREE))
@@ -168,6 +169,34 @@ class TestExpert:
     assert line.startswith(
         'Expert: 440 steps, 40 whole games, score 10; random play scores ')
     assert 4 < float(line.partition('random play scores ')[2].split()[0]) < 6
+    assert line.endswith('whole games, 2,000 steps')
+
+  def test_a_slow_simulator_is_played_for_seconds(
+      self, config, capsys, monkeypatch):
+    monkeypatch.setattr(preflight, 'SECONDS', 0)
+    line, _ = self.lines(config(), capsys, np.int32(0), reward=0.0)
+    assert line.endswith('here in 0 whole games, 1 steps')
+
+  def test_known_scores_of_random_play(self, config, capsys, monkeypatch):
+    before = config()
+    demos(before, np.int32(0))
+    monkeypatch.setattr(
+        preflight.references, 'atari', lambda task: (68.4, 42054.7))
+    capsys.readouterr()
+    assert preflight.expert(before) == {'mean': 68.4}
+    line, warning = capsys.readouterr().out.splitlines()
+    assert 'random play scores 68.4 in whole games (Wang' in line
+    assert '(10 and 68.4, score)' in warning
+
+  def test_the_summary_has_the_same_score(self, config, capsys):
+    before = config()
+    demos(before, np.int32(0))
+    capsys.readouterr()
+    chance = preflight.expert(before)
+    said = capsys.readouterr().out.partition('random play scores ')[2].split()
+    text = scores.summary(before, {'score': 10.0}, None, chance)
+    line, = [x for x in text.splitlines() if 'random policy' in x]
+    assert abs(float(said[0]) - float(line.split()[2])) < 0.01
 
   def test_few_steps(self, config, capsys):
     _, warning = self.lines(config(), capsys, np.int32(0), games=20)
@@ -198,7 +227,7 @@ class TestCompare:
     before = config(obs=PIXELS(84, 84, 3))
     text = '84 x 84 x 3, channels last, resized to 64 x 64 with blending'
     demos(before, np.int32(0), arrays={'image': text, 'other': 'gone'})
-    preflight.compare(before)
+    assert preflight.compare(before) == ['image']
 
   def test_other(self, config):
     before = config(obs=PIXELS(84, 84, 3))
@@ -209,4 +238,4 @@ class TestCompare:
   def test_files_of_before(self, config):
     before = config(obs=PIXELS(84, 84, 3))
     demos(before, np.int32(0))
-    preflight.compare(before)
+    assert preflight.compare(before) == []

@@ -40,8 +40,10 @@ def spaces(config):
 
 
 def score(path):
-  """Return the mean score of the trajectories of a store, NaN if unknown."""
+  """Return the mean score of the expert of a store, NaN if unknown."""
   with store.Store(path) as demos:
+    if 'expert_score' in demos.attrs:
+      return float(demos.attrs['expert_score'])
     return float(np.mean([x['score'] for x in demos.infos]))
 
 

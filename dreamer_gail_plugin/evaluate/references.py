@@ -73,11 +73,15 @@ def human_normalised(task, score):
   Both are those of ATARI. None for other tasks and for games without a human
   score.
   """
+  known = atari(task)
+  return normalised(score, *known) if known else None
+
+
+def atari(task):
+  """Return the mean scores of random play and of a human, or None."""
   suite, _, game = task.partition('_')
   game = {'james_bond': 'jamesbond'}.get(game, game)
-  if suite not in ('atari', 'atari100k') or game not in ATARI:
-    return None
-  return normalised(score, *ATARI[game])
+  return ATARI.get(game) if suite in ('atari', 'atari100k') else None
 
 
 def normalised(score, low, high):

@@ -107,16 +107,18 @@ def play_random(make_env, steps=WINDOW, episodes=100):
       'episodes': len(scores)}
 
 
-def summary(config, expert, make_env):
+def summary(config, expert, make_env, chance=None):
   """Return the text that ends a run: its score beside others, what is next.
 
-  `expert` are the stats of the demonstrations or None.
+  `expert` are the stats of the demonstrations or None, `chance` is the score
+  of random play as `play_random` returns it, if it is known already.
   """
   try:
     agent, note = window(config.logdir), []
   except UserError as error:  # No reason to fail after the training.
     agent, note = NONE, [f'  {error}']
-  rows = [('random policy', play_random(make_env)), ('this run', agent)]
+  rows = [
+      ('random policy', chance or play_random(make_env)), ('this run', agent)]
   if expert:
     rows.append(('expert', {'mean': expert['score']}))
   lines = ['', f'Mean episode score on {config.task}:']

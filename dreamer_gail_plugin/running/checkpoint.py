@@ -113,6 +113,12 @@ def saves(logdir):
   return sorted(found, key=lambda x: x.name)
 
 
+def repeat(config):
+  """Return the frames of a step."""
+  suite = config.task.partition('_')[0]
+  return config.env.get(suite, {}).get('repeat', 1)
+
+
 def step(logdir, folder, config):
   """Return the step of the save in `folder`, in frames as scores.jsonl has it.
 
@@ -120,7 +126,6 @@ def step(logdir, folder, config):
   logger's save nearest in time is read then. Raises UserError if no save has
   a step.
   """
-  suite = config.task.partition('_')[0]
   places = [folder]
   when = saveslib.time(folder)
   if when:
@@ -132,7 +137,7 @@ def step(logdir, folder, config):
     if (place / 'step.pkl').exists():
       found = []
       saveslib.load(place, {'step': found.append})
-      return int(found[0]) * config.env.get(suite, {}).get('repeat', 1)
+      return int(found[0]) * repeat(config)
   raise UserError(
       f'{folder}: does not tell at which step it was saved. Expected a file '
       f"'step.pkl' there, as in the saves of a run.")

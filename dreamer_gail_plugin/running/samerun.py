@@ -9,6 +9,7 @@ import pathlib
 from .. import atomic
 from .. import configs
 from ..errors import UserError
+from . import checkpoint
 from . import saves
 
 NAME = 'demonstrations.json'
@@ -16,13 +17,14 @@ FREE = ('traceback',)  # Options of environments that change nothing.
 
 
 def check(config, demos=None):
-  """Raise UserError if the logdir of the config is that of another run.
+  """Return whether there is a run in the logdir, which goes on.
 
   `demos` is the path of its demonstrations, or None. Nothing is written.
+  Raises UserError if it is another run.
   """
   logdir = pathlib.Path(config.logdir).expanduser()
   if not (logdir / 'config.yaml').exists():
-    return
+    return False
   try:
     old = dict(configs.read(logdir / 'config.yaml').flat)
   except UserError as error:
@@ -33,7 +35,31 @@ def check(config, demos=None):
     raise UserError(
         f'--logdir {config.logdir}: has a run of another kind: '
         f'{"; ".join(found)}. Give another --logdir, or the flags of that '
-        'run')
+        f'run. To start anew here, move it away: mv {logdir} {logdir}.old')
+  return True
+
+
+def notes(config):
+  """Return lines on what a start in the logdir of a run does not do."""
+  logdir = pathlib.Path(config.logdir).expanduser()
+  if not (logdir / 'config.yaml').exists():
+    return []
+  old, saves_, found = (
+      configs.read(logdir / 'config.yaml').flat, checkpoint.saves(logdir), [])
+  if not saves_:
+    return []
+  if old.get('seed') != config.seed:
+    found.append(
+        f'This run has --seed {old.get("seed")}, and its agent is loaded: '
+        f'--seed {config.seed} starts no other one. For that give another '
+        '--logdir')
+  repeat = checkpoint.repeat(config)
+  done = checkpoint.step(logdir, saves_[-1], config) // repeat
+  if done >= config.run.steps:
+    found.append(
+        f'This run is finished, at step {done * repeat:,}: nothing is left to '
+        f'train. To go on raise --run.steps, which is {config.run.steps:,.0f}')
+  return found
 
 
 def record(config, demos=None):

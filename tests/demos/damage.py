@@ -319,8 +319,8 @@ SOURCES = {
         recorded('gym_Pendulum-v1', Swing, 20, 201),
         'gym_MountainCarContinuous-v0'),
     'Crafter': Source(
-        recorded('crafter_reward', planner.PLANNERS['crafter_reward'], 3,
-                 1024), 'crafter_noreward'),
+        recorded('crafter_reward', planner.PLANNERS['crafter_reward'], 6,
+                 512), 'atari100k_seaquest'),
 }
 
 

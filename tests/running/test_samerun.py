@@ -5,6 +5,7 @@ import pytest
 
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.running import samerun
+from helpers import savedruns
 from helpers.refusals import refused
 
 
@@ -28,17 +29,18 @@ def run(tmp_path):
 
 def again(run, *flags, demos=None):
   demos = demos or run.parent / 'mine.h5'
-  samerun.check(
+  return samerun.check(
       config(run, '--agent.gail.expert', str(demos), *flags), demos)
 
 
 def test_a_run_goes_on(run):
-  again(run)
-  again(run, '--run.steps', '7', '--seed', '1', '--env.gym.traceback', 'True')
+  assert again(run)
+  assert again(
+      run, '--run.steps', '7', '--seed', '1', '--env.gym.traceback', 'True')
 
 
 def test_no_run_yet(tmp_path):
-  samerun.check(config(tmp_path / 'none'), None)
+  assert not samerun.check(config(tmp_path / 'none'), None)
 
 
 @pytest.mark.parametrize('flags, words', [
@@ -78,8 +80,38 @@ def test_other_suites(tmp_path, task, flags):
     samerun.check(make(*flags))
 
 
+def test_how_to_start_anew(run):
+  with refused(f'move it away: mv {run} {run}.old'):
+    again(run, '--task', 'gym_Pendulum-v1')
+
+
+class TestNotes:
+
+  @pytest.fixture
+  def saved(self, tmp_path):
+    """A run of seed 0 with a save at step 1234."""
+    return savedruns.random(tmp_path / 'saved')
+
+  def notes(self, logdir, *flags):
+    return samerun.notes(configs.load_config([
+        '--configs', 'minatar', 'debug', '--random_agent', 'True',
+        '--logdir', str(logdir), *flags]))
+
+  def test_nothing_to_say(self, saved, tmp_path):
+    assert self.notes(saved, '--run.steps', '1235') == []
+    assert self.notes(tmp_path / 'none', '--seed', '1') == []
+
+  def test_finished(self, saved):
+    line, = self.notes(saved, '--run.steps', '1234')
+    assert 'finished, at step 1,234' in line and 'raise --run.steps' in line
+
+  def test_another_seed(self, saved):
+    line, = self.notes(saved, '--run.steps', '2e3', '--seed', '5')
+    assert '--seed 0' in line and '--seed 5 starts no other' in line
+
+
 def test_options_of_other_suites_do_not_matter(run):
-  again(run, '--env.atari.sticky', 'False')
+  assert again(run, '--env.atari.sticky', 'False')
 
 
 class TestDemonstrations:
@@ -91,7 +123,7 @@ class TestDemonstrations:
 
   def test_moved(self, run):
     (run.parent / 'mine.h5').rename(run.parent / 'here.h5')
-    again(run, demos=run.parent / 'here.h5')
+    assert again(run, demos=run.parent / 'here.h5')
 
   def test_another_file(self, run):
     (run.parent / 'more.h5').write_bytes(b'else')
@@ -100,13 +132,13 @@ class TestDemonstrations:
 
   def test_another_name_where_nothing_else_is_known(self, run):
     (run / samerun.NAME).unlink()
-    again(run)
+    assert again(run)
     (run.parent / 'more.h5').write_bytes(b'some')
     with refused('mine.h5, not', 'more.h5'):
       again(run, demos=run.parent / 'more.h5')
 
   def test_none_needed(self, run):
-    samerun.check(config(run), None)
+    assert samerun.check(config(run), None)
 
   def test_damaged(self, run):
     (run / samerun.NAME).write_text('{')
@@ -119,7 +151,7 @@ def test_runs_of_before_go_on(run):
   flat = {k: v for k, v in flat.items() if not k.startswith('env.gym.')}
   flat['env.gym.size'] = [64, 64]
   elements.Config(flat).save(elements.Path(run / 'config.yaml'))
-  again(run)
+  assert again(run)
 
 
 def test_damaged_config(run):

@@ -17,7 +17,8 @@ VALUES = 32  # Different values of a pixel at most.
 OFTEN = 50  # Times that a neighbourhood must occur in random play.
 LEAST = 200  # Steps of demonstrations.
 APART = 0.05  # Shares of unusual steps that differ enough to decide.
-FROZEN = 4  # Times as often are steps unusual after one without a change.
+FROZEN = 3  # Times as often are steps unusual after one without a change.
+REPEATS = 0.08  # And at least at this share of them.
 
 
 def find(parts, play):
@@ -101,7 +102,7 @@ def repeats(parts, odd):
   after, others = np.concatenate(after), np.concatenate(others)
   if len(after) < LEAST or not len(others):
     return False
-  return after.mean() > FROZEN * others.mean() + APART / 2
+  return after.mean() > max(FROZEN * others.mean(), REPEATS)
 
 
 def _words(data):

@@ -12,6 +12,7 @@ SEEN = {'image': 4, 'vector': 2}  # Keys that tell of motion: their axes.
 SURE = 5  # Deviations; chance alone is above once in three million.
 BLOCK = 64  # Steps in a row, which are not independent.
 RIDGE = 10.0
+CHANGES = 120  # Of the reward from step to step, below which it tells nothing.
 
 
 def find(parts, play, keys):
@@ -102,7 +103,7 @@ def table(mine, folds, key, late):
     return []
   fit, rest = (Moves(x).pairs(key, late) for x in folds)
   mine = mine.pairs(key, late)
-  if min(len(x[1]) for x in (fit, rest, mine)) < 8 * BLOCK:
+  if min(len(x[1]) for x in (fit, rest, mine)) < 4 * BLOCK:
     return []
   classes = int(max(x[1].max() for x in (fit, rest, mine))) + 1
   seen = Seen(*fit, classes)
@@ -123,7 +124,9 @@ def table(mine, folds, key, late):
         f'{key}: what is seen in the images fits other actions than those '
         f'stored, by what random play shows of them ({names}): the table of '
         'actions seems to be in another order. Look at the importer')]
-  if right < SURE / 2:
+  # As sure as they would be seen if they were those of random play.
+  hoped = usual * np.sqrt(len(mine[0]) / len(rest[0]))
+  if right < SURE / 2 and hoped > 2 * SURE:
     return found + [problem(
         f'{key}: what is seen in the images has nothing to do with the '
         'actions stored, while it tells those of random play: they are of '
@@ -155,6 +158,9 @@ class Seen:
 
 def paid(mine, theirs):
   """Return findings about rewards that stand at the wrong step."""
+  if 'reward' not in mine.parts[0] or sum(
+      np.count_nonzero(np.diff(x['reward'])) for x in mine.parts) < CHANGES:
+    return []
   best = mine.peak('reward')
   if best is None:
     return []

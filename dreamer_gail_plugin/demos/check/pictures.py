@@ -10,6 +10,7 @@ STILL = 50  # Still pixels from which brightness can be told.
 PLAIN = 4  # Different values of images that show nothing between them.
 COLOURS = 0.5  # Share of known colours below which images are of others.
 ALIKE = 0.99  # Share of pixels that are as at the start of a game.
+UNLIKE = 0.9  # Share below which it is another moment.
 COUNT = 3  # Steps of a kind that are no chance.
 ODD = 2.0  # Times as far from both neighbours as these are from each other.
 
@@ -140,14 +141,11 @@ def borders(parts, play):
     return [problem(
         f'{unlike} of {len(begun)} episodes start with an image that is no '
         'start of the task: is_first stands where no episode starts')]
-  # Images are further apart there than they ever are inside of a game.
-  apart = [_apart(x) for x in play.parts]
-  far = max(
-      np.median(np.concatenate([
-          x[y['is_first'][1:]] for x, y in zip(apart, play.parts)])),
-      max(x[findings.follows(y)].max() for x, y in zip(apart, play.parts)))
+  # How far images are apart where a game of random play starts.
+  far = np.quantile(np.concatenate([
+      _apart(x)[x['is_first'][1:]] for x in play.parts]), 0.1)
   lost = sum(int((
-      (x[1:] >= ALIKE) & (x[:-1] < x[1:]) & (_apart(y) >= far)
+      (x[1:] >= ALIKE) & (x[:-1] < UNLIKE) & (_apart(y) >= far)
       & ~y['is_first'][1:]).sum()) for x, y in zip(alike, parts))
   # A task may look like that inside of a game, now and then.
   if lost < max(COUNT, sum(x.sum() for x in inside) + 1):

@@ -9,7 +9,7 @@ STEPS = 3000
 # Games that are stopped early show how games start, and what differs between
 # games.
 SHORT = (1000, 50)  # Steps of all, and of one.
-SECONDS = 15  # At most; a simulator may be slow.
+SECONDS = 20  # At most; a simulator may be slow.
 
 
 class Play:

@@ -20,12 +20,16 @@ STEADY = 6  # Times as large as the deviation between pieces.
 LEAST = 20  # Clocks, and steps before and after an action.
 MOST = 0.25  # Share of clocks that tell the right time where steps lack.
 NEARER = 0.6
+FAR = 4  # Pixels by which an image scrolls at least.
+SCROLLED = 2000  # Steps of a trajectory in which it is looked for.
+PEAK = 0.2  # Height of a clear peak of the correlation; 1 is a pure shift.
+SCROLLS = 3  # Of two steps at once, which are no chance.
 STILL = 0.05  # Share of repeated images that is no chance.
 
 
 def find(parts, play):
   """Return the Findings about images or vectors, and time."""
-  return frozen(parts, play) + clocks(parts, play)
+  return frozen(parts, play) + clocks(parts, play) + scrolls(parts, play)
 
 
 def frozen(parts, play):
@@ -63,6 +67,57 @@ def clocks(parts, play):
       f'{good.any(0).sum()} pixels that keep the time of the game in random '
       'play run about twice as fast here: every second step seems to be left '
       'out')]
+
+
+def scrolls(parts, play):
+  """Return findings about images that scroll by two steps at once."""
+  if not all('image' in x and x['image'].ndim == 4 for x in parts):
+    return []
+  if min(parts[0]['image'].shape[1:3]) < 4 * FAR:
+    return []
+  usual, count = np.unique(
+      np.concatenate([shifts(x) for x in play.parts]), axis=0,
+      return_counts=True)
+  usual = usual[count > 1]
+  if not len(usual) or np.abs(usual).max(1).min() < FAR:
+    return []
+  # A game that scrolls to the left does so to the right, up and down.
+  size = np.abs(usual).max()
+  mine = np.concatenate([shifts(x) for x in parts])
+  if len(mine) < SCROLLS:
+    return []
+  twice = int((np.abs(mine).sum(1) == 2 * size).sum())
+  answer = [findings.decided(findings.LEFT_OUT)]
+  if twice < max(SCROLLS, len(mine) * STILL):
+    return answer
+  return answer + [problem(
+      f'{twice} of {len(mine)} images that scroll do so by {2 * size} pixels, '
+      f'in random play by {size}: every second step seems to be left out')]
+
+
+def shifts(data):
+  """Return by how much images scroll (N, 2), where they clearly do.
+
+  The peak of the phase correlation of an image with the one before.
+  """
+  follows, found = findings.follows(data), []
+  for start in range(0, min(len(follows), SCROLLED), PIECE):
+    images = data['image'][start:start + PIECE + 1].mean(-1, dtype=np.float32)
+    spectrum = np.fft.rfft2(images - images.mean((1, 2), keepdims=True))
+    cross = spectrum[1:] * np.conj(spectrum[:-1])
+    peaks = np.fft.irfft2(
+        cross / (np.abs(cross) + 1e-3), s=images.shape[1:])
+    rest = peaks[:, 0, 0].copy()
+    peaks[:, 0, 0] = -1
+    best = peaks.reshape(len(peaks), -1).argmax(1)
+    place = np.stack(np.unravel_index(best, images.shape[1:]), 1)
+    half = np.array(images.shape[1:]) // 2
+    place = (place + half) % images.shape[1:] - half
+    top = peaks.reshape(len(peaks), -1).max(1)
+    clear = (top > PEAK) & (top > rest * PEAK) & follows[
+        start:start + PIECE]
+    found.append(place[clear])
+  return np.concatenate(found) if found else np.zeros((0, 2), int)
 
 
 def curves(parts, times=1):
