@@ -41,7 +41,8 @@ def whole(append):
   """Return `append` such that there are whole rows only."""
   @functools.wraps(append)
   def wrapper(filename, fmt, *cols):
-    size = filename.stat().st_size if filename.exists() else 0
+    # Runs give paths of `elements`, which know less than those of Python.
+    size = os.path.getsize(filename) if filename.exists() else 0
     size -= size % struct.calcsize(fmt)
     try:
       if filename.exists():
@@ -59,8 +60,8 @@ def unknown(folder, steps):
   from scope import formats
   known = formats.files_read(folder)[1] if (folder / 'index').exists() else ()
   for step in steps:
-    for path in set(folder.glob(f'{step:020}-*')) - {*known}:
-      path.unlink()
+    for path in {*folder.glob(f'{step:020}-*')} - {*known}:
+      os.remove(path)
 
 
 def told(write, clean=None):

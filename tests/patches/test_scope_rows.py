@@ -42,13 +42,14 @@ def test_release_cannot_read_what_comes_after_half_a_row(
     steps(tmp_path, 'score')
 
 
-def test_half_a_row_is_cut_off(tmp_path):
+@pytest.mark.parametrize('kind', [pathlib.Path, elements.Path])
+def test_half_a_row_is_cut_off(tmp_path, kind):
   assert not scope_rows.needed()
-  add(tmp_path, 1, 'score', 'image')
+  add(kind(tmp_path), 1, 'score', 'image')
   for name in ('score.float', 'image.png/index'):
     with (tmp_path / 'scope' / name).open('ab') as file:
       file.write(b'half')
-  add(tmp_path, 2, 'score', 'image')
+  add(kind(tmp_path), 2, 'score', 'image')
   assert steps(tmp_path, 'score') == steps(tmp_path, 'image') == [1, 2]
 
 
