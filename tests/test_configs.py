@@ -4,6 +4,7 @@ import elements
 import pytest
 
 from dreamer_gail_plugin import configs
+from helpers.hostile import LAUGHS
 from helpers.hostile import memory
 from helpers.refusals import refused
 
@@ -25,11 +26,6 @@ class TestRows:
   def test_so_their_number_is_even(self):
     with refused('--batch_size 5', 'even', '--agent.gail.world both'):
       configs.rows(config('--batch_size', '5', '--agent.gail.world', 'both'))
-
-
-LAUGHS = 'a: &a [1, 1, 1]\n' + '\n'.join(
-    f'{y}: &{y} [{", ".join([f"*{x}"] * 9)}]'
-    for x, y in zip('abcdefghi', 'bcdefghij'))
 
 
 @pytest.mark.parametrize('text, words', [

@@ -36,9 +36,37 @@ from ..errors import UserError
 FORMAT = 1
 SUFFIX = '.jsonl.gz'
 STUDIES = pathlib.Path('scores')
-KEYS = (
-    'method', 'task', 'seed', 'steps', 'expert', 'training', 'evaluations',
-    'wall_seconds')
+LONGEST = 1 << 24  # Bytes of a run in a study.
+WRONG = (
+    OSError, EOFError, ValueError, LookupError, AttributeError, TypeError,
+    RecursionError, zlib.error)
+
+
+def _number(value):
+  return isinstance(value, int | float) and abs(value) < 1e15
+
+
+def _maybe(value):
+  return value is None or _number(value)
+
+
+def _training(value):
+  return len(value['steps']) == len(value['scores']) and all(
+      map(_maybe, (*value['steps'], *value['scores'])))
+
+
+def _evaluations(value):
+  return all(
+      all(map(_number, x['scores'])) and _number(x['summary']['mean'])
+      and _number(x['summary']['random_mean']) for x in value.values())
+
+
+_text = lambda value: isinstance(value, str)
+# Of a run, and what they have to be.
+KEYS = {
+    'method': _text, 'task': _text, 'seed': _number, 'steps': _maybe,
+    'expert': _maybe, 'training': _training, 'evaluations': _evaluations,
+    'wall_seconds': lambda x: all(map(_number, x.values()))}
 
 
 def save(path, result):
@@ -94,8 +122,8 @@ def folder(path):
   found = []
   for file in sorted(path.glob('*.json')):
     try:
-      found.append(_checked(file.read_text()))
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+      found.append(_checked(file.read_bytes()))
+    except WRONG as error:
       raise _broken(file, error) from None
   if not found:
     raise UserError(
@@ -107,11 +135,9 @@ def folder(path):
 def study(path):
   """Return the runs in the file of a study, in their order."""
   try:
-    with gzip.open(path, 'rt') as file:
-      found = [_checked(line) for line in file]
-  except (
-      OSError, EOFError, ValueError, AttributeError, TypeError,
-      zlib.error) as error:
+    with gzip.open(path) as file:
+      found = [_checked(x) for x in iter(lambda: file.readline(LONGEST), b'')]
+  except WRONG as error:
     raise _broken(path, error) from None
   if not found:
     raise UserError(f'{path}: holds no runs.')
@@ -125,8 +151,11 @@ def _checked(text):
   version = result.get('format')
   if missing or version != FORMAT:
     raise ValueError(
-        f'format {version}, expected {FORMAT}; missing: '
+        f'format {version!r:.20}, expected {FORMAT}; missing: '
         f'{", ".join(missing) or "nothing"}')
+  wrong = [x for x in KEYS if not KEYS[x](result[x])]
+  if wrong:
+    raise ValueError(f'{wrong[0]} is {result[wrong[0]]!r:.60}')
   return result
 
 

@@ -92,7 +92,8 @@ def is_agent(data):
       isinstance(y, Integral) for y in x.values())
   return data is None or (
       isinstance(data, dict) and isinstance(data.get('params'), dict)
-      and all(isinstance(x, np.ndarray) for x in data['params'].values())
+      and all(isinstance(x, np.ndarray | np.generic)
+              for x in data['params'].values())
       and counts(data.get('counters', {})))
 
 

@@ -1,6 +1,7 @@
 """Spoils the source of an importer in ways that strangers' files are."""
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -15,6 +16,9 @@ import h5py
 import numpy as np
 
 BOMB = 48 << 20  # Bytes to which a few kilobytes inflate.
+LAUGHS = 'a: &a [1, 1, 1]\n' + '\n'.join(
+    f'{y}: &{y} [{", ".join([f"*{x}"] * 9)}]'
+    for x, y in zip('abcdefghi', 'bcdefghij'))
 
 
 class Bomb:
@@ -26,7 +30,8 @@ class Bomb:
 
 def spoil(folder, rng):
   """Change one file below a folder; return what was done, as text."""
-  paths = sorted(x for x in folder.rglob('*') if x.is_file())
+  paths = sorted(
+      x for x in folder.rglob('*') if x.is_file() and x.stat().st_size)
   path = paths[rng.integers(len(paths))]
   kinds = [bytes_of, bytes_of]
   # How the inside of a file is changed, where its kind is known.
@@ -235,13 +240,6 @@ def in_text(path, rng):
   return f'line {row + 1}: {lines[row][:60]}'
 
 
-INSIDE = {
-    '.npz': in_zip, '.zip': in_zip, '.tar.bz2': in_tar, '.h5': in_hdf5,
-    '.hdf5': in_hdf5, '.json': in_json, '.txt': in_text, '.csv': in_text,
-    '.yaml': in_text, '.recipe.json': in_recipe,
-    '.attributes.h5': in_attributes}
-
-
 @contextlib.contextmanager
 def memory():
   """Yield a dict that then has the most bytes taken meanwhile.
@@ -281,3 +279,70 @@ def clear(folder):
   """Remove all that is in a folder."""
   for path in folder.iterdir():
     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def in_pickle(path, rng):
+  """Change what a part of a save holds."""
+  data = pickle.loads(path.read_bytes())
+  value = [
+      Bomb(), None, 5, 'text', [], {'params': {}}, {'params': None},
+      {'params': {'w': Bomb()}}, {'params': {'w': 3}}, {5: 6},
+      np.array([Bomb()], object), np.full(3, np.nan), {'params': data}]
+  value = value[rng.integers(len(value))]
+  path.write_bytes(pickle.dumps(value))
+  return f'holds {str(value)[:60]}'
+
+
+def in_config(path, rng):
+  """Change one line of the config of a run."""
+  lines = path.read_text().split('\n')
+  row = rng.integers(len(lines))
+  values = [
+      '-1', '.nan', '1e999', '[[[]]]', '{}', '"\\x1b]0;x\\x07"', 'null',
+      '$\\frac{', '&a [*a]', '!!python/name:os.system', 'x' * 10 ** 5,
+      '[' * 999, '9' * 400, '../../evil', '"\\ud800"', 'gym_evil:X-v0', '*b']
+  value = values[rng.integers(len(values))]
+  if rng.random() < 0.2:
+    lines = [LAUGHS]
+  elif rng.random() < 0.2:
+    del lines[row]
+  else:
+    lines[row] = lines[row].split(':')[0] + ': ' + value
+  path.write_text('\n'.join(lines))
+  return f'line {row + 1}: {lines[min(row, len(lines) - 1)][:60]}'
+
+
+def in_lines(path, rng):
+  """Change one of the lines of a log, each of them JSON."""
+  lines = path.read_text().split('\n')
+  row = rng.integers(max(1, len(lines) - 1))
+  data = json.loads(lines[row])
+  key = sorted(data)[rng.integers(len(data))]
+  values = [
+      None, 'x', '\x1b[2J', '$\\frac{', -1, 10 ** 400, [], {}, float('nan'),
+      float('inf'), True, '\ud800', '../../evil', [[]] * 9]
+  data[key] = values[rng.integers(len(values))]
+  lines[row] = [json.dumps(data), '[' * 10 ** 5, '\0', '[]', '5'][
+      max(0, rng.integers(-4, 5))]
+  path.write_text('\n'.join(lines))
+  return f'line {row + 1}: {lines[row][:60]}'
+
+
+def in_gzip(path, rng):
+  """Change the lines in a file of gzip, or what they inflate to."""
+  text = gzip.decompress(path.read_bytes())
+  if rng.random() < 0.2:
+    path.write_bytes(gzip.compress(bytes(BOMB)))
+    return 'bomb'
+  path.write_bytes(text)
+  done = in_lines(path, rng)
+  path.write_bytes(gzip.compress(path.read_bytes()))
+  return done
+
+
+INSIDE = {
+    '.npz': in_zip, '.zip': in_zip, '.tar.bz2': in_tar, '.h5': in_hdf5,
+    '.hdf5': in_hdf5, '.json': in_json, '.txt': in_text, '.csv': in_text,
+    '.yaml': in_text, '.recipe.json': in_recipe, '.pkl': in_pickle,
+    '.attributes.h5': in_attributes, 'config.yaml': in_config,
+    '.jsonl': in_lines, '.jsonl.gz': in_gzip}
