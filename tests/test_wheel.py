@@ -1,5 +1,6 @@
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -44,6 +45,15 @@ class TestWheel:
   def test_licence(self, wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert [x for x in names if x.endswith('/LICENSE')]
+
+  def test_asks_for_no_cuda(self, wheel):
+    archive = zipfile.ZipFile(wheel)
+    [name] = [x for x in archive.namelist() if x.endswith('/METADATA')]
+    wanted = [
+        x for x in archive.read(name).decode().splitlines()
+        if x.startswith('Requires-Dist: ') and 'extra ==' not in x]
+    assert len(wanted) > 20
+    assert not [x for x in wanted if re.search('cuda|dreamer|MinAtar', x)]
 
   def test_finds_its_own_files_outside_the_checkout(self, wheel, tmp_path):
     # A wheel without scripts is installed by unpacking it.
