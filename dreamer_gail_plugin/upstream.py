@@ -18,7 +18,8 @@ def apply():
   if importlib.util.find_spec('embodied') is None:
     raise errors.UserError(
         "The package 'dreamer' (DreamerV3) is not installed. Run the program "
-        "with 'uv run', or run: pip install --no-deps dreamer==3.3.0 MinAtar==1.0.15")
+        "with 'uv run', or run: pip install --no-deps dreamer==3.3.0 "
+        'MinAtar==1.0.15')
   patches = sys.modules.get(PACKAGE) or load()
   return patches.apply()
 
