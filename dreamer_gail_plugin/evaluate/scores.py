@@ -7,6 +7,7 @@ writes it as JSON.
 """
 
 import json
+import os
 import pathlib
 import sys
 
@@ -163,6 +164,14 @@ def row(logdir, last):
       **average(steps, scores, last), 'logdir': pathlib.Path(logdir).name}
 
 
+def names(logdirs):
+  """Return the shortest names of runs, by folders, that can tell them apart.
+  """
+  places = [pathlib.Path(x).expanduser().resolve() for x in logdirs]
+  top = os.path.commonpath([x.parent for x in places])
+  return [x.relative_to(top).as_posix() for x in places]
+
+
 def table(rows):
   """Return the rows as text, a line each."""
   head = f'{"task":<20} {"method":<15} {"seed":>4} {"steps":>9}  score and run'
@@ -184,7 +193,9 @@ def main(argv=None):
   parser.add_argument(
       '--out', type=arguments.out_file, help='JSON file to write')
   args = parser.parse_args(argv)
-  rows = [row(x, args.last) for x in args.logdirs]
+  rows = [
+      {**row(x, args.last), 'logdir': name}
+      for x, name in zip(args.logdirs, names(args.logdirs))]
   print(table(rows))
   if args.out:
     # A NaN, which stands for no score, cannot be in JSON.

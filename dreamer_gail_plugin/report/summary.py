@@ -97,15 +97,16 @@ def table(runs, methods, experts):
 
   `experts` maps a task to the mean score of its demonstrations. If some runs
   of a method are complete, only those count, as scores at other steps cannot
-  be averaged with them. A run whose games equal another's does not count
-  either. Runs that do not count get a sentence in their `problems`.
+  be averaged with them; nor can those of other options of the environment. A
+  run whose games equal another's does not count either. Runs that do not count
+  get a sentence in their `problems`.
   """
   rows = []
   for task in tasks(runs):
     part = []
     for method in methods:
-      members = _finished([
-          x for x in runs if (x.task, x.method) == (task, method)])
+      members = _alike(_finished([
+          x for x in runs if (x.task, x.method) == (task, method)]))
       scored = _distinct([(x, score(x)) for x in members])
       if scored:
         part.append(_row(task, method, *zip(*scored)))
@@ -121,6 +122,30 @@ def _finished(runs):
       run.problems.append(
           'not in the scores of its method, whose other runs are complete')
   return done or runs
+
+
+def _alike(runs):
+  # Other options of the environment make another task of it.
+  options = [_options(x) for x in runs]
+  usual = max(options, key=options.count, default=None)
+  found = []
+  for run, own in zip(runs, options):
+    # Runs of before do not have all of them.
+    differ = [k for k in own if k in usual and own[k] != usual[k]]
+    if not differ:
+      found.append(run)
+      continue
+    run.problems.append(
+        'not in the scores of its method, whose other runs have another '
+        f'{", ".join(differ)}')
+  return found
+
+
+def _options(run):
+  prefix = f'env.{run.task.partition("_")[0]}.'
+  return {
+      k: str(v) for k, v in run.flat.items()
+      if k.startswith(prefix) and not k.endswith('.traceback')}
 
 
 def _distinct(scored):

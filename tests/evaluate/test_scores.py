@@ -1,6 +1,7 @@
 """Scores: read from a run's log, averaged, listed."""
 
 import json
+import shutil
 
 import elements
 import numpy as np
@@ -139,6 +140,13 @@ class TestTable:
     scores.main([str(logdir), '--out', str(out)])
     row, = json.loads(out.read_text(), parse_constant=pytest.fail)
     assert row['mean'] is row['sd'] is None and row['episodes'] == 0
+
+  def test_folders_of_one_name(self, logdir, tmp_path, capsys):
+    for name in 'ab':
+      shutil.copytree(logdir, tmp_path / name / 'log')
+    scores.main([str(tmp_path / x / 'log') for x in 'ab'])
+    lines = capsys.readouterr().out.splitlines()
+    assert [x.split()[-1] for x in lines[2:]] == ['a/log', 'b/log']
 
   def test_no_folder_for_the_file(self, logdir, tmp_path):
     with pytest.raises(UserError, match='there is no folder'):

@@ -59,6 +59,22 @@ class TestSummary:
     assert row.iqm == 3 and row.low <= row.iqm <= row.high
     assert row.normalised is row.hours is row.length is None
 
+  def test_other_options_of_the_environment_are_not_averaged(self):
+    runs = [
+        self.run([x] * 4, seed=i, flat={'env.t.sticky': y, **more})
+        for i, (x, y, more) in enumerate([
+            (1, 0.1, {}), (3, 0.1, {'env.t.new': 1}), (90, 0.0, {})])]
+    row, = self.table(*runs)
+    assert (row.mean, row.seeds) == (2, [0, 1])
+    assert [bool(x.problems) for x in runs] == [False, False, True]
+    assert 'another env.t.sticky' in runs[2].problems[0]
+
+  def test_tasks_are_not_averaged(self):
+    other = self.run([5.0])
+    other.task = 'u'
+    assert [(x.task, x.mean) for x in self.table(self.run([1.0]), other)] == [
+        ('t', 1), ('u', 5)]
+
   def test_one_run_has_no_sd(self):
     assert self.table(self.run([1, 2]))[0].sd is None
 

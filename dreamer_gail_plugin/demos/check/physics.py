@@ -25,6 +25,7 @@ JUMPS = 3  # Jumps that are no chance.
 RELATED = (0.5, 0.8)
 TIGHT = 1.0  # The largest error, in deviations of the change itself.
 RIDGE = 1e-3
+ROOM = 0.02  # Of the range of random play, beyond it.
 
 
 def find(parts, play, key, classes):
@@ -150,7 +151,7 @@ class Model:
   def inside(self, states, actions):
     """Return which steps (N,) are in the range of random play."""
     data = np.concatenate([states, actions], 1)
-    room = 1e-6
+    room = ROOM * (self.high - self.low) + 1e-6
     return ((data >= self.low - room) & (data <= self.high + room)).all(1)
 
   def _basis(self, states, actions):
