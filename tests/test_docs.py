@@ -26,7 +26,9 @@ from helpers import agents
 from helpers import fakepackage
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+PAGES = [
+    ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', ROOT / 'CHANGELOG.md',
+    *sorted((ROOT / 'docs').glob('*.md'))]
 PLACEHOLDERS = {'SEED': '0'}
 PACKAGE = ROOT / 'dreamer_gail_plugin'
 # Everything that people read or see, but for pictures and data.
