@@ -17,22 +17,20 @@ from helpers import strangetasks
 pytestmark = pytest.mark.slow
 
 ROOT = pathlib.Path(__file__).parent.parent
-LEVEL = {'level': 4}
+KWARGS = {'First': {'sides': 84}}
 SAID = {
     'First': ['image: 84 x 84 x 3, channels first, resized to 64 x 64'],
     'Dicts': ['eye: 32 x 32 x 3', 'pose: 3 numbers', 'action_go: 1 choice of',
               'action_turn: 2 numbers'],
-    'Free': ['the largest numbers of the demonstrations, --env.gym.scale'],
-    'Codes': ['vector: 7 x 7 as 49 numbers, a grid of codes'],
-    'Level': ['vector: 4 numbers']}
+    'Codes': ['vector: 7 x 7 as 49 numbers, a grid of codes',
+              'the largest numbers of the demonstrations, --env.gym.scale']}
 
 
 def record(name, folder):
   """Record random play, of actions up to 5 where these have no bounds."""
-  cls = strangetasks.TASKS[name]
-  env = cls(**LEVEL) if name == 'Level' else cls()
+  env = strangetasks.TASKS[name](**KWARGS.get(name, {}))
   space = env.action_space
-  space = gymnasium.spaces.Box(-1, 5, (2,)) if name == 'Free' else space
+  space = gymnasium.spaces.Box(-1, 5, (2,)) if name == 'Codes' else space
   env = RecordEpisodes(env, folder)
   space.seed(0)
   for game in range(12):
@@ -46,7 +44,7 @@ def record(name, folder):
 def test_training(tmp_path, name):
   record(name, tmp_path / 'episodes')
   task = f'gym_helpers.strangetasks:Strange{name}-v0'
-  kwargs = json.dumps(LEVEL) if name == 'Level' else ''
+  kwargs = json.dumps(KWARGS.get(name, {}))
   assert demotools.run(
       'gymnasium', '--source', tmp_path / 'episodes', '--task', task, '--out',
       tmp_path / 'mine.h5', '--kwargs', kwargs) == 0

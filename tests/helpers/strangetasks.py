@@ -4,8 +4,6 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-FREE = spaces.Box(-np.inf, np.inf, (2,), np.float32)
-
 
 class Strange(gymnasium.Env):
   """Shows samples of its space and pays for the first action."""
@@ -30,9 +28,10 @@ class Strange(gymnasium.Env):
 
 
 class First(Strange):
-  """An image with channels first."""
+  """An image with channels first; it cannot be made without its size."""
 
-  observation_space = spaces.Box(0, 255, (3, 84, 84), np.uint8)
+  def __init__(self, sides):
+    self.observation_space = spaces.Box(0, 255, (3, sides, sides), np.uint8)
 
 
 class Dicts(Strange):
@@ -48,25 +47,13 @@ class Dicts(Strange):
     return float(action['go'] == 1)
 
 
-class Free(Strange):
-  """Actions without bounds."""
-
-  action_space = FREE
-
-
 class Codes(Strange):
-  """A grid of codes."""
+  """A grid of codes, and actions without bounds."""
 
   observation_space = spaces.Box(0, 10, (7, 7), np.uint8)
+  action_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
 
 
-class Level(Strange):
-  """Cannot be made without an argument."""
-
-  def __init__(self, level):
-    self.observation_space = spaces.Box(-1, 1, (level,), np.float32)
-
-
-TASKS = {x.__name__: x for x in (First, Dicts, Free, Codes, Level)}
+TASKS = {x.__name__: x for x in (First, Dicts, Codes)}
 for name in TASKS:
   gymnasium.register(f'Strange{name}-v0', f'{__name__}:{name}')

@@ -126,19 +126,19 @@ class TestImport:
 
   def test_arguments_that_minari_recorded(self, root, out):
     env = minari.DataCollector(gymnasium.make(
-        'helpers.strangetasks:StrangeLevel-v0', level=4))
+        'helpers.strangetasks:StrangeFirst-v0', sides=20))
     env.reset(seed=0)
     while not env.step(1)[2]:
       pass
-    env.create_dataset('level-v0')
+    env.create_dataset('first-v0')
     env.close()
-    assert run('minari', '--source', 'level-v0', '--out', out) == 0
+    assert run('minari', '--source', 'first-v0', '--out', out) == 0
     with store.Store(out) as demo:
       made = json.loads(demo.attrs['preprocessing'])
       # The task can be made with what the store says.
-      env = envs.make('gym', 'StrangeLevel-v0', kwargs=made['kwargs'])
+      env = envs.make('gym', 'StrangeFirst-v0', kwargs=made['kwargs'])
       store.validate(
-          demo, env.obs_space, env.act_space, 'gym_StrangeLevel-v0')
+          demo, env.obs_space, env.act_space, 'gym_StrangeFirst-v0')
 
   @pytest.mark.parametrize('task, code', [
       ('minatar_breakout', 0), ('minatar_seaquest', 2),
