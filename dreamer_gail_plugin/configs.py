@@ -62,7 +62,11 @@ def read(filename):
     found = reader.load(path.read_text('utf-8'))
     if not isinstance(found, dict):
       raise ValueError('expected keys and values')
-    return elements.Config(found)
+    config = elements.Config(found)
+    for key, value in config.flat.items():
+      if not (key + str(value)).isprintable():
+        raise ValueError(f'{key!r:.60} has characters that cannot be printed')
+    return config
   except Exception as error:  # A YAML parser has many, of several lines.
     reason = ' '.join(str(error).split())[:200] or type(error).__name__
     raise UserError(

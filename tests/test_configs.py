@@ -34,7 +34,8 @@ class TestRows:
     ('a: 1\n' * 20_000, '65,536 bytes'), ('', 'keys and values'),
     ('- 1', 'keys and values'), ('a: [', 'flow'), ('a: 1\na: 2', 'duplicate'),
     ('a: !!python/object/apply:os.system [touch x]', 'constructor'),
-    ('5: 1', ''), ('\0', 'config of a run'), ('a: {5: 1}', '')])
+    (r'a: "\x1b[2J"', 'printed'), (r'{"\uD800": 1}', ''), ('5: 1', ''),
+    ('\0', 'config of a run'), ('a: {5: 1}', '')])
 def test_read_of_a_stranger(tmp_path, text, words):
   path = tmp_path / 'config.yaml'
   path.write_text(text)

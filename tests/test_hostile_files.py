@@ -55,7 +55,13 @@ def run(folder):
   agent.save = lambda: {
       'params': agent.params,
       'counters': {'updates': 1, 'batches': 1, 'actions': 1}}
-  savedruns.save(folder, agent, reportruns.config(task='minatar_breakout'))
+  return savedruns.save(
+      folder, agent, reportruns.config(task='minatar_breakout'))
+
+
+def logged(folder):
+  """Write the logdir of a run with its logs; return its path."""
+  run(folder)
   reportruns.log(folder, 3000, lambda step: step / 100)
   reportruns.evaluation(folder, [1, 2, 3, 4, 5])
   provenance.record(folder, ('main',), [], 0, 'cpu')
@@ -142,8 +148,8 @@ PROGRAMS = {
     'resume': (random_run, training.main, lambda source, out, data: [
         '--configs', 'minatar', 'debug', '--random_agent', 'True',
         '--logdir', source]),
-    'scores': (run, scores.main, lambda source, out, data: [source]),
-    'report': (run, report.main, lambda source, out, data: [
+    'scores': (logged, scores.main, lambda source, out, data: [source]),
+    'report': (logged, report.main, lambda source, out, data: [
         source, '--out', out / 'page']),
     'train': (demonstrations, training.main, lambda source, out, data: [
         *BREAKOUT, '--agent.gail.expert', source, '--logdir', out / 'run']),

@@ -13,6 +13,7 @@ import time
 import numpy as np
 
 from .. import configs
+from .. import errors
 from ..errors import UserError
 from ..evaluate.scores import kept
 from ..running import provenance
@@ -134,7 +135,7 @@ def target(flat):
 def load(path, name, now=None):
   """Return the Run of a logdir."""
   now = time.time() if now is None else now
-  run = Run(name, path)
+  run = Run(errors.plain(name, ''), path)
   written = [(path / x).stat().st_mtime for x in LOGS if (path / x).exists()]
   run.age = max(0, now - max(written, default=now))
   if not written:

@@ -35,6 +35,18 @@ class TestFigures:
     assert 'expert 5.00' in [x.get_text() for x in ax.texts]
     assert '4.00 ± 0.14*' in [x.get_text() for x in ax.texts]
 
+  @pytest.mark.parametrize('name', [
+      '$\\frac{', '$x$', '\x1b[2J', 'a\0b', '$' * 50, '{}%s'])
+  def test_names_are_no_mathtext(self, tmp_path, name):
+    rows = self.rows(1.0, 40.0)
+    rows[0].method = name
+    style.save(figures.bars(name, rows, self.known(rows), 5.0),
+               tmp_path / 'bars.pdf')
+    curve = summary.Curve(np.arange(3.0), np.ones((1, 3)))
+    style.save(figures.curves(
+        name, {(name, 'solid'): curve}, self.known(rows), name, name,
+        marks=[(1.9, name), (99, name)]), tmp_path / 'curves.pdf')
+
   def test_logarithmic_where_scores_spread(self):
     assert self.bars(1.0, 29.0).get_xscale() == 'linear'
     assert self.bars(1.0, 31.0).get_xscale() == 'log'

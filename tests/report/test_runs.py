@@ -112,6 +112,11 @@ class TestLoad:
   def test_target(self, flat, want):
     assert runlib.target({'task': 'a_b', **flat}) == want
 
+  def test_names_of_folders_that_are_no_text(self, tmp_path):
+    path = tmp_path / '\udcff\x1b[2J'
+    path.mkdir()
+    assert load(path).name == r'\udcff\x1b[2J'
+
   def test_unknown_target(self, logdir):
     (logdir / 'config.yaml').write_text('{task: a_b, seed: 0, method: X}')
     reportruns.age(logdir, 7200)
