@@ -8,7 +8,7 @@ from .findings import problem
 LEVELS = 16  # Largest difference of a still pixel that is due to rendering.
 STILL = 50  # Still pixels from which brightness can be told.
 PLAIN = 4  # Different values of images that show nothing between them.
-COLOURS = 0.5  # Share of known colours below which images are of others.
+COLOURS = 0.6  # Share of known colours below which images are of others.
 ALIKE = 0.99  # Share of pixels that are as at the start of a game.
 UNLIKE = 0.9  # Share below which it is another moment.
 COUNT = 3  # Steps of a kind that are no chance.
@@ -72,9 +72,8 @@ def colours(parts, play):
       np.unique(_colour(x['image'][::4])) for x in play.parts]))
   images = np.concatenate([
       x['image'][::max(1, len(x['image']) // 100)] for x in parts])
-  # At night or under water there may be others: the best quarter counts.
-  share = lambda x: np.quantile(
-      np.isin(_colour(x), seen).mean((1, 2)), 0.75)
+  # At night or under water there may be others.
+  share = lambda x: np.median(np.isin(_colour(x), seen).mean((1, 2)))
   mine, turned = share(images), share(images[..., ::-1])
   if turned > max(mine, COLOURS) + 0.1:
     return [problem(
