@@ -15,6 +15,28 @@ class ValueWrong(UserError, argparse.ArgumentTypeError):
   """A flag's value that cannot be; argparse adds the flag."""
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+  """Shows what is needed first, then by the alphabet, with defaults."""
+
+  def add_usage(self, usage, actions, groups, prefix=None):
+    needed = [x for x in actions if x.required or not x.option_strings]
+    text = self._format_usage(usage, needed, [], '').strip()
+    flags = '' if len(needed) == len(actions) else ' [flags]'
+    super().add_usage(text.replace('%', '%%') + flags, [], [], prefix)
+
+  def add_arguments(self, actions):
+    order = lambda x: (bool(x.option_strings), not x.required, x.dest)
+    super().add_arguments(sorted(actions, key=order))
+
+  def _get_help_string(self, action):
+    text = action.help or ''
+    none = isinstance(action.default, bool) or action.default in (
+        None, '', argparse.SUPPRESS)
+    if none or not action.option_strings or 'default' in text:
+      return text
+    return f'{text} (default: %(default)s)'
+
+
 class Parser(argparse.ArgumentParser):
   """A parser of argparse whose errors are one line, as all of ours are.
 
@@ -25,7 +47,7 @@ class Parser(argparse.ArgumentParser):
   def __init__(self, **kwargs):
     super().__init__(
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        formatter_class=Help, **kwargs)
 
   def parse_args(self, args=None, namespace=None):
     """Return the parsed flags; raises UserError, which names near ones."""

@@ -90,8 +90,9 @@ def parse(argv, doc=None):
   add('--checkpoint',
       help='another save than the latest: its step, its name or a folder')
   add('--policy', nargs='+', choices=POLICIES, default=POLICIES,
-      help='both if not given')
-  add('--chunks', type=arguments.natural, default=5)
+      help='how actions are taken; both by default')
+  add('--chunks', type=arguments.natural, default=5,
+      help='groups of games, each with a mean of its own')
   add('--episodes', type=arguments.natural, default=50, help='of each chunk')
   add('--seed', type=arguments.count, default=0,
       help='decides the games, not the agent')
@@ -100,7 +101,8 @@ def parse(argv, doc=None):
   add('--workers', type=arguments.natural,
       help='processes that play them; if not given, one for each processor, '
       'or none beside this one for MinAtar')
-  add('--platform', choices=('auto', 'cpu', 'cuda'), default='auto')
+  add('--platform', choices=('auto', 'cpu', 'cuda'), default='auto',
+      help='what the policy runs on')
   add('--out', type=arguments.out_folder,
       help='folder for the results instead of LOGDIR/eval')
   add('--no-films', dest='films', action='store_false',
