@@ -235,4 +235,4 @@ class TestCommand:
     with pytest.raises(SystemExit) as info:
       demos.main([name, '--help'])
     assert info.value.code == 0
-    assert '[-h]' in capsys.readouterr().out
+    assert f'demos {name} ' in capsys.readouterr().out

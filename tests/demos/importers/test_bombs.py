@@ -274,4 +274,4 @@ class TestOutput:
   def test_a_folder_that_takes_no_file(self, check, tmp_path):
     save_crafter(tmp_path / 'a.npz', **episode(4))
     check('crafter_human', '--source', tmp_path / 'a.npz', '--out',
-          '/proc/a.h5', parts=['--out /proc/a.h5', 'cannot be written'], out=False)
+          '/proc/a.h5', parts=['/proc/a.h5', 'cannot be written'], out=False)
