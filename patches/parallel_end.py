@@ -9,7 +9,9 @@ sends it SIGUSR1. The main process then saves the agent, where that is its own
 (that is, without `run.agent_process`), and stops the others.
 """
 
+import contextlib
 import inspect
+import io
 import os
 import signal
 import threading
@@ -81,7 +83,8 @@ def run(workers):
       if done:
         final_save.save()
       watch.end()
-  [x.kill() for x in workers]
+  with contextlib.redirect_stdout(io.StringIO()):  # Where each thread was.
+    [x.kill() for x in workers]
 
 
 def ending():
