@@ -12,6 +12,7 @@ from dreamer_gail_plugin import upstream
 from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import check as check_
+from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.check import content
 from dreamer_gail_plugin.demos.importers import alignment
 from dreamer_gail_plugin.demos.importers import episodes
@@ -278,6 +279,41 @@ class TestFindings:
     store.write(path, [{**one, 'image': image}], attrs)
     text = check(capsys, path)
     assert 'differ a little' in text or 'different values' in text
+
+  @pytest.mark.parametrize('task', ['minatar_breakout', 'gym_CartPole-v1'])
+  @pytest.mark.parametrize('length', [1, 70])
+  def test_few_steps_decide_nothing(self, task, length, path, capsys):
+    env = tasks.make_env(task, 0)
+    part = record.rollout(env, record.Random(env), length)
+    store.write(path, [part], {
+        'task': task, 'preprocessing': tasks.options(task)})
+    check(capsys, path, [
+        'not decided: at which step actions stand; which action is which',
+        f'compared: {length} steps with'], code=0)
+
+  def test_other_keys(self, path, capsys):
+    class Named(gymnasium.Env):
+      observation_space = gymnasium.spaces.Dict({
+          'eye': gymnasium.spaces.Box(0, 255, (32, 32, 3), np.uint8),
+          'arm': gymnasium.spaces.Box(-1, 1, (3,), np.float32)})
+      action_space = gymnasium.spaces.Discrete(2)
+
+      def reset(self, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.observation_space.sample(), {}
+
+      def step(self, action):
+        return self.observation_space.sample(), 0.0, False, False, {}
+    gymnasium.register('tests/Named-v0', Named, max_episode_steps=20)
+    try:
+      task = 'gym_tests/Named-v0'
+      env = tasks.make_env(task, 0)
+      part = record.rollout(env, record.Random(env), 60)
+      store.write(path, [part], {
+          'task': task, 'preprocessing': tasks.options(task)})
+      check(capsys, path, ['compared: 60 steps with'], code=0)
+    finally:
+      gymnasium.registry.pop('tests/Named-v0')
 
   def test_bad_file_is_one_error(self, path, capsys):
     path.write_bytes(b'nothing')

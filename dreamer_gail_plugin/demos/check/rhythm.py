@@ -35,6 +35,8 @@ def find(parts, play):
 def frozen(parts, play):
   """Return findings about observations that repeat the last one."""
   key = 'image' if 'image' in play else 'vector'
+  if key not in play:
+    return []
   usual, mine = (_still(x, key) for x in (play.parts, parts))
   if mine < STILL or usual > mine / 10:
     return []
@@ -160,10 +162,12 @@ def free(parts, apart):
 
 
 def _still(parts, key):
-  found = [
-      (x[key][1:] == x[key][:-1]).reshape(len(x[key]) - 1, -1).all(1)[
-          findings.follows(x)] for x in parts]
-  return np.mean(np.concatenate(found))
+  found = []
+  for data in parts:
+    same = data[key][1:] == data[key][:-1]
+    found.append(same.all(tuple(range(1, same.ndim)))[findings.follows(data)])
+  found = np.concatenate(found)
+  return found.mean() if len(found) else 0
 
 
 def _same(images, episodes, lag):
