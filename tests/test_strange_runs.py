@@ -52,7 +52,7 @@ def test_training(tmp_path, name):
       [sys.executable, '-m', 'dreamer_gail_plugin.main', '--configs', 'gym',
        'debug', 'gail', '--task', task, '--agent.gail.expert',
        str(tmp_path / 'mine.h5'), '--env.gym.kwargs', kwargs, '--logdir',
-       str(tmp_path / 'log'), '--run.steps', '300', '--run.log_every', '1'],
+       str(tmp_path / 'log'), '--run.steps', '300', '--run.log_every', '-1'],
       env={**os.environ, 'PYTHONPATH': os.pathsep.join(
           [str(ROOT), str(ROOT / 'tests')])},
       capture_output=True, text=True)
