@@ -42,6 +42,9 @@ def apply():
   for module in (embodied.core.driver, loops.module('parallel')):
     process = watching(module.portal.Process)
     module.portal = proxies.Proxy(module.portal, Process=process)
+  batching = portal.batching
+  batching.process = proxies.Proxy(
+      batching.process, Process=watching(batching.process.Process))
   for name in ('combined', 'parallel_envs'):
     loops.wrap('parallel', name, prepared)
   loops.wrap('parallel', 'parallel_agent', shielded)
@@ -60,14 +63,25 @@ def prepare():
   """Tell portal's errors in our way; in a child, end with the parent."""
   portal.context.error = functools.partial(
       tell, type(portal.context).error.__get__(portal.context))
+  follow()
+
+
+def follow():
+  """Let this process, if it is a child, end with its parent."""
   parent = multiprocessing.parent_process()
 
-  def follow():
+  def wait():
     parent.join()
     portal.context.shutdown(1)
 
   if parent:
-    threading.Thread(target=follow, daemon=True).start()
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def followed(target, *args):
+  """Call what a child is for; it would wait for ever for a dead parent."""
+  follow()
+  target(*args)
 
 
 def tell(traceback, error, name=None):
@@ -91,6 +105,8 @@ def watching(process):
 
     def start(self):
       threading.Thread(target=self._watch, daemon=True).start()
+      self.process._target = functools.partial(
+          followed, self.process._target)
       try:
         return super().start()
       except threading.BrokenBarrierError:

@@ -3,6 +3,8 @@
 import functools
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -44,6 +46,35 @@ def nothing_failed():
   yield
   process_deaths.FAILED.clear()
   env_watchdog.Limit.seconds = 0
+
+
+ORPHAN = """
+import os
+from dreamer_gail_plugin.patches import process_deaths
+from portal import batching
+from embodied.run import parallel
+
+def dies():
+  print(child.process.pid, flush=True)
+  os._exit(0)
+
+if __name__ == '__main__':
+  child = {}.Process(print, 'done')
+  child.ready.wait = dies  # The child waits for the other one.
+  child.start()
+"""
+
+
+@pytest.mark.parametrize('module', ['parallel.portal', 'batching.process'])
+def test_a_child_waits_for_no_dead_parent(tmp_path, module):
+  script = tmp_path / 'script.py'
+  script.write_text(ORPHAN.format(module))
+  with (tmp_path / 'output').open('w') as file:  # Which the child has, too.
+    subprocess.run(
+        [sys.executable, str(script)], stdout=file,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
+  child = psutil.Process(int((tmp_path / 'output').read_text()))
+  assert not psutil.wait_procs([child], timeout=30)[1]
 
 
 class TestWatch:
