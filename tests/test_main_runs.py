@@ -75,14 +75,14 @@ class TestKilledRun:
 
   # The second start says what it has just loaded.
   SPY = """
-import elements
 from dreamer_gail_plugin import main
-load = elements.Checkpoint.load
+from dreamer_gail_plugin.patches import safe_loads
+load = safe_loads.Checkpoint.load
 def spy(self, path):
   load(self, path)
   self.save({path!r})
   print('Items:', len(self.replay))
-elements.Checkpoint.load = spy
+safe_loads.Checkpoint.load = spy
 main.errors.run(main.main)
 """
 

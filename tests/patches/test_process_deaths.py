@@ -65,6 +65,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('module', ['parallel.portal', 'batching.process'])
 def test_a_child_waits_for_no_dead_parent(tmp_path, module):
   script = tmp_path / 'script.py'

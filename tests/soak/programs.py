@@ -55,7 +55,7 @@ PROGRAMS = {
     'demos replay': Program(2, demos.main, lambda run, out: [
         'replay', '--source', str(run), '--out', str(out / 'x.h5')]),
     'demos minari_export': Program(6, demos.main, lambda run, out: [
-        'minari_export', '--source', str(DEMOS), '--out', str(out / 'x')]),
+        'minari_export', '--source', str(DEMOS), '--out', str(out / 'x-v0')]),
     'demos show': Program(6, demos.main, lambda run, out: [
         'show', str(DEMOS), '--out', str(out / 'x')]),
 }
