@@ -31,7 +31,7 @@ from helpers.lerobotfiles import PUSH
 from helpers.replays import config
 from helpers.replays import record
 
-COUNT = int(os.environ.get('FUZZ', 12))
+COUNT = int(os.environ.get('FUZZ', 6))
 SEED = int(os.environ.get('FUZZ_SEED', 0))
 MEMORY = 4 * hostile.BOMB
 PROCESS = 2 * MEMORY  # With what libraries keep for the next time.
