@@ -42,6 +42,8 @@ def steady(hours, out, every=60, flags=()):
     begin = time.time()
     while process.poll() is None and time.time() < begin + 3600 * hours:
       time.sleep(every)
+      if process.poll() is not None:
+        break
       samples.append({
           'minutes': round((time.time() - begin) / 60, 2),
           **sample(process.pid, logdir)})

@@ -1,6 +1,6 @@
 """Hostile sources: one clear error or a clean import, whatever they hold.
 
-Twelve inputs for each importer; FUZZ=300 in the environment tries so many,
+Six inputs for each importer; FUZZ=300 in the environment tries so many,
 and FUZZ_SEED another series.
 """
 
