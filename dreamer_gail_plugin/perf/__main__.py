@@ -41,7 +41,7 @@ def main(argv=None):
   parser.add_argument('name', choices=PROGRAMS)
   parser.add_argument(
       '--repeats', type=arguments.natural, default=30,
-      help='timed rounds (30)')
+      help='timed rounds')
   parser.add_argument(
       '--out', type=arguments.out_file, help='file to add a line to')
   parser.add_argument(

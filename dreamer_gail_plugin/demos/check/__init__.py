@@ -30,7 +30,7 @@ def add_arguments(parser):
   add = parser.add_argument
   add('file', help='the .h5 file, or the .json file of a recipe')
   add('--task', help='compare with this task (the one in the file)')
-  add('--seed', type=int, default=0, help='of the random play (0)')
+  add('--seed', type=int, default=0, help='of the random play')
   tasks.add_options(parser)
 
 

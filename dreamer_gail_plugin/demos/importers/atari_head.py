@@ -54,19 +54,19 @@ def add_arguments(parser):
       help='this trial and those that it continues')
   which.add_argument(
       '--best', type=int, default=2,
-      help='so many, by score in meta_data.csv (2)')
+      help='so many, by score in meta_data.csv')
   add('--highscore', action='store_true',
       help='let --best take trials that continue others, too')
   add('--split', choices=select.SPLITS, default='all',
-      help='only trials for training or testing; a chain is in one (all)')
+      help='only trials for training or testing; a chain is in one')
   add('--averaged', choices=select.AVERAGED, default='refuse',
       help='what to do about trials whose recorder averaged frames: refuse '
       'them, keep them as they are, or match them, by an environment that '
-      'averages, too (refuse)')
-  add('--parts', type=int, default=5, help='cuts from each trial (5)')
-  add('--length', type=int, default=1024, help='steps of a part (1024)')
+      'averages, too')
+  add('--parts', type=int, default=5, help='cuts from each trial')
+  add('--length', type=int, default=1024, help='steps of a part')
   add('--action', choices=RULES, default='majority',
-      help='which of the actions that were pressed during a step (majority)')
+      help='which of the actions that were pressed during a step')
   add('--task', help='task of the store (atari_GAME); the settings of its '
       'environment are the defaults of those below')
   add('--repeat', type=int, help='frames that make one step')

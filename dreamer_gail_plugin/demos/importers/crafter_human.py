@@ -41,11 +41,11 @@ def add_arguments(parser):
   add('--source', required=True,
       help='dataset.zip, its unpacked folder, or one episode')
   flags.add_output(add)
-  add('--longest', type=int, default=10, help='so many episodes (10)')
+  add('--longest', type=int, default=10, help='so many episodes')
   add('--length', type=int, default=1024,
-      help='at most so many steps, from the start of each (1024)')
+      help='at most so many steps, from the start of each')
   add('--task', default='crafter_reward',
-      help='task of the store (crafter_reward)')
+      help='task of the store')
   add('--layout', choices=('recorder', 'loop'),
       help='what index k holds, where it cannot be told: the action that led '
       'to image k (recorder), or the one chosen at it (loop)')
