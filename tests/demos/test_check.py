@@ -162,6 +162,7 @@ class TestFindings:
     text = check(capsys, path, code=0)
     assert '0 problem(s)' in text
 
+  @pytest.mark.slow
   def test_planted_shift(self, good, path, capsys):
     trajs, attrs = good
     for off, side in ((1, 'late'), (-1, 'early')):
@@ -223,6 +224,7 @@ class TestFindings:
     store.write(path, idle, attrs)
     look(path, ['problem: 9', '% of the actions are no-ops'])
 
+  @pytest.mark.slow
   def test_settings(self, path, capsys):
     trajs, attrs = read('minatar_breakout')
     attrs['preprocessing'] = '{"actions": "all"}'

@@ -124,7 +124,7 @@ class TestRun:
       error_terms.main(flags)
 
   def test_no_folder_for_the_file(self, run, tmp_path):
-    with pytest.raises(UserError, match='no such folder'):
+    with pytest.raises(UserError, match='there is no folder'):
       error_terms.main([
           '--logdir', str(run[0]), '--expert', 'x.h5', '--agent', 'y.h5',
           '--out', str(tmp_path / 'none' / 'x.json')])
