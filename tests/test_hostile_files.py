@@ -1,7 +1,7 @@
 """Hostile files for the programs that read runs, stores and results.
 
 Whatever a file holds: one line and exit code 2, or what an honest file gives;
-no traceback, and no other file. The slow tests try 20 for each program, or as
+no traceback, and no other file. The slow tests try 8 for each program, or as
 many as FUZZ in the environment says, and FUZZ_SEED is another series. Those
 for importers are in demos/importers/test_hostile.py.
 """
@@ -39,7 +39,7 @@ from helpers import runresults
 from helpers import savedruns
 from helpers.demotools import snapshot
 
-COUNT = int(os.environ.get('FUZZ', 20))
+COUNT = int(os.environ.get('FUZZ', 8))
 FEW = 4  # In the tests that are not slow.
 SEED = int(os.environ.get('FUZZ_SEED', 0))
 BREAKOUT = ['--configs', 'minatar', 'debug', 'gail']

@@ -163,6 +163,7 @@ class TestAgent:
         **FLAGS, agent__value__outscale=1.0, agent__policy__outscale=1.0)
     assert agents.grads(agent, key) == want
 
+  @pytest.mark.slow
   def test_divergence_counts_by_its_scale(self):
     totals = []
     for scale in (0.5, 1.5):
