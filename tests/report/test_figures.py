@@ -5,6 +5,8 @@ import pytest
 
 pytest.importorskip('matplotlib', reason='needs the extra `report`')
 
+from matplotlib import text  # noqa: E402
+
 from dreamer_gail_plugin.report import figures  # noqa: E402
 from dreamer_gail_plugin.report import methods  # noqa: E402
 from dreamer_gail_plugin.report import style  # noqa: E402
@@ -40,12 +42,17 @@ class TestFigures:
   def test_names_are_no_mathtext(self, tmp_path, name):
     rows = self.rows(1.0, 40.0)
     rows[0].method = name
-    style.save(figures.bars(name, rows, self.known(rows), 5.0),
-               tmp_path / 'bars.pdf')
     curve = summary.Curve(np.arange(3.0), np.ones((1, 3)))
-    style.save(figures.curves(
-        name, {(name, 'solid'): curve}, self.known(rows), name, name,
-        marks=[(1.9, name), (99, name)]), tmp_path / 'curves.pdf')
+    drawn = {
+        'bars': figures.bars(name, rows, self.known(rows), 5.0),
+        'curves': figures.curves(
+            name, {(name, 'solid'): curve}, self.known(rows), name, name,
+            marks=[(1.9, name), (99, name)])}
+    for kind, ax in drawn.items():
+      texts = [x for x in ax.figure.findobj(text.Text) if x.get_text()]
+      assert texts and not [x for x in texts if x.get_parse_math()]
+      style.save(ax, tmp_path / f'{kind}.pdf')
+      assert (tmp_path / f'{kind}.pdf').stat().st_size
 
   def test_logarithmic_where_scores_spread(self):
     assert self.bars(1.0, 29.0).get_xscale() == 'linear'
