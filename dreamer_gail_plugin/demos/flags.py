@@ -26,21 +26,6 @@ def output(args):
   return args.out
 
 
-def at_least_one(args, *names):
-  """Raise UserError if one of these flags was given a number below 1."""
-  for name in names:
-    value = getattr(args, name)
-    if value is not None and value < 1:
-      raise UserError(f'--{name} {value}: expected at least 1')
-
-
-def not_negative(args, *names):
-  """Raise UserError if one of these flags was given a number below 0."""
-  for name in names:
-    if getattr(args, name) < 0:
-      raise UserError(f'--{name} {getattr(args, name)}: must not be negative')
-
-
 def size(args, least):
   """Raise UserError if --size was given numbers below `least`."""
   if args.size and min(args.size) < least:

@@ -6,10 +6,10 @@ of flags such as --env.atari.average True. The exit code is 1 if there are
 problems, 0 if there are only notes.
 """
 
+from ... import arguments
 from ...data import recipe
 from ...data import store
 from ...errors import UserError
-from .. import flags
 from .. import tasks
 from . import boards
 from . import content
@@ -30,13 +30,12 @@ def add_arguments(parser):
   add = parser.add_argument
   add('file', help='the .h5 file, or the .json file of a recipe')
   add('--task', help='compare with this task (the one in the file)')
-  add('--seed', type=int, default=0, help='of the random play')
+  add('--seed', type=arguments.count, default=0, help='of the random play')
   tasks.add_options(parser)
 
 
 def run(args):
   """Print the findings and return the exit code."""
-  flags.not_negative(args, 'seed')
   with store.Store(recipe.stored(args.file)) as demos:
     task = args.task or demos.attrs['task']
     play, options, found = make(demos, args)

@@ -14,6 +14,7 @@ import ale_py
 import numpy as np
 import tqdm
 
+from ... import arguments
 from ... import envs
 from ...data import settings
 from ...data import store
@@ -53,7 +54,7 @@ def add_arguments(parser):
       '--chain', type=int, metavar='TRIAL',
       help='this trial and those that it continues')
   which.add_argument(
-      '--best', type=int, default=2,
+      '--best', type=arguments.natural, default=2,
       help='so many, by score in meta_data.csv')
   add('--highscore', action='store_true',
       help='let --best take trials that continue others, too')
@@ -63,16 +64,18 @@ def add_arguments(parser):
       help='what to do about trials whose recorder averaged frames: refuse '
       'them, keep them as they are, or match them, by an environment that '
       'averages, too')
-  add('--parts', type=int, default=5, help='cuts from each trial')
-  add('--length', type=int, default=1024, help='steps of a part')
+  add('--parts', type=arguments.natural, default=5,
+      help='cuts from each trial')
+  add('--length', type=arguments.natural, default=1024, help='steps of a part')
   add('--action', choices=RULES, default='majority',
       help='which of the actions that were pressed during a step')
   add('--task', help='task of the store (atari_GAME); the settings of its '
       'environment are the defaults of those below')
-  add('--repeat', type=int, help='frames that make one step')
+  add('--repeat', type=arguments.natural, help='frames that make one step')
   add('--size', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'))
   add('--gray', action=argparse.BooleanOptionalAction)
-  add('--pooling', type=int, help='latest frames that make one image')
+  add('--pooling', type=arguments.natural,
+      help='latest frames that make one image')
   add('--aggregate', help='how they do: max or mean')
   add('--resize', help='pillow or opencv')
   add('--actions', help='all 18 or those needed in the game')
@@ -91,7 +94,6 @@ def run(args):
     print('\n'.join(listing(args, path, meta)))
     return
   out = flags.output(args)
-  flags.at_least_one(args, 'best', 'parts', 'length')
   flags.size(args, 1)
   task = args.task or f'atari_{args.game}'
   options = choose_options(args, task)

@@ -15,6 +15,7 @@ import zipfile
 import numpy as np
 import tqdm
 
+from ... import arguments
 from ... import envs
 from ...data import npz
 from ...data import store
@@ -41,8 +42,8 @@ def add_arguments(parser):
   add('--source', required=True,
       help='dataset.zip, its unpacked folder, or one episode')
   flags.add_output(add)
-  add('--longest', type=int, default=10, help='so many episodes')
-  add('--length', type=int, default=1024,
+  add('--longest', type=arguments.natural, default=10, help='so many episodes')
+  add('--length', type=arguments.natural, default=1024,
       help='at most so many steps, from the start of each')
   add('--task', default='crafter_reward',
       help='task of the store')
@@ -58,7 +59,6 @@ def run(args):
   source are not as expected.
   """
   out = flags.output(args)
-  flags.at_least_one(args, 'longest', 'length')
   if args.task not in ('crafter_reward', 'crafter_noreward'):
     raise UserError(
         f'--task {args.task}: expected crafter_reward or crafter_noreward')

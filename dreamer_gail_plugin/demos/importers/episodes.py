@@ -9,6 +9,7 @@ import collections
 import numpy as np
 from gymnasium import spaces as gym_spaces
 
+from ... import arguments
 from ... import envs
 from ...envs import checks
 from ...envs import gym_spaces as translators
@@ -34,7 +35,8 @@ def add_arguments(add, task_help):
       help='of images (as in configs.yaml)')
   add('--image', help='what arrays are (as in configs.yaml: env.gym.image)')
   add('--kwargs', help='JSON with the arguments of the environment')
-  add('--best', type=int, help='only so many episodes, by their score (all)')
+  add('--best', type=arguments.natural,
+      help='only so many episodes, by their score (all)')
 
 
 def options(args):

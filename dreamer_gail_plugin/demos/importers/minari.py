@@ -41,7 +41,6 @@ def add_arguments(parser):
 def run(args):
   """Import the dataset and write the store to `args.out`."""
   out = flags.output(args)
-  flags.at_least_one(args, 'best')
   folder = find(args.source)
   with Dataset(folder) as data:
     if minari_sidecar.there(folder):

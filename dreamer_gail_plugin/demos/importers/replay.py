@@ -12,6 +12,7 @@ import re
 import numpy as np
 import tqdm
 
+from ... import arguments
 from ... import configs
 from ... import envs
 from ...data import npz
@@ -39,16 +40,17 @@ def add_arguments(parser):
   add('--task', help='as in minatar_breakout (the one in config.yaml)')
   which = parser.add_mutually_exclusive_group()
   which.add_argument(
-      '--best', type=int, help='so many episodes, by their score')
+      '--best', type=arguments.natural,
+      help='so many episodes, by their score')
   which.add_argument(
-      '--latest', type=int, help='so many episodes, the newest (100)')
+      '--latest', type=arguments.natural,
+      help='so many episodes, the newest (100)')
   add('--licence', default='', help='what the data may be used for')
 
 
 def run(args):
   """Import the episodes and write the store to `args.out`."""
   out = flags.output(args)
-  flags.at_least_one(args, 'best', 'latest')
   source = flags.source(args, 'the logdir of a run')
   task, options = settings(source, args.task)
   suite, name = tasks.split(task)

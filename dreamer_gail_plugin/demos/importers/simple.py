@@ -35,7 +35,6 @@ def run(args, read, **attrs):
   any other a task's own end. `attrs` are further attributes of the store.
   """
   out = flags.output(args)
-  flags.at_least_one(args, 'best')
   task = episodes.task_spaces(args)
   options = episodes.options(args)
   path = flags.source(args, 'a file or folder')
