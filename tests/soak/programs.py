@@ -36,32 +36,34 @@ RUN = [
     '--random_agent', 'True', '--run.steps', '600', '--run.log_every', '-1']
 PLANNED = ['--task', 'minatar_breakout', '--trajectories', '2', '--limit',
            '60', '--length', '60', '--seed', '0']
-GAMES = ['--chunks', '1', '--episodes', '2', '--workers', '1']
+GAMES = ['--chunks', '5', '--episodes', '50', '--workers', '1']
 STUDY = ['run', 'vector', '--tasks', 'gym_CartPole-v1', '--methods', 'random',
          '--seeds', '1']
 
 # Seconds that a life has at most, and the command by logdir and new folder.
 Program = collections.namedtuple('Program', 'seconds main argv')
 PROGRAMS = {
-    'evaluate': Program(4, evaluate.main, lambda run, out: [
+    'evaluate': Program(1, evaluate.main, lambda run, out: [
         '--logdir', str(run), *GAMES, '--out', str(out)]),
-    'report': Program(6, report.main, lambda run, out: [
+    'report': Program(3, report.main, lambda run, out: [
         str(run), '--out', str(out)]),
     'experiments': Program(25, experiments.main, lambda run, out: [
         *STUDY, '--results', str(out / 'results'),
         '--logdirs', str(out / 'logs')]),
     'demos planner': Program(4, demos.main, lambda run, out: [
-        'planner', *PLANNED, '--out', str(out / 'x.h5')]),
-    'demos replay': Program(2, demos.main, lambda run, out: [
-        'replay', '--source', str(run), '--out', str(out / 'x.h5')]),
-    'demos minari_export': Program(6, demos.main, lambda run, out: [
+        'planner', *PLANNED, '--overwrite', '--out', str(out / 'x.h5')]),
+    'demos replay': Program(0.5, demos.main, lambda run, out: [
+        'replay', '--source', str(run), '--overwrite', '--out',
+        str(out / 'x.h5')]),
+    'demos minari_export': Program(0.5, demos.main, lambda run, out: [
         'minari_export', '--source', str(DEMOS), '--out', str(out / 'x-v0')]),
     'demos show': Program(6, demos.main, lambda run, out: [
-        'show', str(DEMOS), '--out', str(out / 'x')]),
+        'show', str(DEMOS), '--overwrite', '--out', str(out / 'x')]),
 }
 DEMOS = pathlib.Path('expert_data/minatar_breakout.h5').absolute()
 # What a run leaves that was killed is looked at by soak.py.
 OTHERS = 'checkpoint.pkl', 'replay'
+CAREFUL = 'evaluate', 'demos minari_export'  # They write over nothing.
 
 
 def soak(kills, seed=0, names=()):
@@ -76,7 +78,7 @@ def soak(kills, seed=0, names=()):
       program = PROGRAMS[name]
       for number in range(kills + 1):
         out = folder / 'out'
-        if name == 'evaluate':  # It writes over nothing.
+        if name in CAREFUL:
           out = folder / f'out{number}'
         out.mkdir(exist_ok=True)
         limit = program.seconds if number < kills else None
