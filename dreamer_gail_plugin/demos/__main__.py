@@ -85,21 +85,20 @@ def _package(entry):
 
 
 def main(argv=None):
-  """Run the command that the first argument names; return the exit code."""
+  """Run the command that the first argument names; return the exit code.
+
+  Raises UserError for mistakes.
+  """
   argv = sys.argv[1:] if argv is None else argv
   prog = 'python -m dreamer_gail_plugin.demos'
   parser = arguments.Parser(prog=prog, description=__doc__, epilog=listing())
   parser.add_argument('name', choices=[*COMMANDS, *added()])
-  with errors.terminal():
-    try:
-      name = parser.parse_args(argv[:1]).name
-      command = module(name)
-      parser = arguments.Parser(
-          prog=f'{prog} {name}', description=command.__doc__)
-      command.add_arguments(parser)
-      return command.run(parser.parse_args(argv[1:])) or 0
-    except UserError as error:
-      return errors.show(error)
+  name = parser.parse_args(argv[:1]).name
+  command = module(name)
+  parser = arguments.Parser(
+      prog=f'{prog} {name}', description=command.__doc__)
+  command.add_arguments(parser)
+  return command.run(parser.parse_args(argv[1:])) or 0
 
 
 if __name__ == '__main__':

@@ -34,7 +34,7 @@ PROGRAMS = {
 
 
 def main(argv=None):
-  """Time something and print its figure; return the exit code."""
+  """Time something and print its figure; raises UserError for mistakes."""
   parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.perf', description=__doc__,
       epilog='\n'.join(f'{k:<8}{v}' for k, v in PROGRAMS.items()))
@@ -48,12 +48,8 @@ def main(argv=None):
       '--against', action='append', metavar='FLAGS',
       help='of `step`: blocks and flags on top, which may follow variables '
       'as NAME=VALUE; several times')
-  try:
-    args, args.flags = parser.parse_known_args(argv)
-    run(args)
-  except UserError as error:
-    return errors.show(error)
-  return 0
+  args, args.flags = parser.parse_known_args(argv)
+  run(args)
 
 
 def run(args):

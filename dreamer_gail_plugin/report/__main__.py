@@ -18,7 +18,9 @@ NEEDS = ('jinja2', 'matplotlib')
 
 
 def main(argv=None):
-  """Write the report of the runs that the flags name; return the exit code.
+  """Write the report of the runs that the flags name.
+
+  Raises UserError for mistakes.
   """
   parser = arguments.Parser(
       prog='python -m dreamer_gail_plugin.report', description=__doc__)
@@ -27,13 +29,8 @@ def main(argv=None):
   parser.add_argument(
       '--out', type=arguments.out_folder, required=True, metavar='DIR',
       help='folder for the report; one of an earlier report is written anew')
-  with errors.terminal():
-    try:
-      args = parser.parse_args(argv)
-      report(args.runs, args.out)
-    except UserError as error:
-      return errors.show(error)
-  return 0
+  args = parser.parse_args(argv)
+  report(args.runs, args.out)
 
 
 def report(paths, out):

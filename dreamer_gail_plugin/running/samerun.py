@@ -63,11 +63,15 @@ def notes(config):
 
 
 def record(config, demos=None):
-  """Write which demonstrations the run learns from into its logdir."""
-  if demos and config.agent.gail.expert not in ('auto', 'random'):
+  """Write which demonstrations the run learns from into its logdir.
+
+  Those of a run that goes on are known, and `check` has compared them.
+  """
+  path = pathlib.Path(config.logdir).expanduser() / NAME
+  given = config.agent.gail.expert not in ('auto', 'random')
+  if demos and given and not path.exists():
     atomic.write_json(
-        pathlib.Path(config.logdir).expanduser() / NAME,
-        {'file': str(demos), 'sha256': saves.digest(demos)})
+        path, {'file': str(demos), 'sha256': saves.digest(demos)})
 
 
 def _differences(old, config):

@@ -15,6 +15,7 @@ from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.errors import UserError
 from helpers.demotools import random_play
+from helpers.refusals import exit_code
 
 BUNDLED = sorted(upstream.resource('expert_data').glob('*.json'))
 # Rewards in the first trajectory at least; random play in as many steps gets
@@ -73,7 +74,7 @@ class TestRecipe:
       recipe.load(tmp_path / 'a.json')
 
   def test_other_suites_are_refused(self, tmp_path, capsys):
-    assert command.main([
+    assert exit_code(command.main, [
         'planner', '--task', 'minatar_breakout', '--policy', 'random',
         '--trajectories', '1', '--length', '3', '--workers', '1',
         '--out', str(tmp_path / 'a.json')]) == 2

@@ -4,6 +4,7 @@ import pytest
 
 from dreamer_gail_plugin.demos import __main__ as demos
 from helpers import fakepackage
+from helpers.refusals import exit_code
 
 FINE = 'def add_arguments(parser): pass\ndef run(args): return 3\n'
 
@@ -17,7 +18,7 @@ def install(tmp_path, monkeypatch):
 
 def test_runs(install):
   install(FINE, 'mine')
-  assert demos.main(['mine']) == 3
+  assert exit_code(demos.main, ['mine']) == 3
 
 
 def test_is_listed_with_its_package(install, capsys):
@@ -43,7 +44,7 @@ def test_own_names_stay_own(install, capsys):
     ('def run(args): pass', 'theirs has no add_arguments, expected a module')])
 def test_one_line_for_what_cannot_be_used(install, capsys, code, message):
   install(code, 'mine')
-  assert demos.main(['mine']) == 2
+  assert exit_code(demos.main, ['mine']) == 2
   error = capsys.readouterr().err
   assert error.startswith('error: mine of the package mypackage 1.2')
   assert message in error and error.count('\n') == 1

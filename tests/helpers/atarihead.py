@@ -10,6 +10,7 @@ from ale_py import roms
 from PIL import Image
 
 from dreamer_gail_plugin.demos import __main__ as demos
+from helpers.refusals import exit_code
 
 HEADER = (
     'frame_id,episode_id,score,duration(ms),unclipped_reward,action,'
@@ -107,7 +108,7 @@ def run(trial, *flags, game='seaquest', out=None, number=7):
   base = [
       'atari_head', '--source', trial.root, '--game', game, '--out', out]
   base += ['--trials', number] if number else []
-  code = demos.main([str(x) for x in [*base, *flags]])
+  code = exit_code(demos.main, [str(x) for x in [*base, *flags]])
   return code, out
 
 

@@ -26,6 +26,7 @@ from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.check import play
 from dreamer_gail_plugin.demos.check import settings
 from dreamer_gail_plugin.demos.experts import planner
+from helpers.refusals import exit_code
 
 TRIALS = pathlib.Path(__file__).parents[3] / 'shared/data/atari_head'
 DAMAGES = {}
@@ -291,7 +292,7 @@ def recorded(task, policy, trajectories, length, limit=0):
 def trial(path):
   """Import the trial of Seaquest into a path and return it."""
   with contextlib.redirect_stdout(io.StringIO()):
-    assert demos.main([
+    assert exit_code(demos.main, [
         'atari_head', '--source', str(TRIALS), '--game', 'seaquest', '--out',
         str(path), '--trials', '54', '--averaged', 'match']) == 0
   return path

@@ -4,6 +4,7 @@ import os
 
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
+from helpers.refusals import exit_code
 
 
 def load(path):
@@ -14,7 +15,7 @@ def load(path):
 
 def run(name, *flags):
   """Run an importer; return its exit code."""
-  return demos.main([name, *[str(x) for x in flags]])
+  return exit_code(demos.main, [name, *[str(x) for x in flags]])
 
 
 def refused(capsys, folder, name, *flags, parts=()):
@@ -44,7 +45,7 @@ def snapshot(folder):
 
 def random_play(folder, name, task='atari_seaquest', trajectories='2'):
   """Record two short trajectories of random play."""
-  assert demos.main([
+  assert exit_code(demos.main, [
       'planner', '--task', task, '--policy', 'random', '--trajectories',
       trajectories, '--length', '12', '--limit', '5', '--workers', '1',
       '--out', str(folder / name)]) == 0

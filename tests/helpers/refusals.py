@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from dreamer_gail_plugin import errors
 from dreamer_gail_plugin.errors import UserError
 
 
@@ -15,3 +16,10 @@ def refused(*words):
   message = str(caught.value)
   assert '\n' not in message
   assert not [x for x in words if x not in message], message
+
+
+def exit_code(main, argv):
+  """Return the exit code of a program, run as from a command line."""
+  with pytest.raises(SystemExit) as caught:
+    errors.run(main, argv)
+  return caught.value.code

@@ -12,6 +12,7 @@ from dreamer_gail_plugin.perf import __main__ as perf
 from dreamer_gail_plugin.perf import step
 from dreamer_gail_plugin.perf import stream
 from dreamer_gail_plugin.perf import worker
+from helpers.refusals import exit_code
 
 DEBUG = ['--configs', 'minatar', 'gail', 'debug', '--logdir', '/nowhere']
 
@@ -65,7 +66,7 @@ class TestStep:
   def test_ratios_to_plain_dreamer(self, stub, tmp_path, capsys):
     path = tmp_path / 'speed.jsonl.gz'
     for _ in range(2):
-      assert not perf.main([
+      assert not exit_code(perf.main, [
           'step', '--repeats', '2', '--out', str(path), *DEBUG,
           '--against', '--configs anchor --batch_size 6'])
     first, second = lines(path)
@@ -130,7 +131,7 @@ class TestStream:
     monkeypatch.setattr(stream, 'COUNTS', (3,))
     monkeypatch.setattr(stream, 'LENGTH', 20)
     path = tmp_path / 'stream.jsonl.gz'
-    assert not perf.main(
+    assert not exit_code(perf.main,
         ['stream', '--repeats', '2', '--out', str(path), *DEBUG])
     found, = lines(path)
     assert [x['memory'] for x in found['rows']] == ['ram', 'disk']
@@ -147,7 +148,7 @@ class TestMistakes:
       (['--repeats', '0'], '--repeats 0'),
   ])
   def test_end_it_before_anything_starts(self, stub, args, text, capsys):
-    assert perf.main(['step', *args, *DEBUG]) == 2
+    assert exit_code(perf.main, ['step', *args, *DEBUG]) == 2
     error = capsys.readouterr().err
     assert text in error and error.count('\n') == 1
     assert not stub
@@ -155,7 +156,7 @@ class TestMistakes:
   def test_a_file_of_another_kind_is_kept(self, stub, tmp_path, capsys):
     path = tmp_path / 'notes.txt'
     path.write_text('old')
-    assert perf.main(['step', '--out', str(path), *DEBUG]) == 2
+    assert exit_code(perf.main, ['step', '--out', str(path), *DEBUG]) == 2
     assert path.read_text() == 'old' and not stub
     assert 'no file of gzipped lines' in capsys.readouterr().err
 

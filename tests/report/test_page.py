@@ -14,6 +14,7 @@ import pytest
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.report import __main__ as cli
 from helpers import reportruns
+from helpers.refusals import exit_code
 
 pytest.importorskip('matplotlib', reason='needs the extra `report`')
 pytest.importorskip('jinja2', reason='needs the extra `report`')
@@ -35,7 +36,7 @@ def built(tmp_path_factory):
   folder = tmp_path_factory.mktemp('report')
   runs = reportruns.factorial(folder / 'runs')
   (runs / 'seaquest_random_2').rename(runs / HOSTILE)
-  assert cli.main([str(runs), '--out', str(folder / 'out')]) == 0
+  assert exit_code(cli.main, [str(runs), '--out', str(folder / 'out')]) == 0
   return folder / 'out'
 
 
@@ -186,7 +187,7 @@ class TestPage:
 class TestCli:
 
   def fails(self, capsys, *args):
-    assert cli.main(list(map(str, args))) == 2
+    assert exit_code(cli.main, list(map(str, args))) == 2
     error = capsys.readouterr().err
     assert '\nerror: ' in f'\n{error}' and 'Traceback' not in error
     return error
@@ -231,7 +232,7 @@ class TestCli:
     scores = (run / 'scores.jsonl').read_text().splitlines(True)
     (run / 'scores.jsonl').write_text(''.join(scores[:100]))
     monkeypatch.setattr(page, '_draw', lambda *args: {})
-    assert cli.main([str(run), '--out', str(tmp_path / 'out')]) == 0
+    assert exit_code(cli.main, [str(run), '--out', str(tmp_path / 'out')]) == 0
     assert (tmp_path / 'out' / 'index.html').exists()
 
   def test_anew(self, tmp_path, monkeypatch):

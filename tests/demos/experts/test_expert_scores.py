@@ -8,12 +8,13 @@ from dreamer_gail_plugin import upstream
 from dreamer_gail_plugin.data import recipe
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as command
+from helpers.refusals import exit_code
 
 DATA = upstream.resource('expert_data')
 
 
 def run(out, *flags, task='atari_alien', episodes=1, limit=6):
-  return command.main([
+  return exit_code(command.main, [
       'expert_scores', '--task', task, '--out', str(out),
       '--episodes', str(episodes), '--limit', str(limit), *flags])
 

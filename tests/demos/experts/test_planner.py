@@ -16,6 +16,7 @@ from dreamer_gail_plugin.demos.experts import breakout
 from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.demos.experts import seaquest
 from dreamer_gail_plugin.errors import UserError
+from helpers.refusals import exit_code
 
 BUNDLED = sorted(x for x in planner.PLANNERS if x.startswith('minatar_'))
 CLASSIC = sorted(x for x in planner.PLANNERS if x.startswith('gym_'))
@@ -348,7 +349,7 @@ def untouched(make_policy, task):
 class TestCommand:
 
   def run(self, tmp_path, *flags, task='minatar_breakout', name='a.h5'):
-    return command.main([
+    return exit_code(command.main, [
         'planner', '--task', task, '--out', str(tmp_path / name),
         '--trajectories', '2', '--length', '30', '--workers', '1', *flags])
 

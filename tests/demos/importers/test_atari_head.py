@@ -19,6 +19,7 @@ from helpers.atarihead import labels
 from helpers.atarihead import play
 from helpers.atarihead import run
 from helpers.demotools import load
+from helpers.refusals import exit_code
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ class TestParts:
 class TestCommand:
 
   def test_unknown_importer(self, capsys):
-    assert demos.main(['nothing']) == 2
+    assert exit_code(demos.main, ['nothing']) == 2
     assert 'atari_head' in capsys.readouterr().err
 
   @pytest.mark.parametrize('name', demos.COMMANDS)

@@ -14,6 +14,7 @@ from dreamer_gail_plugin.demos.importers import atari_head_steps
 from dreamer_gail_plugin.envs.atari import Atari
 from helpers.demotools import load
 from helpers.demotools import run
+from helpers.refusals import exit_code
 
 REAL = pathlib.Path(__file__).parents[3] / '../shared/data/atari_head'
 ISOLATED = 10  # Rows without another reward.
@@ -22,7 +23,7 @@ ISOLATED = 10  # Rows without another reward.
 @pytest.fixture(scope='module')
 def imported(tmp_path_factory):
   out = tmp_path_factory.mktemp('real') / 'demos.h5'
-  assert demos.main([
+  assert exit_code(demos.main, [
       'atari_head', '--source', str(REAL), '--game', 'seaquest', '--out',
       str(out), '--trials', '54', '--length', '400', '--averaged',
       'match']) == 0

@@ -15,6 +15,7 @@ from helpers.atarihead import blank
 from helpers.atarihead import refused
 from helpers.atarihead import run
 from helpers.demotools import load
+from helpers.refusals import exit_code
 
 REAL = pathlib.Path(__file__).parents[3] / '../shared/data/atari_head'
 
@@ -189,7 +190,7 @@ class TestList:
       pytest.skip('the real meta_data.csv is not beside the project')
     total = 0
     for game in files.GAMES:
-      code = demos.main([
+      code = exit_code(demos.main, [
           'atari_head', '--source', str(REAL), '--game', game, '--list'])
       assert code == 0
       lines = capsys.readouterr().out.splitlines()
@@ -217,5 +218,5 @@ class TestList:
 
 
 def run_list(folder, game='alien'):
-  return demos.main(
+  return exit_code(demos.main,
       ['atari_head', '--source', str(folder), '--game', game, '--list'])

@@ -28,6 +28,7 @@ from websockets.sync import client  # noqa: E402
 
 from dreamer_gail_plugin.demos.play import server  # noqa: E402
 from helpers import playtools  # noqa: E402
+from helpers.refusals import exit_code  # noqa: E402
 
 TASK = 'minatar_breakout'
 Closed = exceptions.ConnectionClosed
@@ -318,7 +319,7 @@ class TestStrangers:
 class TestCommand:
 
   def run(self, *flags, task=TASK):
-    return command.main(['play', '--task', task, *map(str, flags)])
+    return exit_code(command.main, ['play', '--task', task, *map(str, flags)])
 
   @pytest.fixture
   def refused(self, capsys):
@@ -365,7 +366,7 @@ class TestCommand:
     assert 'cannot be read' in refused('--out', path, '--port', 0)
     assert path.read_text() == 'mine'
     path.unlink()
-    assert command.main([
+    assert exit_code(command.main, [
         'planner', '--task', TASK, '--policy', 'random', '--length', '20',
         '--trajectories', '1', '--workers', '1', '--out', str(path)]) == 0
     whole = path.read_bytes()
