@@ -82,12 +82,13 @@ def demonstrations(folder):
   steps = np.arange(150)
   path = folder / 'demos.h5'
   store.write(path, [{
-      'image': rng.random((150, 10, 10, 4)) < 0.1,
-      'action': (steps % 6).astype(np.int32),
+      'image': 255 * (rng.random((150, 10, 10, 4)) < 0.1).astype(np.uint8),
+      'action': (steps % 3).astype(np.int32),
       'reward': steps.astype(np.float32), 'is_first': steps % 50 == 0,
       'is_last': steps % 50 == 49, 'is_terminal': steps % 50 == 49}], {
-          'task': 'minatar_breakout', 'preprocessing': {'sticky': 0.1},
-          'action_meanings': list('abcdef')})
+          'task': 'minatar_breakout',
+          'preprocessing': tasks.options('minatar_breakout'),
+          'action_meanings': ['noop', 'left', 'right']})
   return path
 
 
@@ -173,7 +174,7 @@ def reached(monkeypatch):
   def stop(*args, **kwargs):
     raise Reached
   monkeypatch.setattr(actors, 'Actor', stop)
-  monkeypatch.setattr(training, 'start', stop)
+  monkeypatch.setattr(training, 'run', stop)
   monkeypatch.setattr(server, 'serve', stop)
 
 

@@ -4,8 +4,6 @@ from . import plans
 from . import results
 from . import suites
 
-SUMMARY = ('episodes', 'mean', 'sd', 'length_mean', 'random_mean')
-
 
 def pack(path, new, setting=''):
   """Add results to the study at `path`; return how many are new and replaced.
@@ -42,7 +40,7 @@ def brief(result, setting=''):
       'evaluations': {
           k: {
               'step': x['step'],
-              'summary': {y: x['summary'][y] for y in SUMMARY},
+              'summary': {y: x['summary'][y] for y in results.SUMMARY},
               'scores': x['scores']}
           for k, x in result['evaluations'].items()}})
 

@@ -123,8 +123,11 @@ class BaselinePlan(Plan):
 def bundled(suite, task):
   """Return the mean score of the demonstrations bundled for a task or None.
 
-  Runs are compared with these whatever they learn from.
+  Runs are compared with these whatever they learn from. Raises UserError for
+  an unknown suite or task.
   """
+  if task not in getattr(suites.SUITES.get(suite), 'tasks', ()):
+    raise UserError(f'{suite!r:.40} has no task {task!r:.40}')
   return protocol.expert_score(configs.load_config([
       '--task', task, *suites.SUITES[suite].tasks[task]]))
 

@@ -37,6 +37,7 @@ FORMAT = 1
 SUFFIX = '.jsonl.gz'
 STUDIES = pathlib.Path('scores')
 LONGEST = 1 << 24  # Bytes of a run in a study.
+SUMMARY = ('episodes', 'mean', 'sd', 'length_mean', 'random_mean')
 WRONG = (
     OSError, EOFError, ValueError, LookupError, AttributeError, TypeError,
     RecursionError, zlib.error)
@@ -57,14 +58,16 @@ def _training(value):
 
 def _evaluations(value):
   return all(
-      all(map(_number, x['scores'])) and _number(x['summary']['mean'])
-      and _number(x['summary']['random_mean']) for x in value.values())
+      all(map(_number, x['scores'])) and _maybe(x['step'])
+      and all(_number(x['summary'][y]) for y in SUMMARY)
+      for x in value.values())
 
 
 _text = lambda value: isinstance(value, str)
 # Of a run, and what they have to be.
 KEYS = {
     'method': _text, 'task': _text, 'seed': _number, 'steps': _maybe,
+    'suite': _text, 'flags': lambda x: all(map(_text, x)),
     'expert': _maybe, 'training': _training, 'evaluations': _evaluations,
     'wall_seconds': lambda x: all(map(_number, x.values()))}
 
