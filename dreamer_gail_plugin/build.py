@@ -4,7 +4,6 @@ import pathlib
 import re
 from functools import partial as bind
 
-import dreamerv3.main as upmain
 import elements
 import embodied
 import numpy as np
@@ -94,7 +93,7 @@ def make_logger(config):
   Boards and frame stacks are shown in colour. All metrics are printed with
   `verbose` only.
   """
-  logger = upmain.make_logger(config)
+  logger = upstreams.main().make_logger(config)
   outputs = logger.outputs
   if not config.verbose:
     outputs = quiet.without_metrics(outputs)
@@ -107,7 +106,8 @@ def make_logger(config):
 
 def make_env(config, index, **overrides):
   """Return environment number `index` of the task, in upstream's wrappers."""
-  return upmain.wrap_env(make_raw_env(config, index, **overrides), config)
+  env = make_raw_env(config, index, **overrides)
+  return upstreams.main().wrap_env(env, config)
 
 
 def make_raw_env(config, index, **overrides):
@@ -157,7 +157,7 @@ def make_stream(config, replay, mode):
 
   `mode` is train, report or eval, as in upstream.
   """
-  stream = upmain.make_stream(config, replay, mode)
+  stream = upstreams.main().make_stream(config, replay, mode)
   add = lambda env: expert_stream(config, stream, env, mode)
   return _close(make_env(config, 0), add)
 

@@ -1,14 +1,23 @@
-"""Upstream's environments, for suites that the plugin does not have."""
+"""Upstream's factories, and its environments of suites that ours lack."""
 
 import types
 
-import dreamerv3.main as upmain
 import embodied
 
 from ..errors import UserError
 
 WRAPPERS = tuple(getattr(embodied.wrappers, name) for name in (
     'NormalizeAction', 'UnifyDtypes', 'CheckSpaces', 'ClipAction'))
+
+
+def main():
+  """Return upstream's module of factories, `dreamerv3.main`.
+
+  It is imported on first use: where a user has changed that file for the
+  plugin and runs it, it imports the plugin while it is being imported.
+  """
+  import dreamerv3.main
+  return dreamerv3.main
 
 
 def make(suite, task, seed=0, **kwargs):
@@ -22,7 +31,7 @@ def make(suite, task, seed=0, **kwargs):
   config = types.SimpleNamespace(
       task=f'{suite}_{task}', seed=seed, env={suite: kwargs}, logdir='')
   try:
-    return unwrapped(upmain.make_env(config, 0))
+    return unwrapped(main().make_env(config, 0))
   except KeyError as error:
     if error.args != (suite,):
       raise

@@ -7,6 +7,7 @@ import pytest
 
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.envs import upstreams
 from dreamer_gail_plugin.evaluate import actors
 from dreamer_gail_plugin.variants import risk
 from helpers import agents
@@ -106,7 +107,7 @@ def test_stream_has_what_the_agent_wants():
       '--jax.platform', 'cpu']
   for scale in ('0', '1'):
     config = configs.load_config([*flags, '--agent.gail.risk', scale])
-    replay = build.upmain.make_replay(
+    replay = upstreams.main().make_replay(
         config.update({'logdir': '/nowhere'}), 'replay')
     length = config.batch_length + config.replay_context
     env = build.make_env(config, 0)
