@@ -9,6 +9,7 @@ from . import saves as saveslib
 # and with the same two in upstream's newer code.
 FOLDERS = ('checkpoint.pkl', 'agent.pkl', 'ckpt', 'ckpt/agent')
 LOGGERS = ('logger.pkl', 'ckpt/logger')
+DAMAGED = 'damaged'
 
 
 def find(path):
@@ -92,12 +93,12 @@ def choose(logdir, name, config):
     return find(logdir)
   name, there = str(name), saves(logdir)
   for folder in reversed(there):
-    if name in (folder.name, str(step(logdir, folder, config))):
+    if name in (folder.name, str(_step(logdir, folder, config))):
       return folder
   if elements.Path(name).exists():
     return find(name)
   listed = ', '.join(
-      f'{step(logdir, x, config)} ({x.name})' for x in there)
+      f'{_step(logdir, x, config)} ({x.name})' for x in there)
   raise UserError(
       f'{name}: {logdir} has no save of this name or step. There are: '
       f'{listed or "none"}. A run keeps as many as its flag '
@@ -141,6 +142,19 @@ def step(logdir, folder, config):
   raise UserError(
       f'{folder}: does not tell at which step it was saved. Expected a file '
       f"'step.pkl' there, as in the saves of a run.")
+
+
+def last_step(logdir, config):
+  """Return `step` of the last save that tells it, None if there is none."""
+  told = [_step(logdir, x, config) for x in saves(logdir)]
+  return next((x for x in reversed(told) if x != DAMAGED), None)
+
+
+def _step(logdir, folder, config):
+  try:
+    return step(logdir, folder, config)
+  except UserError:  # Others beside it may be whole.
+    return DAMAGED
 
 
 def _complete(folder):

@@ -44,20 +44,18 @@ def notes(config):
   logdir = pathlib.Path(config.logdir).expanduser()
   if not (logdir / 'config.yaml').exists():
     return []
-  old, saves_, found = (
-      configs.read(logdir / 'config.yaml').flat, checkpoint.saves(logdir), [])
-  if not saves_:
+  old, found = configs.read(logdir / 'config.yaml').flat, []
+  done = checkpoint.last_step(logdir, config)
+  if done is None:
     return []
   if old.get('seed') != config.seed:
     found.append(
         f'This run has --seed {old.get("seed")}, and its agent is loaded: '
         f'--seed {config.seed} starts no other one. For that give another '
         '--logdir')
-  repeat = checkpoint.repeat(config)
-  done = checkpoint.step(logdir, saves_[-1], config) // repeat
-  if done >= config.run.steps:
+  if done >= config.run.steps * checkpoint.repeat(config):
     found.append(
-        f'This run is finished, at step {done * repeat:,}: nothing is left to '
+        f'This run is finished, at step {done:,}: nothing is left to '
         f'train. To go on raise --run.steps, which is {config.run.steps:,.0f}')
   return found
 

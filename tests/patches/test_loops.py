@@ -347,6 +347,16 @@ class TestChoose:
     with pytest.raises(UserError, match=r'There are: 0 .*, 60 \('):
       checkpoint.choose(logdir, '40', self.config())
 
+  def test_a_damaged_one_hides_no_other(self, tmp_path):
+    logdir = elements.Path(tmp_path)
+    for end in (40, 60):
+      train(logdir, steps=end, keep_checkpoints=0)
+    _, whole, damaged = checkpoint.saves(logdir)
+    (damaged / 'step.pkl').write(b'', mode='wb')
+    assert checkpoint.choose(logdir, '40', self.config()) == whole
+    with pytest.raises(UserError, match=r'40 \(.*, damaged \('):
+      checkpoint.choose(logdir, '60', self.config())
+
   def test_step_of_parallel_is_the_nearest(self, tmp_path):
     # The agent and the step are saved by two processes.
     logdir = elements.Path(tmp_path)

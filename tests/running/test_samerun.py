@@ -1,5 +1,7 @@
 """A logdir is one run."""
 
+import shutil
+
 import elements
 import pytest
 
@@ -104,6 +106,15 @@ class TestNotes:
   def test_finished(self, saved):
     line, = self.notes(saved, '--run.steps', '1234')
     assert 'finished, at step 1,234' in line and 'raise --run.steps' in line
+
+  def test_damaged_saves_are_passed_over(self, saved):
+    first, = saved.glob('checkpoint.pkl/2*')
+    last = first.with_name(f'{first.name}1')
+    shutil.copytree(first, last)
+    (last / 'step.pkl').write_bytes(b'')
+    assert len(self.notes(saved, '--run.steps', '1234')) == 1
+    (first / 'step.pkl').write_bytes(b'')
+    assert self.notes(saved, '--run.steps', '1234') == []
 
   def test_another_seed(self, saved):
     line, = self.notes(saved, '--run.steps', '2e3', '--seed', '5')
