@@ -6,6 +6,7 @@ UserError that names the environment, the step and what to do.
 
 import contextlib
 import importlib
+import importlib.machinery
 import json
 import os
 import sys
@@ -145,6 +146,20 @@ class Foreign:
     if not self.episode:
       return self.name
     return f'{self.name}, episode {self.episode}, step {self.count}'
+
+
+def source(module):
+  """Return the path of a module that was not imported, '' if not found.
+
+  Nothing of it is imported for that. `module` is a name with dots.
+  """
+  paths, found = [*sys.path, os.getcwd()], None
+  for part in module.split('.'):
+    found = importlib.machinery.PathFinder.find_spec(part, paths)
+    if not found:
+      return ''
+    paths = list(found.submodule_search_locations or ())
+  return found.origin or next(iter(paths), '')
 
 
 def parse(kwargs):

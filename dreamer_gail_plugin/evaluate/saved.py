@@ -1,11 +1,13 @@
 """A saved run: its config, one of its saves, and the policy in that."""
 
 import functools
+import pathlib
 
 import elements
 
 from .. import build
 from .. import configs
+from ..envs import foreign
 from ..errors import UserError
 from ..running import checkpoint
 from ..running import device
@@ -75,6 +77,19 @@ def load_config(logdir):
     reason = ' '.join(str(error).split())[:200]
     raise UserError(
         f'{filename}: is not the config of a run: {reason}') from None
+  _no_code_of(logdir, config.task)
   return config.update({
       'logdir': str(logdir), 'jax.platform': 'auto',
       'jax.compute_dtype': 'auto'})
+
+
+def _no_code_of(logdir, task):
+  # A stranger's logdir may bring the module that its task names.
+  suite, _, name = task.partition('_')
+  module = name.rpartition(':')[0]
+  path = foreign.source(module) if suite == 'gym' and module else ''
+  if path and pathlib.Path(logdir).resolve() in pathlib.Path(
+      path).resolve().parents:
+    raise UserError(
+        f'{logdir}: its task {task} would run {path}, which came with it. '
+        'Read that file, then move it out of the logdir')
