@@ -12,7 +12,8 @@ import numpy as np
 from gymnasium import spaces as gym_spaces
 
 LARGEST = float(np.finfo(np.float32).max)
-FEW = 32  # Numbers up to which plain comparisons are faster than NumPy.
+FEW = 32  # Numbers up to which plain comparisons are faster than NumPy,
+SOME = 100  # and the length of a vector of them.
 MANY = 1000  # Choices up to which a set of them is kept.
 
 
@@ -119,7 +120,8 @@ class Checker:
 
   def _finite(self, array):
     # Not by a product of vectors, whose threads wait for each other.
-    if array.size and -LARGEST <= array.min() and array.max() <= LARGEST:
+    if array.size and -LARGEST <= float(array.min()) and (
+        float(array.max()) <= LARGEST):
       return None
     with np.errstate(over='ignore'):
       finite = np.isfinite(array.astype(np.float32))
@@ -183,25 +185,39 @@ def _quick(shape, dtype, low, high):
   if whole and shape == ():
     return _choice(dtype, low, high)
   same = lambda value: (
-      type(value) is np.ndarray and value.dtype is dtype and (
-          value.shape == shape))
-  if whole and low is None:
+      type(value) is np.ndarray and value.dtype is dtype
+      and value.shape == shape)
+  if whole and low is None or not size:
     return same
-  low, high = (-LARGEST, LARGEST) if low is None else (low, high)
-  if not whole:
-    low, high = np.maximum(low, -LARGEST), np.minimum(high, LARGEST)
-  if 0 < size <= FEW:
-    inside = _comparison(low, high, shape)
-    if len(shape) == 1:
-      return lambda value: (
-          type(value) is np.ndarray and value.dtype is dtype
-          and value.shape == shape and inside(*value.tolist()))
-    return lambda value: same(value) and inside(*value.ravel().tolist())
-  if np.ndim(low) or not size:
-    return lambda value: False
+  if low is None and len(shape) == 1 and size <= SOME:
+    length = math.hypot  # It is in range only if all numbers are.
+    return lambda value: same(value) and length(*value.tolist()) < LARGEST
+  if not whole:  # Of float16, LARGEST would be infinite.
+    most = min(LARGEST, float(np.finfo(dtype).max))
+    low, high = (-most, most) if low is None else (
+        np.maximum(low, -most), np.minimum(high, most))
+  if size <= FEW:
+    return _few(shape, dtype, _comparison(low, high, shape), same)
+  if np.ndim(low):
+    return lambda value: same(value) and bool(
+        (low <= value).all() and (value <= high).all())
   least, most = np.minimum.reduce, np.maximum.reduce
+  if dtype.kind == 'u' and not low:
+    return lambda value: same(value) and most(value, None) <= high
   return lambda value: (
       same(value) and low <= least(value, None) and most(value, None) <= high)
+
+
+def _few(shape, dtype, inside, same):
+  if len(shape) != 1:
+    return lambda value: same(value) and inside(*value.ravel().tolist())
+
+  def fine(value):
+    try:  # Another shape gives another number of arguments, or lists.
+      return value.dtype is dtype and inside(*value.tolist())
+    except (AttributeError, TypeError):
+      return False
+  return fine
 
 
 def _choice(dtype, low, high):

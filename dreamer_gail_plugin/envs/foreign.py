@@ -77,17 +77,14 @@ class Foreign:
     if not isinstance(result, tuple) or len(result) != 2:
       raise self._error(
           f'reset gave {_kind(result)}, expected (observation, info). {OLD}')
-    fault = self.obs(result[0])
-    if fault:
-      raise self._error(fault)
+    self._expect(self.obs(result[0]))
     return result[0]
 
   def step(self, game, action):
     """Return observation, reward and whether terminated and truncated."""
     self.count += 1
-    fault = None if self.act.fine(action) else self.act(action)
-    if fault:
-      raise self._error(fault)
+    if not self.act.fine(action):
+      self._expect(self.act(action))
     try:
       result = game.step(action)
     except LEAVES as error:
@@ -98,15 +95,13 @@ class Foreign:
       raise self._error(
           f'step gave {_kind(result)}, expected (observation, reward, '
           f'terminated, truncated, info). {OLD}') from None
-    fault = None
+    # What is fine at most steps is seen without a call.
     if not isinstance(reward, float) or not -LARGEST < reward < LARGEST:
-      fault = checks.reward(reward)
-    if type(terminated) is not bool or type(truncated) is not bool:
-      fault = fault or checks.end(terminated) or checks.end(truncated)
+      self._expect(checks.reward(reward))
+    if terminated is not False or truncated is not False:
+      self._expect(checks.end(terminated) or checks.end(truncated))
     if not self.obs.fine(obs):
-      fault = fault or self.obs(obs)
-    if fault:
-      raise self._error(fault)
+      self._expect(self.obs(obs))
     return obs, reward, terminated, truncated
 
   def close(self, game):
@@ -138,6 +133,10 @@ class Foreign:
     old = isinstance(error, TypeError) and 'seed' in str(error)
     advice = OLD if old else '--env.gym.traceback True shows where'
     return self._error(f'{what} raised {_line(error)}. {advice}')
+
+  def _expect(self, fault):
+    if fault:
+      raise self._error(fault)
 
   def _error(self, text):
     return UserError(f'{self._place()}: {text}')
