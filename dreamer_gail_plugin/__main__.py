@@ -6,7 +6,6 @@
 `dreamer-gail NAME --help` tells the flags of one.
 """
 
-import difflib
 import importlib
 import sys
 
@@ -44,11 +43,9 @@ def main(argv=None):
     print(usage())
     return 0
   if name not in PROGRAMS:
-    near = difflib.get_close_matches(name.lower(), PROGRAMS, 1)
-    guess = f'Did you mean {near[0]}? ' if near else ''
     raise errors.UserError(
-        f'{name!r}: expected the name of a program first. {guess}There are: '
-        f'{", ".join(PROGRAMS)}')
+        f'{name!r}: expected the name of a program first. '
+        f'{errors.near(name, PROGRAMS)}There are: {", ".join(PROGRAMS)}')
   # Only the one that runs is imported: each has its own needs.
   module, words, _ = PROGRAMS[name]
   module = importlib.import_module(f'.{module}', __package__)

@@ -1,11 +1,12 @@
 """Command lines of our own programs; what trains has upstream's flags."""
 
 import argparse
-import difflib
 import math
 import pathlib
+import re
 import tempfile
 
+from . import errors
 from .errors import UserError
 
 MOST = 2 ** 32 - 1
@@ -21,8 +22,12 @@ class Help(argparse.RawDescriptionHelpFormatter):
   def add_usage(self, usage, actions, groups, prefix=None):
     needed = [x for x in actions if x.required or not x.option_strings]
     text = self._format_usage(usage, needed, [], '').strip()
-    flags = '' if len(needed) == len(actions) else ' [flags]'
-    super().add_usage(text.replace('%', '%%') + flags, [], [], prefix)
+    more = len(needed) < len(actions)
+    # As argparse breaks lines, after which no word is added.
+    wide = len(f'usage: {text} [flags]'.splitlines()[-1]) > self._width
+    flags = ('\n       ' if wide else ' ') + '[flags]'
+    super().add_usage(
+        text.replace('%', '%%') + flags * more, [], [], prefix)
 
   def add_arguments(self, actions):
     order = lambda x: (bool(x.option_strings), not x.required, x.dest)
@@ -52,23 +57,45 @@ class Parser(argparse.ArgumentParser):
   def parse_args(self, args=None, namespace=None):
     """Return the parsed flags; raises UserError, which names near ones."""
     found, rest = self.parse_known_args(args, namespace)
-    if rest:
-      self.error(f'{rest[0]!r}: {near(rest[0], self._option_string_actions)}')
+    self.refuse(rest)
     return found
+
+  def refuse(self, words, keys=()):
+    """Raise UserError for words that are left over, which names near flags.
+
+    Flags and values of a config with these keys may be left over; a flag of
+    it may be a regular expression.
+    """
+    known = [*self._option_string_actions, *(f'--{x}' for x in keys)]
+    for word in words:
+      name = word.partition('=')[0]
+      if name.startswith('--' if keys else '-'):
+        if not _matches(name, known):
+          self.error(f'{name!r}: no such flag. {errors.near(name, known)}')
+      elif not keys:
+        self.error(f'{word!r}: there is no place for this word')
+
+  def _check_value(self, action, value):
+    if action.choices is not None and value not in action.choices:
+      raise argparse.ArgumentError(action, (
+          f'{_shown(str(value))}: no such choice. '
+          f'{errors.near(str(value), action.choices)}There are: '
+          f'{", ".join(action.choices)}'))
 
   def error(self, message):
     """Raise UserError instead of a text with the usage and an exit."""
     if message.startswith('argument '):
       message = message.removeprefix('argument ').replace(': ', ' ', 1)
-    raise UserError(f'{message}. See `{self.prog} --help`')
+    message = message.rstrip(' .')
+    dot = '' if message.endswith('?') else '.'
+    raise UserError(f'{message}{dot} See `{self.prog} --help`')
 
 
-def near(flag, known):
-  """Return what to say of a flag that is not one of the known."""
-  found = difflib.get_close_matches(flag.partition('=')[0], known, 1)
-  if not flag.startswith('-'):
-    return 'there is no place for this word'
-  return 'no such flag' + (f', did you mean {found[0]}?' if found else '')
+def _matches(pattern, names):
+  try:
+    return any(re.fullmatch(pattern, x) for x in names)
+  except re.error:
+    return False
 
 
 def natural(text):

@@ -1,6 +1,5 @@
 """The config of a run: configs.yaml, its blocks and the flags."""
 
-import difflib
 import functools
 import os
 import pathlib
@@ -9,6 +8,7 @@ import re
 import elements
 import ruamel.yaml as yaml
 
+from . import errors
 from . import upstream
 from .errors import UserError
 
@@ -23,6 +23,11 @@ def blocks():
       upstream.resource('configs.yaml').read_text())
 
 
+def keys():
+  """Return the flags of a training, without their dashes, a list."""
+  return ['configs', *elements.Config(blocks()['defaults']).flat]
+
+
 def load_config(argv=None):
   """Return the Config of the flags `argv`, without touching the disk."""
   config = elements.Config(blocks()['defaults'])
@@ -33,8 +38,8 @@ def load_config(argv=None):
     config = elements.Flags(config).parse(other)
   except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
     raise UserError(
-        f'{error.args[0]} {_near_flag(error, config)}See configs.yaml for all '
-        'keys.') from None
+        f'{error.args[0]} {near_flag(error, keys())}See configs.yaml for '
+        'all keys.') from None
   try:
     logdir = config.logdir.format(timestamp=elements.timestamp())
   except (KeyError, IndexError, ValueError):
@@ -45,6 +50,13 @@ def load_config(argv=None):
   if 'JOB_COMPLETION_INDEX' in os.environ:
     config = config.update(replica=int(os.environ['JOB_COMPLETION_INDEX']))
   return config
+
+
+def near_flag(error, names):
+  """Return what to ask of the flag that an error of elements is about."""
+  # It stands in the message alone.
+  name = re.match(r"Flag '--(\S+)' did not match", str(error.args[0]))
+  return errors.near(name[1], names, '--') if name else ''
 
 
 def read(filename):
@@ -171,16 +183,6 @@ def _apply(config, name):
   if name not in blocks():
     raise UserError(
         f'--configs {name}: no such block in configs.yaml. '
-        f'{_near(name, blocks())}There are: {", ".join(sorted(blocks()))}')
+        f'{errors.near(name, blocks())}There are: '
+        f'{", ".join(sorted(blocks()))}')
   return config.update(blocks()[name])
-
-
-def _near_flag(error, config):
-  # The flag stands in the message of elements alone.
-  name = re.match(r"Flag '--(\S+)' did not match", str(error.args[0]))
-  return _near(name[1], config.flat, '--') if name else ''
-
-
-def _near(name, choices, prefix=''):
-  found = difflib.get_close_matches(name, choices, 1)
-  return f'Did you mean {prefix}{found[0]}? ' if found else ''

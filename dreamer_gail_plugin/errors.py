@@ -1,6 +1,7 @@
 """The exceptions that are shown as one line, and what terminals are shown."""
 
 import contextlib
+import difflib
 import errno
 import re
 import sys
@@ -64,6 +65,16 @@ def show(error):
   """Print one of SHOWN as a line; return the exit code."""
   print(f'error: {plain(str(error), "")}', file=sys.stderr, flush=True)
   return error.code
+
+
+def near(name, choices, prefix=''):
+  """Return a question with the choice that is most like a name, and a space.
+
+  It is empty where none is much like it.
+  """
+  folded = {x.lower(): x for x in choices}
+  found = difflib.get_close_matches(name.lower(), folded, 1)
+  return f'Did you mean {prefix}{folded[found[0]]}? ' if found else ''
 
 
 def plain(text, kept='\n\r\t'):

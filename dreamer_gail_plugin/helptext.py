@@ -1,4 +1,4 @@
-"""What `--help` of a training says, made of configs.yaml and its comments."""
+"""What `--help` says of flags in a yaml file, made of its comments."""
 
 import re
 import textwrap
@@ -9,19 +9,21 @@ from . import configs
 from . import upstream
 
 WIDTH = 79
+GAIL = 'agent.gail.'
 COMMON = (
-    'logdir', 'task', 'seed', 'script', 'batch_size', 'batch_length',
-    'replay.size', 'run.steps', 'run.envs', 'run.train_ratio',
-    'run.log_every', 'run.save_every', 'run.keep_checkpoints',
-    'run.from_checkpoint', 'jax.platform', 'jax.compute_dtype',
-    'logger.outputs')
+    'agent.ac_rate', 'agent.image_loss', 'agent.image_zero', 'batch_length',
+    'batch_size', 'jax.compute_dtype', 'jax.platform', 'logdir',
+    'logger.outputs', 'random_agent', 'replay.size', 'run.envs',
+    'run.from_checkpoint', 'run.keep_checkpoints', 'run.log_every',
+    'run.save_every', 'run.steps', 'run.train_ratio', 'script', 'seed', 'task',
+    'verbose')
 HEAD = """\
-usage: python -m dreamer_gail_plugin.main [--configs BLOCK...] [--FLAG VALUE]
+usage: dreamer-gail train [--configs BLOCK...] [--FLAG VALUE...]
 
 examples:
-  python -m dreamer_gail_plugin.main --configs minatar tiny gail
-  python -m dreamer_gail_plugin.main --configs atari small gail \\
-      --task atari_alien --agent.gail.expert FILE --logdir ~/logdir/alien
+  dreamer-gail train --configs minatar tiny gail --logdir ~/logdir/breakout
+  dreamer-gail train --configs gym tiny gail --task gym_CartPole-v1 \\
+      --agent.gail.expert cartpole.h5
 """
 
 
@@ -31,57 +33,71 @@ def text(words=()):
   if 'all' in words:
     rows = [f'--{k} {shown(v)}' for k, v in sorted(flat.items())]
     return '\n'.join(['All flags with their defaults:', *rows])
-  notes = comments(upstream.resource('configs.yaml').read_text())
-  own = [k for k in notes if k.startswith('defaults.agent.')]
-  own = [k.removeprefix('defaults.') for k in own]
+  yaml = comments(upstream.resource('configs.yaml').read_text())
+  notes = {
+      k.removeprefix('defaults.'): v for k, v in yaml.items()
+      if k.startswith('defaults.')}
+  own = sorted(k for k in notes if k.startswith(GAIL))
   return '\n'.join([
-      HEAD, *blocks(notes), '', 'flags of the method, their defaults:',
-      *[line for k in sorted(own) for line in (
-          f'  --{k} {default(flat, k)}',
-          sentence(notes[f'defaults.{k}'], '      '))],
-      '', 'flags of a run:', *pairs(flat),
-      '', '--help all lists every flag; configs.yaml says more of each.'])
+      HEAD, 'blocks, of which later ones win:',
+      *blocks(yaml, list(configs.blocks())[1:]), '',
+      f'flags of the method, as in --{GAIL}reward gail:',
+      *table(flat, notes, own, GAIL), '', 'flags of a run, as in --seed 1:',
+      *table(flat, notes, COMMON), '',
+      '--help all lists every flag; configs.yaml says more of each.'])
 
 
-def blocks(notes):
-  """Return lines on the blocks of configs.yaml, methods first."""
-  known = {k: v for k, v in configs.blocks().items() if k != 'defaults'}
-  methods = [k for k, v in known.items() if 'agent.gail' in v]
-  suites = [k for k, v in known.items() if 'task' in v]
-  others = [k for k in known if k not in (*methods, *suites)]
-  lines = ['blocks, of which later ones win:']
-  lines += [sentence(notes[k], f'  {k:<12}') for k in methods]
-  for name, group in (('suites', suites), ('sizes and others', others)):
-    lines += textwrap.wrap(
-        f'{name}: {" ".join(group)}', WIDTH, initial_indent='  ',
-        subsequent_indent='    ')
-  return lines
+def blocks(notes, names):
+  """Return a line for each block, or for some that share a comment."""
+  groups = []
+  for name in names:
+    if name in notes:
+      groups.append([name])
+    else:
+      groups[-1].append(name)
+  rows = [(
+      group[0] if len(group) == 1 else f'{group[0]} ... {group[-1]}',
+      sentence(notes[group[0]])) for group in groups]
+  return columns(rows)
 
 
-def pairs(flat):
-  """Return lines with the flags of COMMON and their defaults."""
-  words = [f'--{k} {shown(flat[k])}' for k in COMMON]
-  # No break between a flag and its value.
-  lines = textwrap.wrap(
-      '  '.join(x.replace(' ', '\0') for x in words), WIDTH,
-      initial_indent='  ', subsequent_indent='  ',
-      break_on_hyphens=False, break_long_words=False)
-  return [x.replace('\0', ' ') for x in lines]
+def table(flat, notes, keys, prefix=''):
+  """Return a line for each key: its name, default, type and comment."""
+  return columns([
+      (key.removeprefix(prefix), *default(flat, key), sentence(notes[key]))
+      for key in keys])
 
 
-def sentence(note, start):
-  """Return a line that begins so, with the first sentence of a comment."""
-  first = re.split(r'(?<=[a-z0-9)])\. ', note)[0].rstrip('.')
-  return start + textwrap.shorten(
-      first, WIDTH - len(start), placeholder=' ...')
+def columns(rows):
+  """Return lines of rows of text, in columns, the last one cut to fit.
+
+  What is longer than most of its column moves the rest of its line.
+  """
+  widths = [
+      min(most, max(map(len, x))) for most, x in zip(
+          (20, 12, 5), list(zip(*rows))[:-1])]
+  lines = []
+  for *cells, last in rows:
+    line = '  ' + ''.join(
+        x.ljust(width) + '  ' for x, width in zip(cells, widths))
+    lines.append(line + textwrap.shorten(
+        last, max(10, WIDTH - len(line)), placeholder=' ...'))
+  return [x.rstrip() for x in lines]
+
+
+def sentence(note):
+  """Return the first sentence of a comment, without its dot."""
+  return re.split(r'(?<=[\w)])\. ', note)[0].rstrip('.')
 
 
 def default(flat, key):
-  """Return the default of a key, or how many keys a group of them has."""
-  if key in flat:
-    return shown(flat[key])
-  count = sum(x.startswith(f'{key}.') for x in flat)
-  return f'({count} keys)'
+  """Return default and type of a key; a group of keys has their number."""
+  if key not in flat:
+    return f'{sum(x.startswith(f"{key}.") for x in flat)} keys', ''
+  value = flat[key]
+  if isinstance(value, (list, tuple)):
+    return shown(value), f'{type(value[0]).__name__}s'
+  return shown(value), type(value).__name__
 
 
 def shown(value):
@@ -94,17 +110,21 @@ def shown(value):
 
 
 def comments(yaml):
-  """Return {dotted key: comment} of the keys that have one right above."""
+  """Return {dotted key: comment} of the keys that have one.
+
+  It is right above, or else behind the value.
+  """
   found, path, lines = {}, [], []
   for line in yaml.splitlines():
     indent, rest = len(line) - len(line.lstrip()), line.strip()
     if rest.startswith('#'):
       lines.append(rest.lstrip('# '))
       continue
-    match = re.match(r'([\w.]+):', rest)
+    match = re.match(r'([\w.]+):(?:.*?  # (.*))?', rest)
     if match:
       path = [x for x in path if x[0] < indent] + [(indent, match[1])]
-      if lines:
-        found['.'.join(x for _, x in path)] = ' '.join(lines)
+      note = ' '.join(lines) or match[2]
+      if note:
+        found['.'.join(x for _, x in path)] = note
     lines = []
   return found

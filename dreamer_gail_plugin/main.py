@@ -114,10 +114,6 @@ def run(config, argv):
           embodied.run.parallel.parallel_replay, replay, evalreplay, stream,
           args),
   }
-  if config.script not in scripts:
-    raise UserError(
-        f'--script {config.script}: no such script. '
-        f'There are: {", ".join(scripts)}')
   if not config.script.endswith(('_env', '_replay')):
     logdir = build.make_logdir(config)
     provenance.record(

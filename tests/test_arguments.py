@@ -17,7 +17,7 @@ def parser():
 class TestParser:
 
   @pytest.mark.parametrize('words, parts', [
-      (['--episode', '3'], ["'--episode'", 'did you mean --episodes?']),
+      (['--episode', '3'], ["'--episode'", 'Did you mean --episodes?']),
       (['--nonsense'], ["'--nonsense'", 'no such flag']),
       (['word'], ["'word'", 'no place for this word']),
       (['--episodes'], ['--episodes expected one argument'])])

@@ -25,6 +25,7 @@ ALLOWED = {
     # The package's own __init__ applies the patches and does nothing else.
     '': 'upstream',
     'configs': 'upstream',
+    'helptext': 'configs upstream',
     # Environments know neither configs nor agents.
     'envs': '',
     # Stores of demonstrations, recipes (which are played), free memory.
@@ -63,11 +64,11 @@ ALLOWED = {
         'data build evaluate demos.flags demos.tasks demos.importers'),
     'report': 'configs data running.videos running evaluate',
     'baselines': (
-        'upstream configs envs data discriminator running build evaluate'),
+        'upstream configs helptext envs data discriminator running build '
+      'evaluate'),
     'experiments': (
         'configs data variants running build evaluate report baselines'),
     'perf': 'configs data expert running build',
-    'helptext': 'configs upstream',
     'preflight': 'envs data build evaluate',
     'main': 'configs helptext data running build evaluate preflight',
     # It imports the program that runs by its name.

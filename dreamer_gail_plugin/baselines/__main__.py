@@ -1,13 +1,11 @@
 """Train what the paper compares with.
 
-  python -m dreamer_gail_plugin.baselines NAME --task TASK [--expert FILE]
-      [--steps N] [--seed S] [--logdir DIR] [--settings BLOCK...]
+The run ends with its evaluation; `evaluate` repeats it, also for a run that
+was stopped. `NAME --help` lists the settings of one, which are flags.
 
-NAME is ppo, c51, bc, gail_ppo, airl_ppo, sqil or mgail. The run ends with its
-evaluation. All settings, which are flags too, are in baselines/settings.yaml.
-To evaluate a run again, or one that was stopped:
-
-  python -m dreamer_gail_plugin.baselines evaluate --logdir DIR
+examples:
+  dreamer-gail baselines ppo --task minatar_breakout --logdir ~/logdir/ppo
+  dreamer-gail baselines evaluate --logdir ~/logdir/ppo
 """
 
 import importlib
@@ -16,6 +14,7 @@ import sys
 
 from .. import arguments
 from .. import errors
+from .. import helptext
 from ..errors import UserError
 from ..running import provenance
 from . import config as configlib
@@ -28,15 +27,32 @@ MODULES = {
     'airl_ppo': 'adversarial', 'sqil': 'sqil', 'mgail': 'mgail.learner'}
 
 
+# Parts of the settings that a baseline reads, beside the general ones.
+GROUPS = {'gail_ppo': ('ppo', 'disc'), 'airl_ppo': ('ppo', 'disc')}
+HELP = """\
+usage: dreamer-gail baselines {name} [--FLAG VALUE...]
+
+examples:
+  dreamer-gail baselines {name} --task minatar_breakout
+  dreamer-gail baselines {name} --task gym_CartPole-v1 --steps 1e5 --seed 1
+
+flags, with the defaults of MinAtar, which other suites change:"""
+
+
 def main(argv=None):
   """Do what the first argument names; return the files of the evaluation."""
   argv = sys.argv[1:] if argv is None else list(argv)
   parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.baselines', description=__doc__)
-  parser.add_argument('name', choices=[*configlib.NAMES, 'evaluate'])
+      prog='dreamer-gail baselines', description=__doc__)
+  parser.add_argument(
+      'name', metavar='NAME', choices=[*configlib.NAMES, 'evaluate'],
+      help=f'one of {", ".join(configlib.NAMES)}, or evaluate')
   name = parser.parse_args(argv[:1]).name
   if name == 'evaluate':
     return evaluate.main(argv[1:])
+  if {'-h', '--help'} & set(argv):
+    print(usage(name))
+    return 0
   configlib.installed(name)
   config = configlib.load(name, argv[1:])
   train(config, argv)
@@ -45,6 +61,28 @@ def main(argv=None):
   return evaluate.main([
       '--logdir', config.logdir, '--chunks', str(config.eval.chunks),
       '--episodes', str(config.eval.episodes), '--no-films'])
+
+
+def usage(name):
+  """Return the help text of a baseline."""
+  notes = {
+      k.removeprefix('defaults.'): v for k, v in helptext.comments(
+          configlib.SETTINGS.read_text()).items()}
+  flat = dict(configlib.load(name, []).flat)
+  flat.update(
+      logdir=configlib.settings()['defaults']['logdir'], expert='auto',
+      settings=[''], steps=flat[f'steps.{name}'])
+  notes.update(
+      expert='Demonstrations: FILE, auto or random',
+      settings='Blocks of baselines/settings.yaml',
+      steps='How long to train')
+  general = sorted(x for x in flat if x in notes)
+  lines = [HELP.format(name=name), *helptext.table(flat, notes, general)]
+  for group in GROUPS.get(name, (name,)):
+    keys = sorted(x for x in flat if x.startswith(f'{group}.'))
+    lines += ['', f'{group}: {helptext.sentence(notes[group])}', *(
+        helptext.columns([(x, *helptext.default(flat, x), '') for x in keys]))]
+  return '\n'.join(lines)
 
 
 def train(config, argv):

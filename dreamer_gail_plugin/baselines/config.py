@@ -1,5 +1,6 @@
 """Settings of a baseline: blocks of settings.yaml, then flags."""
 
+import functools
 import importlib.util
 import pathlib
 import re
@@ -8,8 +9,10 @@ import elements
 import ruamel.yaml as yaml
 
 from .. import configs
+from .. import errors
 from ..errors import UserError
 
+SETTINGS = pathlib.Path(__file__).parent / 'settings.yaml'
 # name: title in reports
 NAMES = {
     'ppo': 'PPO', 'c51': 'C51', 'bc': 'BC', 'gail_ppo': 'GAIL on PPO',
@@ -20,9 +23,30 @@ CHOOSE = ('c51', 'sqil', 'mgail')
 PACKAGES = ('torch', 'stable_baselines3', 'imitation', 'tianshou')
 SUITES = {'atari100k': 'atari'}
 DEVICES = ('auto', 'cpu', 'cuda')
+# Flags that choose among the settings.
+FIRST = {'task': '', 'settings': [''], 'steps': 0.0, 'expert': 'auto'}
 COUNTS = (
     'envs', 'stack', 'ppo.n_steps', 'disc.updates', 'mgail.length',
     'c51.train_every', 'sqil.train_every', 'mgail.train_every')
+
+
+@functools.cache
+def settings():
+  """Return the blocks of settings.yaml by their names, dicts."""
+  return yaml.YAML(typ='safe').load(SETTINGS.read_text())
+
+
+def defaults():
+  """Return the Config of the defaults and of what upstream's logger reads."""
+  base = configs.load_config([])
+  config = elements.Config({
+      **settings()['defaults'], 'env': base.env, 'logger': base.logger})
+  return config.update({'logger.filter': 'score|length|fps|train/'})
+
+
+def keys():
+  """Return the flags of all baselines, without their dashes, a list."""
+  return [*FIRST, *defaults().flat]
 
 
 def load(name, argv):
@@ -33,19 +57,15 @@ def load(name, argv):
   its `reward` is env, or the name of what learns without the environment's.
   Raises UserError for flags that there are not.
   """
-  blocks = yaml.YAML(typ='safe').load(
-      (pathlib.Path(__file__).parent / 'settings.yaml').read_text())
-  base = configs.load_config([])
+  blocks = {k: v for k, v in settings().items() if k != 'defaults'}
+  config = defaults()
   config = elements.Config({
-      **blocks.pop('defaults'), 'env': base.env, 'logger': base.logger,
-      'baseline': name, 'method': NAMES[name], 'random_agent': False,
+      **config, 'baseline': name, 'method': NAMES[name], 'random_agent': False,
       'agent': {'gail': {
           'reward': name if name in IMITATORS else 'env', 'expert': 'auto'}}})
-  config = config.update({'logger.filter': 'score|length|fps|train/'})
   try:
     first, rest = elements.Flags(
-        task=config.task, settings=[''], steps=0.0,
-        expert='auto').parse_known(argv)
+        **{**FIRST, 'task': config.task}).parse_known(argv)
     suite = first.task.partition('_')[0]
     suite = SUITES.get(suite, suite)
     own = (suite, f'{suite}_{name}')
@@ -54,8 +74,8 @@ def load(name, argv):
         config = config.update(blocks[block])
       elif block not in own:
         raise UserError(
-            f'--settings {block}: no such block in settings.yaml. There are: '
-            f'{", ".join(blocks)}')
+            f'--settings {block}: no such block in settings.yaml. '
+            f'{errors.near(block, blocks)}There are: {", ".join(blocks)}')
     config = config.update(
         {'task': first.task, 'agent.gail.expert': first.expert})
     if first.steps:
@@ -65,7 +85,8 @@ def load(name, argv):
   except (KeyError, TypeError, ValueError, OverflowError, IndexError,
           re.error) as error:
     raise UserError(
-        f'{error.args[0]} See baselines/settings.yaml for all keys.') from None
+        f'{error.args[0]} {configs.near_flag(error, keys())}See '
+        'baselines/settings.yaml for all keys.') from None
   return _check(config.update(
       logdir=str(pathlib.Path(logdir).expanduser())), name)
 

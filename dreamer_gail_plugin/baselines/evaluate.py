@@ -1,8 +1,10 @@
 """Evaluate a baseline by the protocol of the paper, as other runs.
 
-  python -m dreamer_gail_plugin.baselines evaluate --logdir DIR
+The flags are those of `dreamer-gail evaluate`.
 
-The flags are those of `python -m dreamer_gail_plugin.evaluate`.
+examples:
+  dreamer-gail baselines evaluate --logdir ~/logdir/ppo
+  dreamer-gail baselines evaluate --logdir ~/logdir/ppo --chunks 1 --no-films
 """
 
 import importlib
@@ -20,7 +22,7 @@ PROGRAM = ('dreamer_gail_plugin.baselines', 'evaluate')
 
 def main(argv):
   """Evaluate the run named by the flags; return the files written."""
-  args = protocol.parse(argv)
+  args = protocol.parse(argv, __doc__, 'dreamer-gail baselines evaluate')
   config = configlib.saved(args.logdir)
   if args.platform != 'auto':
     config = config.update(device=args.platform)

@@ -1,4 +1,9 @@
-"""Make or inspect demonstrations: python -m dreamer_gail_plugin.demos NAME."""
+"""Make or inspect demonstrations.
+
+examples:
+  dreamer-gail demos planner --task minatar_breakout --out breakout.h5
+  dreamer-gail demos check breakout.h5
+"""
 
 import importlib
 import importlib.metadata
@@ -90,9 +95,11 @@ def main(argv=None):
   Raises UserError for mistakes.
   """
   argv = sys.argv[1:] if argv is None else argv
-  prog = 'python -m dreamer_gail_plugin.demos'
+  prog = 'dreamer-gail demos'
   parser = arguments.Parser(prog=prog, description=__doc__, epilog=listing())
-  parser.add_argument('name', choices=[*COMMANDS, *added()])
+  parser.add_argument(
+      'name', metavar='NAME', choices=[*COMMANDS, *added()],
+      help='one of those below, each with --help')
   name = parser.parse_args(argv[:1]).name
   command = module(name)
   parser = arguments.Parser(

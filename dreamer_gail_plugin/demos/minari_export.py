@@ -4,6 +4,11 @@ Every episode becomes one of Minari's, with uncompressed arrays and no JPEG.
 Minari has no place for attributes, nor for the reward and the action at the
 ends of a cut episode. They go into two small stores beside its own file, which
 Minari ignores. `demos minari` makes the same store again with them.
+
+examples:
+  dreamer-gail demos minari_export --source mine.h5 --out mine-v0
+  dreamer-gail demos minari_export --source mine.h5 --out new-v0 \\
+      --id walk/human-v0
 """
 
 import os

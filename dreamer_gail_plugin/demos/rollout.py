@@ -1,6 +1,11 @@
 """Records a trained agent as an expert, by the latest checkpoint of its run.
 
 The environment has the settings of the run.
+
+examples:
+  dreamer-gail demos rollout --from ~/logdir/breakout --out breakout.h5
+  dreamer-gail demos rollout --from ~/logdir/breakout --greedy --limit 300 \\
+      --out breakout.h5
 """
 
 import pathlib
@@ -21,12 +26,14 @@ def add_arguments(parser):
   flags.add_output(add)
   add('--greedy', action='store_true',
       help='take the likeliest action instead of drawing one')
-  add('--trajectories', type=arguments.natural, default=10)
+  add('--trajectories', type=arguments.natural, default=10,
+      help='how many')
   add('--length', type=arguments.natural, default=1024,
       help='steps of a trajectory')
   add('--limit', type=arguments.count, default=0,
       help='end games after so many steps; 0 for never')
-  add('--seed', type=arguments.count, default=0)
+  add('--seed', type=arguments.count, default=0,
+      help='of the games and of the agent')
   add('--licence', default='', help='what the data may be used for')
 
 

@@ -2,6 +2,10 @@
 
 The folder has contact.png, a row of eight frames for each trajectory, and for
 each trajectory a film and a strip of every eighth frame.
+
+examples:
+  dreamer-gail demos show mine.h5
+  dreamer-gail demos show mine.h5 --out pictures
 """
 
 import collections

@@ -1,10 +1,9 @@
 """What all environments share: the standard keys and one error."""
 
-import difflib
-
 import elements
 import numpy as np
 
+from .. import errors
 from ..errors import UserError
 
 
@@ -56,9 +55,8 @@ def choose(kind, name, choices):
   choices = sorted(choices)
   if name in choices:
     return name
-  close = difflib.get_close_matches(name, choices, 3, 0.6)
-  hint = f'Did you mean {" or ".join(close)}? ' if close else ''
+  hint = errors.near(name, choices)
   listing = f'Choose one of: {", ".join(choices)}.'
-  if close and len(choices) > 20:
+  if hint and len(choices) > 20:
     listing = f'There are {len(choices)} to choose from.'
   raise UserError(f'Unknown {kind} {name!r}. {hint}{listing}')

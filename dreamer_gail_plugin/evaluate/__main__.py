@@ -1,10 +1,13 @@
 """Evaluate a run by the protocol of the paper.
 
-  python -m dreamer_gail_plugin.evaluate --logdir LOGDIR
+It plays 250 games, five chunks of 50 with seeds of their own, by the sampled
+and then by the greedy policy of the latest checkpoint. It writes scores,
+statistics and films to LOGDIR/eval. All settings come from the run itself.
 
-plays 250 games, five chunks of 50 with seeds of their own, by the sampled and
-then by the greedy policy of the latest checkpoint. Writes scores, statistics
-and films to LOGDIR/eval. All settings come from the run itself.
+examples:
+  dreamer-gail evaluate --logdir ~/logdir/breakout
+  dreamer-gail evaluate --logdir ~/logdir/breakout --episodes 10 \\
+      --policy greedy
 """
 
 import os

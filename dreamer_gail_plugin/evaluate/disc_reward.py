@@ -1,12 +1,14 @@
 """What D pays: its reward where the game scores, before it ends, elsewhere.
 
-  python -m dreamer_gail_plugin.evaluate.disc_reward --logdir LOGDIR \\
-      --expert HELD_OUT.h5 --agent PLAY.h5
-
 An accurate D may still pay least for what wins the game; this shows it. The
 reward of the environment, which the stores hold, is read for the table alone.
 Both stores should be new to the run: demonstrations that it did not learn
 from, and play of its agent (`demos rollout --from LOGDIR`).
+
+examples:
+  dreamer-gail disc_reward --logdir LOGDIR --expert held_out.h5 --agent play.h5
+  dreamer-gail disc_reward --logdir LOGDIR --expert held_out.h5 \\
+      --agent play.h5 --out disc_reward.json --overwrite
 """
 
 
@@ -46,8 +48,7 @@ def main(argv=None):
 def parse(argv=None):
   """Return the parsed flags."""
   parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.evaluate.disc_reward',
-      description=__doc__.split('\n')[0])
+      prog='dreamer-gail disc_reward', description=__doc__)
   add = parser.add_argument
   add('--logdir', required=True, help='of a run with a discriminator')
   add('--expert', required=True, help='demonstrations new to the run')

@@ -1,13 +1,15 @@
 """The two error terms of learning in a model's latents, measured for a run.
 
-  python -m dreamer_gail_plugin.evaluate.error_terms --logdir LOGDIR \\
-      --expert HELD_OUT.h5 --agent PLAY.h5
-
 docs/paper.md derives the terms. The representation term is how much of what
 tells expert and agent apart is lost in the latents. The model term is how far
 imagination drifts from what happens. Both stores must be new to the run:
 demonstrations that it did not learn from, and play of its agent
 (`demos rollout --from LOGDIR`).
+
+examples:
+  dreamer-gail error_terms --logdir LOGDIR --expert held_out.h5 --agent play.h5
+  dreamer-gail error_terms --logdir LOGDIR --expert held_out.h5 \\
+      --agent play.h5 --out error_terms.json --overwrite
 """
 
 import functools
@@ -67,8 +69,7 @@ def main(argv=None):
 def parse(argv=None):
   """Return the parsed flags."""
   parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.evaluate.error_terms',
-      description=__doc__.split('\n')[0])
+      prog='dreamer-gail error_terms', description=__doc__)
   add = parser.add_argument
   add('--logdir', required=True, help='of a run with a discriminator')
   add('--expert', required=True, help='demonstrations new to the run')

@@ -1,11 +1,13 @@
 """How far the world model of a run foresees: open loop on real play.
 
-  python -m dreamer_gail_plugin.evaluate.model --logdir LOGDIR --data PLAY.h5
-
 The model observes an episode up to a step and imagines ten more with the
 actions that were taken. What it decodes is compared with what came, beside a
 copy of the last image. The store should be new to the run: demonstrations that
 it did not learn from, or play of its agent (`demos rollout --from LOGDIR`).
+
+examples:
+  dreamer-gail model --logdir LOGDIR --data play.h5
+  dreamer-gail model --logdir LOGDIR --data held_out.h5 --out held_out.json
 """
 
 import collections
@@ -53,8 +55,7 @@ def main(argv=None):
 def parse(argv=None):
   """Return the parsed flags."""
   parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.evaluate.model',
-      description=__doc__.split('\n')[0])
+      prog='dreamer-gail model', description=__doc__)
   add = parser.add_argument
   add('--logdir', required=True, help='of a run')
   add('--data', required=True, help='store with play new to the run')

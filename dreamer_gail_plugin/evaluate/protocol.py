@@ -81,10 +81,9 @@ def check_new(files):
           f'{filename.stem}, or name another folder by --out')
 
 
-def parse(argv, doc=None):
+def parse(argv, doc=None, prog='dreamer-gail evaluate'):
   """Return the parsed flags; `doc` is the description for --help."""
-  parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.evaluate', description=doc)
+  parser = arguments.Parser(prog=prog, description=doc)
   add = parser.add_argument
   add('--logdir', required=True, help='folder of the run')
   add('--checkpoint',

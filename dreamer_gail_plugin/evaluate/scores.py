@@ -1,9 +1,11 @@
 """Training scores of runs, beside those of random play and the expert.
 
-  python -m dreamer_gail_plugin.evaluate.scores LOGDIR... [--out FILE]
+A table of the mean training score over the last steps of each run, as text
+and as JSON.
 
-prints a table of the mean training score over the last steps of each run and
-writes it as JSON.
+examples:
+  dreamer-gail scores ~/logdir/breakout ~/logdir/seaquest
+  dreamer-gail scores ~/logdir/breakout --last 2000 --out scores.json
 """
 
 import json
@@ -186,10 +188,13 @@ def table(rows):
 def main(argv=None):
   """Print the table of the runs named on the command line."""
   parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.evaluate.scores',
-      description=__doc__)
-  parser.add_argument('logdirs', nargs='+', type=arguments.place)
-  parser.add_argument('--last', type=arguments.natural, default=WINDOW)
+      prog='dreamer-gail scores', description=__doc__)
+  parser.add_argument(
+      'logdirs', nargs='+', metavar='LOGDIR', type=arguments.place,
+      help='of runs')
+  parser.add_argument(
+      '--last', type=arguments.natural, default=WINDOW,
+      help='steps at the end whose games count')
   parser.add_argument(
       '--out', type=arguments.out_file, help='JSON file to write')
   args = parser.parse_args(argv)

@@ -1,14 +1,13 @@
 """Runs of all methods on all tasks of a suite, their tables and figures.
 
-  python -m dreamer_gail_plugin.experiments run minatar --steps 80000
-  python -m dreamer_gail_plugin.experiments table runs/results/minatar
-  python -m dreamer_gail_plugin.experiments plot minatar --out FILE.png
-  python -m dreamer_gail_plugin.experiments pack NAME runs/results/minatar
-
 The same `run` again goes on where it was stopped. Flags that it does not know
-are those of dreamer_gail_plugin.main, or of dreamer_gail_plugin.baselines.
+are those of `dreamer-gail train`, or of `dreamer-gail baselines`.
 `table` and `plot` read folders of results and studies by name, which are the
 files scores/NAME.jsonl.gz; `pack` writes these.
+
+examples:
+  dreamer-gail experiments run minatar --steps 80000 --seeds 1
+  dreamer-gail experiments table runs/results/minatar
 """
 
 import importlib.util
@@ -16,7 +15,9 @@ import pathlib
 import sys
 
 from .. import arguments
+from .. import configs
 from .. import errors
+from ..baselines import config as baselines
 from ..errors import UserError
 from . import suites
 
@@ -24,22 +25,26 @@ from . import suites
 def main(argv=None):
   """Do what the command line says; return the exit code."""
   parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.experiments', description=__doc__)
-  commands = parser.add_subparsers(dest='command', required=True)
+      prog='dreamer-gail experiments', description=__doc__)
+  commands = parser.add_subparsers(
+      dest='command', required=True, metavar='NAME',
+      help='one of these, each with --help:')
   _add_run(commands)
   _add_table(commands)
   _add_plot(commands)
   _add_pack(commands)
   args, extra = parser.parse_known_args(argv)
-  if extra and args.command != 'run':
-    parser.error(f'unrecognized arguments: {" ".join(extra)}')
+  keys = [*configs.keys(), *baselines.keys()] if args.command == 'run' else ()
+  commands.choices[args.command].refuse(extra, keys)
   return {'run': _run, 'table': _table, 'plot': _plot, 'pack': _pack}[
       args.command](args, extra)
 
 
 def _add_run(commands):
-  parser = commands.add_parser(
-      'run', help='train and evaluate what is not done yet')
+  parser = _command(
+      commands, 'run', 'train and evaluate what is not done yet',
+      'run minatar --steps 80000 --seeds 1',
+      'run vector --methods gail env ppo')
   parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
   parser.add_argument(
       '--seeds', type=arguments.natural, default=3, help='how many')
@@ -61,44 +66,62 @@ def _add_run(commands):
       help='runs at a time; more than one are given a core each')
   parser.add_argument(
       '--results', type=arguments.out_folder, metavar='FOLDER',
-      help='where results go, runs/results/SUITE if not given')
+      help='where results go (default: runs/results/SUITE)')
   parser.add_argument(
       '--logdirs', type=arguments.out_folder, metavar='FOLDER',
-      help='where runs are, runs/experiments if not given',
+      help='where runs are',
       default=pathlib.Path('runs/experiments'))
 
 
 def _add_table(commands):
-  parser = _reader(commands, 'table', 'print what the results say')
+  parser = _reader(
+      commands, 'table', 'print what the results say', 'table minatar',
+      'table runs/results/minatar --details')
   parser.add_argument(
       '--details', action='store_true',
       help='both policies, steps and hours, and probabilities of improvement')
   parser.add_argument(
       '--against', metavar='METHOD', default='cloning',
-      help='what `--details` compares with: cloning if not given')
+      help='what `--details` compares with')
 
 
 def _add_plot(commands):
-  parser = _reader(commands, 'plot', 'draw learning curves and scores')
+  parser = _reader(
+      commands, 'plot', 'draw learning curves and scores',
+      'plot minatar --out minatar.png',
+      'plot minatar runs/results/minatar --out both.png')
   parser.add_argument(
       '--out', type=arguments.out_file, required=True, help='PNG to write')
 
 
-def _reader(commands, name, text):
-  parser = commands.add_parser(name, help=text)
+def _command(commands, name, text, *examples):
+  # A subparser takes no description from the module.
+  return commands.add_parser(name, help=text, description='\n'.join([
+      f'{text[0].upper()}{text[1:]}.', '', 'examples:',
+      *(f'  dreamer-gail experiments {x}' for x in examples)]))
+
+
+def _reader(commands, name, text, *examples):
+  parser = _command(commands, name, text, *examples)
   parser.add_argument(
-      'places', nargs='+', metavar='STUDY_OR_FOLDER', type=arguments.place,
-      help='a method is taken from the first one that has it')
+      'places', nargs='+', metavar='STUDY', type=arguments.place,
+      help='name of a study or a folder of results; a method is taken from '
+      'the first one that has it')
   parser.add_argument(
-      '--policy', choices=('sampled', 'greedy'), default='sampled')
+      '--policy', choices=('sampled', 'greedy'), default='sampled',
+      help='whose scores are read')
   return parser
 
 
 def _add_pack(commands):
-  parser = commands.add_parser(
-      'pack', help='put a folder of results into a study')
+  parser = _command(
+      commands, 'pack', 'put a folder of results into a study',
+      'pack minatar runs/results/minatar',
+      'pack few runs/results/few --setting 1024')
   parser.add_argument('study', metavar='NAME', help='of scores/NAME.jsonl.gz')
-  parser.add_argument('folder', type=arguments.place, metavar='FOLDER')
+  parser.add_argument(
+      'folder', type=arguments.place, metavar='FOLDER',
+      help='of results, as runs/results/minatar')
   parser.add_argument(
       '--setting', default='',
       help='what tells these runs from others of their methods in the study')
@@ -109,7 +132,9 @@ def _run(args, extra):
   from . import runner
   if args.suite not in suites.SUITES:
     raise UserError(
-        f'{args.suite}: no such suite, there are {", ".join(suites.SUITES)}')
+        f'{args.suite}: no such suite. '
+        f'{errors.near(args.suite, suites.SUITES)}There are: '
+        f'{", ".join(suites.SUITES)}')
   args.results = args.results or pathlib.Path('runs/results') / args.suite
   plan = plans.make(args, extra)
   try:

@@ -7,6 +7,7 @@ import pathlib
 import sys
 
 from .. import configs
+from .. import errors
 from ..baselines import config as baselines
 from ..errors import UserError
 from ..evaluate import protocol
@@ -170,7 +171,9 @@ def make(args, extra):
 def _chosen(flag, names, known, default=None):
   for name in names or ():
     if name not in known:
-      raise UserError(f'{flag} {name}: there are {", ".join(known)}')
+      raise UserError(
+          f'{flag} {name}: no such name. {errors.near(name, known)}There are: '
+          f'{", ".join(known)}')
   return list(dict.fromkeys(names or default or known))
 
 

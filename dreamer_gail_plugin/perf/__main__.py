@@ -1,11 +1,13 @@
-"""Time a part of the program: python -m dreamer_gail_plugin.perf NAME.
+"""Time a part of the program.
 
-  python -m dreamer_gail_plugin.perf step --configs minatar tiny gail
-
-All flags of `dreamer_gail_plugin.main` choose what is timed. The last line is
+All flags of `dreamer-gail train` choose what is timed. The last line is
 the figure. `--out` adds all that was found as a line to a file of gzipped JSON
 lines, such as scores/speed.jsonl.gz: the figure, date, commit, flags, machine
 and results of a measurement.
+
+examples:
+  dreamer-gail perf step --configs minatar tiny gail --repeats 10
+  dreamer-gail perf stream --configs minatar tiny gail --out speed.jsonl.gz
 """
 
 import datetime
@@ -36,9 +38,10 @@ PROGRAMS = {
 def main(argv=None):
   """Time something and print its figure; raises UserError for mistakes."""
   parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.perf', description=__doc__,
-      epilog='\n'.join(f'{k:<8}{v}' for k, v in PROGRAMS.items()))
-  parser.add_argument('name', choices=PROGRAMS)
+      prog='dreamer-gail perf', description=__doc__)
+  parser.add_argument(
+      'name', choices=PROGRAMS, metavar='NAME', help='; '.join(
+          f'{k}: {v}' for k, v in PROGRAMS.items()))
   parser.add_argument(
       '--repeats', type=arguments.natural, default=30,
       help='timed rounds')
@@ -49,6 +52,7 @@ def main(argv=None):
       help='of `step`: blocks and flags on top, which may follow variables '
       'as NAME=VALUE; several times')
   args, args.flags = parser.parse_known_args(argv)
+  parser.refuse(args.flags, configs.keys())
   run(args)
 
 

@@ -2,6 +2,10 @@
 
 RUNS are logdirs, folders of logdirs, or score files of DreamerV3's repository
 (.json.gz). DIR/index.html opens from the disk and needs no other file.
+
+examples:
+  dreamer-gail report ~/logdir --out report
+  dreamer-gail report ~/logdir/breakout ~/logdir/seaquest --out report
 """
 
 import importlib.util
@@ -23,9 +27,10 @@ def main(argv=None):
   Raises UserError for mistakes.
   """
   parser = arguments.Parser(
-      prog='python -m dreamer_gail_plugin.report', description=__doc__)
+      prog='dreamer-gail report', description=__doc__)
   parser.add_argument(
-      'runs', nargs='+', metavar='RUNS', type=arguments.place)
+      'runs', nargs='+', metavar='RUNS', type=arguments.place,
+      help='logdirs, folders of logdirs, or score files')
   parser.add_argument(
       '--out', type=arguments.out_folder, required=True, metavar='DIR',
       help='folder for the report; one of an earlier report is written anew')

@@ -5,12 +5,16 @@ import re
 
 import embodied.jax.nets
 
+from .. import errors
 from .. import rewards
 from ..errors import UserError
 from . import checkpoint
 from . import ranges
 
 CHOICES = {
+    'script': (
+        'train', 'train_eval', 'eval_only', 'parallel', 'parallel_env',
+        'parallel_envs', 'parallel_replay'),
     'agent.gail.reward': ('env', *rewards.REWARDS),
     'agent.gail.negatives': ('imagination', 'replay', 'both'),
     'agent.gail.expert_latent': ('posterior', 'prior'),
@@ -59,7 +63,8 @@ def values(config):
     if config[key] not in choices:
       raise UserError(
           f'--{key} {config[key]}: no such choice. '
-          f'There are: {", ".join(choices)}')
+          f'{errors.near(config[key], choices)}There are: '
+          f'{", ".join(choices)}')
   forms(config)
   outputs(config.logger.outputs)
   pattern('logger.filter', config.logger.filter, 'metrics to show')
@@ -141,7 +146,7 @@ def outputs(names):
     if name not in OUTPUTS:
       raise UserError(
           f'--logger.outputs {name}: no such output. '
-          f'There are: {", ".join(OUTPUTS)}')
+          f'{errors.near(name, OUTPUTS)}There are: {", ".join(OUTPUTS)}')
     missing = [
         package for module, package in OUTPUTS[name].items()
         if not importlib.util.find_spec(module)]

@@ -263,13 +263,13 @@ class TestMistakes:
       start()
 
   @pytest.mark.parametrize('args, text', [
-      (['--methods', 'maxent'], 'there are random, env'),
+      (['--methods', 'maxent'], 'There are: random, env'),
       (['--steps_of', 'ppo'], 'expected METHOD=STEPS'),
       (['--steps_of', 'dqn=1e6'], 'expected METHOD=STEPS'),
       (['--methods', 'mgail', '--agent.imag_last', '2'], 'settings.yaml'),
-      (['--tasks', 'breakout'], 'there are minatar_breakout'),
+      (['--tasks', 'breakout'], 'There are: minatar_breakout'),
       (['--task', 'minatar_seaquest'], '--task: `experiments run` sets'),
-      (['--agent.gail.penalti', '1'], 'configs.yaml'),
+      (['--agent.gail.penalti', '1'], 'no such flag'),
   ])
   def test_flags(self, start, args, text):
     with pytest.raises(UserError, match=text):
@@ -281,7 +281,7 @@ class TestMistakes:
       start('--seeds', number)
 
   def test_suite(self):
-    with pytest.raises(UserError, match='there are minatar'):
+    with pytest.raises(UserError, match='There are: minatar'):
       experiments.main(['run', 'crafter'])
 
 

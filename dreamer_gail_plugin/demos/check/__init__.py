@@ -4,6 +4,10 @@ It looks at the file, and compares it with random play in its task if that can
 be made here. The environment has the settings that the file names, or those
 of flags such as --env.atari.average True. The exit code is 1 if there are
 problems, 0 if there are only notes.
+
+examples:
+  dreamer-gail demos check mine.h5
+  dreamer-gail demos check mine.h5 --task gym_walk:Walk-v0 --seed 1
 """
 
 from ... import arguments

@@ -1,6 +1,11 @@
 """Plays whole episodes of a scripted expert and of random play, side by side.
 
 Writes the scores, and what Crafter's episodes achieved, as JSON.
+
+examples:
+  dreamer-gail demos expert_scores --task crafter_reward --out scores.json
+  dreamer-gail demos expert_scores --task minatar_freeway --episodes 20 \\
+      --out scores.json
 """
 
 import platform
@@ -28,10 +33,10 @@ def add_arguments(parser):
   add('--out', required=True, type=arguments.out_file,
       help='the .json file to write')
   add('--overwrite', action='store_true', help='replace it if it exists')
-  add('--episodes', type=arguments.natural, default=10)
+  add('--episodes', type=arguments.natural, default=10, help='how many')
   add('--limit', type=arguments.natural, default=1024,
       help='steps after which an episode is stopped')
-  add('--seed', type=arguments.count, default=0)
+  add('--seed', type=arguments.count, default=0, help='of the games')
   add('--recipe', default='', help='a recipe that the expert made with this '
       'seed: its actions are played, where planning takes minutes')
 

@@ -3,6 +3,12 @@
 The experts plan ahead in copies of the simulator or follow rules on its
 state, so they exist for some tasks only. They make the bundled
 demonstrations, see docs/demonstrations.md.
+
+examples:
+  dreamer-gail demos planner --task minatar_breakout --limit 300 \\
+      --out breakout.h5
+  dreamer-gail demos planner --task minatar_breakout --policy random \\
+      --out random.h5
 """
 
 import functools
@@ -54,7 +60,8 @@ def add_arguments(parser):
   parser.add_argument(
       '--policy', choices=('planner', 'random'), default='planner',
       help='planner plays well, random is for the null control')
-  parser.add_argument('--trajectories', type=arguments.natural, default=10)
+  parser.add_argument('--trajectories', type=arguments.natural, default=10,
+      help='how many')
   parser.add_argument(
       '--length', type=arguments.natural, default=1024,
       help='steps of a trajectory')
@@ -62,7 +69,9 @@ def add_arguments(parser):
       '--limit', type=arguments.count, default=0,
       help='end games after so many steps, as an expert who never loses '
       'shows little of how games start; 0 for never')
-  parser.add_argument('--seed', type=arguments.count, default=0)
+  parser.add_argument(
+      '--seed', type=arguments.count, default=0,
+      help='of the games and of the policy')
   parser.add_argument(
       '--workers', type=arguments.natural, default=os.cpu_count(),
       help='processes; the result does not depend on it')

@@ -3,6 +3,11 @@
 The data is at https://doi.org/10.5281/zenodo.3451402. Frames are skipped,
 pooled and resized as the environment does it, so that the agent sees what it
 would have seen in the player's place. See docs/import.md.
+
+examples:
+  dreamer-gail demos atari_head --source seaquest.zip --game seaquest --list
+  dreamer-gail demos atari_head --source seaquest.zip --game seaquest \\
+      --out seaquest.h5
 """
 
 import argparse
@@ -72,8 +77,10 @@ def add_arguments(parser):
   add('--task', help='task of the store (atari_GAME); the settings of its '
       'environment are the defaults of those below')
   add('--repeat', type=arguments.natural, help='frames that make one step')
-  add('--size', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'))
-  add('--gray', action=argparse.BooleanOptionalAction)
+  add('--size', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'),
+      help='of images')
+  add('--gray', action=argparse.BooleanOptionalAction,
+      help='whether images have one channel')
   add('--pooling', type=arguments.natural,
       help='latest frames that make one image')
   add('--aggregate', help='how they do: max or mean')

@@ -4,6 +4,11 @@ Five people playing 20 games of Crafter each. The data (dataset.zip, 132 MB)
 is at https://archive.org/details/crafter_human_dataset. Episodes that
 crafter.Recorder saves today are read, too, and those of other loops where
 --layout says how. See docs/import.md.
+
+examples:
+  dreamer-gail demos crafter_human --source dataset.zip --out crafter.h5
+  dreamer-gail demos crafter_human --source episode.npz --layout loop \\
+      --out crafter.h5
 """
 
 import collections

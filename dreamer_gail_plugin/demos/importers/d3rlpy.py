@@ -2,6 +2,12 @@
 
 `ReplayBuffer.dump` of d3rlpy 2 and `MDPDataset.dump` of d3rlpy 1. Neither has
 the observation after the last action of an episode.
+
+examples:
+  dreamer-gail demos d3rlpy --source buffer.h5 --task gym_CartPole-v1 \\
+      --out mine.h5
+  dreamer-gail demos d3rlpy --source buffer.h5 --task gym_Pendulum-v1 \\
+      --best 10 --out mine.h5
 """
 
 import numpy as np

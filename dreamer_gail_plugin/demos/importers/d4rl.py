@@ -1,4 +1,11 @@
-"""Imports a D4RL dataset, an HDF5 file of many steps end to end."""
+"""Imports a D4RL dataset, an HDF5 file of many steps end to end.
+
+examples:
+  dreamer-gail demos d4rl --source hopper.hdf5 --task gym_Hopper-v5 \\
+      --out hopper.h5
+  dreamer-gail demos d4rl --source hopper.hdf5 --task gym_Hopper-v5 \\
+      --best 10 --out best.h5
+"""
 
 import numpy as np
 

@@ -2,6 +2,12 @@
 
 `RecordEpisodes`, in gymnasium_record.py, writes them from any loop. The layout
 is in docs/import.md, so that other programs can write them, too.
+
+examples:
+  dreamer-gail demos gymnasium --source episodes --task gym_CartPole-v1 \\
+      --out mine.h5
+  dreamer-gail demos gymnasium --source episodes --task gym_walk:Walk-v0 \\
+      --best 5 --out mine.h5
 """
 
 import pathlib

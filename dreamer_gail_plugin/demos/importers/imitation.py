@@ -2,6 +2,12 @@
 
 Both of its forms: the folder that `serialize.save` writes (a Hugging Face
 dataset) and the older npz. Infos, which are pickles in either, are not read.
+
+examples:
+  dreamer-gail demos imitation --source rollouts --task gym_CartPole-v1 \\
+      --out mine.h5
+  dreamer-gail demos imitation --source old.npz --task gym_CartPole-v1 \\
+      --best 10 --out mine.h5
 """
 
 import contextlib

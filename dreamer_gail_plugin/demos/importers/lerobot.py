@@ -2,6 +2,12 @@
 
 Frames are in parquet files, images in these or in mp4 videos. The observation
 after the last action of an episode is not in it.
+
+examples:
+  dreamer-gail demos lerobot --source pusht --task gym_my:PushT-v0 \\
+      --out pusht.h5
+  dreamer-gail demos lerobot --source arm --task gym_my:Arm-v0 \\
+      --keys top=observation.images.top --out arm.h5
 """
 
 import json
@@ -31,7 +37,7 @@ def add_arguments(parser):
   parser.add_argument(
       '--keys', default='',
       help='what each observation is in the dataset, as in '
-      'pixels=observation.images.top,agent_pos=observation.state')
+      'pixels=observation.images.top, more with commas between')
 
 
 def run(args):

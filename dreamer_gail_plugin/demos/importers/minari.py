@@ -2,6 +2,11 @@
 
 Images must have been saved as they are, not as JPEG. A set that
 `demos minari_export` made gives back its store exactly.
+
+examples:
+  dreamer-gail demos minari --source cartpole/expert-v0 --out cartpole.h5
+  dreamer-gail demos minari --source datasets/mine-v0 --task gym_CartPole-v1 \\
+      --out mine.h5
 """
 
 import json

@@ -2,6 +2,11 @@
 
 Whole episodes of an agent, ours or upstream's, become demonstrations: the
 chunks in LOGDIR/replay hold its observations and actions step by step.
+
+examples:
+  dreamer-gail demos replay --source ~/logdir/breakout --out breakout.h5
+  dreamer-gail demos replay --source ~/logdir/breakout --best 20 \\
+      --out breakout.h5
 """
 
 import collections

@@ -2,6 +2,12 @@
 
 Stable-Baselines 2 writes it, and many programs for Stable-Baselines3 do so
 too. The observation after the last action of an episode is not in it.
+
+examples:
+  dreamer-gail demos stable_baselines --source expert.npz \\
+      --task gym_CartPole-v1 --out mine.h5
+  dreamer-gail demos stable_baselines --source expert.npz \\
+      --task gym_Pendulum-v1 --best 5 --out mine.h5
 """
 
 import numpy as np

@@ -2,6 +2,11 @@
 
 Serves a page at http://127.0.0.1 for this machine alone. Episodes that are
 kept there are on the disk at once; see docs/playing.md.
+
+examples:
+  dreamer-gail demos play --task minatar_seaquest
+  dreamer-gail demos play --task gym_CartPole-v1 --actions left,right \\
+      --out cartpole.h5
 """
 
 import importlib.util
