@@ -8,7 +8,6 @@ Mended: in those three modules the name `jax` stands for a proxy whose `jit`
 takes the options by place, in the old order, and passes them by keyword.
 """
 
-import ast
 import inspect
 
 import jax
@@ -21,8 +20,12 @@ OPTIONS = (
 
 
 def needed():
-  """Return whether upstream gives options by place that jax refuses."""
-  return keyword_only() and any(by_place(module) for module in modules())
+  """Return whether jax refuses options by place.
+
+  Where upstream gives none so, the patch changes nothing.
+  """
+  option = inspect.signature(jax.jit).parameters[OPTIONS[0]]
+  return option.kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def apply():
@@ -31,25 +34,11 @@ def apply():
     module.jax = proxies.Proxy(jax, jit=jit)
 
 
-def keyword_only():
-  """Return whether jax.jit refuses options by place."""
-  option = inspect.signature(jax.jit).parameters[OPTIONS[0]]
-  return option.kind is inspect.Parameter.KEYWORD_ONLY
-
-
 def modules():
   """Return upstream's modules that compile functions."""
   import embodied.jax
   return (
       embodied.jax.transform, embodied.jax.internal, embodied.jax.agent)
-
-
-def by_place(module):
-  """Return whether the module's source calls jax.jit(fn, option, ...)."""
-  calls = [
-      node for node in ast.walk(ast.parse(inspect.getsource(module)))
-      if isinstance(node, ast.Call) and ast.unparse(node.func) == 'jax.jit']
-  return any(len(call.args) > 1 for call in calls)
 
 
 def jit(fun, *places, **options):

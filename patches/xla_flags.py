@@ -8,14 +8,16 @@ that it wins where both name the same flag.
 """
 
 import functools
-import inspect
 import os
+from unittest import mock
 
 
 def needed():
   """Return whether upstream's setup replaces the variable."""
-  source = inspect.getsource(module().setup)
-  return "os.environ['XLA_FLAGS'] = " in source
+  with (mock.patch.dict(os.environ, XLA_FLAGS='--mine'),
+        mock.patch.object(module().jax.config, 'update')):
+    module().setup(platform='cpu')
+    return '--mine' not in os.environ['XLA_FLAGS'].split()
 
 
 def apply():

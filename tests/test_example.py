@@ -16,6 +16,7 @@ import ruamel.yaml as yaml
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import gail_config
 from dreamer_gail_plugin.errors import UserError
+from helpers import upstreams
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = ROOT / 'docs' / 'example.py'
@@ -125,7 +126,7 @@ def test_trains(tmp_path, theirs):
        '--task', 'gym_CartPole-v1', '--logdir', str(tmp_path / 'logdir'),
        '--run.steps', '400', '--run.log_every', '-1', '--jax.platform', 'cpu',
        '--jax.compute_dtype', 'float32', '--run.envs', '1'],
-      cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(ROOT)},
+      cwd=tmp_path, env={**os.environ, 'PYTHONPATH': upstreams.path(ROOT)},
       capture_output=True, text=True)
   assert done.returncode == 0, done.stderr
   found = {}

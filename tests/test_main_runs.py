@@ -18,6 +18,7 @@ import pytest
 import scope
 
 from dreamer_gail_plugin.running import provenance
+from helpers import upstreams
 from helpers.toyenv import TASK
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,7 @@ def arguments(logdir, *flags, code=None):
   """Return the command line and the environment variables for a process."""
   start = ['-c', code] if code else ['-m', 'dreamer_gail_plugin.main']
   args = [sys.executable, *start, *FLAGS, '--logdir', str(logdir), *flags]
-  path = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
+  path = upstreams.path(ROOT, ROOT / 'tests')
   return args, {**os.environ, 'PYTHONPATH': path}
 
 

@@ -13,6 +13,7 @@ import pytest
 from dreamer_gail_plugin.demos.importers.gymnasium_record import RecordEpisodes
 from helpers import demotools
 from helpers import strangetasks
+from helpers import upstreams
 
 pytestmark = pytest.mark.slow
 
@@ -53,8 +54,8 @@ def test_training(tmp_path, name):
        'debug', 'gail', '--task', task, '--agent.gail.expert',
        str(tmp_path / 'mine.h5'), '--env.gym.kwargs', kwargs, '--logdir',
        str(tmp_path / 'log'), '--run.steps', '300', '--run.log_every', '-1'],
-      env={**os.environ, 'PYTHONPATH': os.pathsep.join(
-          [str(ROOT), str(ROOT / 'tests')])},
+      env={**os.environ, 'PYTHONPATH': upstreams.path(
+          ROOT, ROOT / 'tests')},
       capture_output=True, text=True)
   assert found.returncode == 0, found.stderr[-2000:]
   for text in SAID[name]:

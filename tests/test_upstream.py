@@ -1,3 +1,4 @@
+import importlib
 import os
 import pathlib
 import subprocess
@@ -16,13 +17,14 @@ from dreamer_gail_plugin.patches import child_processes
 from dreamer_gail_plugin.patches import jax_jit_keywords
 from helpers import dummies
 from helpers.upstreams import needs
+from helpers.upstreams import path
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
 def python(code):
   """Return the finished process that ran the code in a fresh Python."""
-  env = {**os.environ, 'PYTHONPATH': str(ROOT)}
+  env = {**os.environ, 'PYTHONPATH': path(ROOT)}
   return subprocess.run(
       [sys.executable, '-c', code], env=env, capture_output=True, text=True)
 
@@ -33,13 +35,23 @@ class TestApply:
   def test_all_patches_are_needed_by_the_release(self):
     # An older jax, such as the one that upstream pins, is none the worse.
     want = list(patches.ORDER)
-    if not jax_jit_keywords.keyword_only():
+    if not jax_jit_keywords.needed():
       want.remove('jax_jit_keywords')
     assert upstream.apply() == tuple(want)
 
   def test_every_patch_is_listed(self):
     files = {x.stem for x in upstream.resource('patches').glob('*.py')}
-    assert files - {'__init__', 'loops', 'proxies'} == set(patches.ORDER)
+    others = {'__init__', 'dryrun', 'loops', 'proxies'}
+    assert files - others == set(patches.ORDER)
+
+  @pytest.mark.parametrize('name', [
+      'xla_flags', 'parallel_driver', 'log_aggregation', 'timer_summary',
+      'from_checkpoint', 'own_lines', 'env_watchdog', 'final_save',
+      'keep_checkpoints', 'eval_scores'])
+  def test_what_is_mended_needs_no_patch(self, name):
+    # Of the other patches the defect is outside of what they change.
+    module = importlib.import_module(f'{patches.__name__}.{name}')
+    assert not module.needed()
 
   def test_again_changes_nothing(self):
     before = embodied.run.train, embodied.Driver._env_server

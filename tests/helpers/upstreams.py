@@ -1,6 +1,7 @@
 """Which upstream is installed: the release, or a checkout of its git."""
 
 import inspect
+import os
 
 import pytest
 
@@ -11,6 +12,12 @@ NAMES = upstream.apply()
 # The folder of a run's saves, by its loops `train` and `train_eval`.
 SAVES = 'ckpt' if "'ckpt'" in inspect.getsource(
     loops.module('train')) else 'checkpoint.pkl'
+
+
+def path(*folders):
+  """Return a PYTHONPATH of folders, and of the checkout that is tested."""
+  first = [os.environ.get('DREAMERV3_CHECKOUT')]
+  return os.pathsep.join(str(x) for x in [*filter(None, first), *folders])
 
 
 def needs(name):

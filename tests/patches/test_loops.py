@@ -379,7 +379,11 @@ class TestChoose:
 
 class TestParallelEnd:
 
-  def test_release_does_not_read_the_steps(self):
+  def test_release_does_not_read_the_steps(self, monkeypatch):
+    assert not parallel_end.needed()
+    monkeypatch.setattr(
+        loops.module('parallel'), 'parallel_logger',
+        parallel_end.parallel_logger.original)
     assert parallel_end.needed()
 
   @pytest.mark.slow
