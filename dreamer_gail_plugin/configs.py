@@ -14,6 +14,7 @@ from .errors import UserError
 
 LARGEST = 1 << 16  # Bytes of the config of a run; those of today have 13,000.
 DEEPEST = 20
+ACTORS = {'dynamics': 'vmail', 'sac': 'vmail_sac'}
 
 
 @functools.cache
@@ -131,16 +132,17 @@ def method(flat):
   """Return the name of the method of a flattened config, as docs have it.
 
   That is the reward's, `gail` or another, `null` where the expert is random
-  play, or `vmail`; each with `+anchor` if there is one. Others are `env`,
-  `random` and the baselines.
+  play, or `vmail` or `vmail_sac` by the actor; each with `+anchor` if there is
+  one. Others are `env`, `random` and the baselines.
   """
   if flat.get('random_agent'):
     return 'random'
   reward = flat.get('baseline', flat['agent.gail.reward'])
   if 'baseline' in flat or reward == 'env':
     return reward
-  if flat.get('agent.gail.actor') == 'dynamics':
-    reward = 'vmail'
+  actor = flat.get('agent.gail.actor')
+  if actor in ACTORS:
+    reward = ACTORS[actor]
   elif flat.get('agent.gail.expert') == 'random':
     reward = 'null'
   return f'{reward}+anchor' if flat.get('agent.gail.anchor') else reward

@@ -7,6 +7,7 @@ import optax
 from .running import videos
 
 prefix = dreamerv3.agent.prefix
+ACTING = 'pol/', 'val/', 'qval'  # Actor and critics.
 
 
 class Dreamer(dreamerv3.agent.Agent):
@@ -26,7 +27,7 @@ class Dreamer(dreamerv3.agent.Agent):
     def update(grads, state, params=None):
       updates, state = opt.update(grads, state, params)
       return {
-          k: v * rate if k.startswith(('pol/', 'val/')) else v
+          k: v * rate if k.startswith(ACTING) else v
           for k, v in updates.items()}, state
     return optax.GradientTransformation(opt.init, update)
 

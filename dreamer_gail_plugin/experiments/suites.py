@@ -115,11 +115,14 @@ METHODS = {
     'null+anchor': Method(
         '`gail+anchor` with random play for an expert', NULL, **ANCHORED),
     'vmail': Method('V-MAIL', blocks=('vmail',)),
+    'vmail_sac': Method(
+        'V-MAIL with discrete SAC', ('--agent.gail.actor', 'sac'),
+        blocks=('vmail',)),
     **{x: baseline(x) for x in baselines.NAMES},
 }
 # Those that run if none are named.
 DEFAULT = tuple(x for x, y in METHODS.items() if not (
-    y.baseline or x == 'vmail'))
+    y.baseline or x.startswith('vmail')))
 
 
 def place(name):

@@ -21,7 +21,7 @@ CHOICES = {
     'agent.gail.world': ('replay', 'both'),
     'agent.image_loss': ('mse', 'binary'),
     'agent.image_zero': ('gray', 'black'),
-    'agent.gail.actor': ('reinforce', 'dynamics'),
+    'agent.gail.actor': ('reinforce', 'dynamics', 'sac'),
     'agent.opt.schedule': ('const', 'linear', 'cosine'),
     'agent.retnorm.impl': ('none', 'perc', 'meanstd'),
     'agent.valnorm.impl': ('none', 'perc', 'meanstd'),
@@ -97,6 +97,9 @@ def relations(config):
       (rssm.deter % rssm.blocks,
        f'--agent.dyn.rssm.deter {rssm.deter}: must be a multiple of '
        f'--agent.dyn.rssm.blocks {rssm.blocks}'),
+      (agent.gail.actor == 'sac' and agent.gail.anchor,
+       '--agent.gail.actor sac: goes without an anchor, --agent.gail.anchor '
+       '0'),
       (bspace and rssm.deter % bspace,
        f'--agent.dyn.rssm.deter {rssm.deter}: must be a multiple of '
        f'--agent.dec.simple.bspace {bspace}'),

@@ -8,6 +8,7 @@ from . import absorbing
 from . import anchored
 from . import images
 from . import joint
+from . import sac
 from . import vmail
 
 
@@ -23,6 +24,7 @@ def agent_class(config):
         absorbing.Absorbing: gail.absorbing,
         anchored.Anchored: gail.anchor,
         vmail.VMail: gail.actor == 'dynamics',
+        sac.SoftActorCritic: gail.actor == 'sac',
         joint.Joint: gail.world == 'both',
         agent.Agent: True}.items() if wanted]
   if config.image_loss != 'mse' or config.image_zero != 'gray':
