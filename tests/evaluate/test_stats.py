@@ -27,17 +27,19 @@ class TestIqm:
 
 class TestBootstrap:
 
-  def test_agrees_with_scipy(self):
-    # One stratum is the plain bootstrap, which scipy has. Both are random,
-    # so the ends agree up to the noise of 5,000 samples.
-    x = np.random.default_rng(0).gamma(2.0, size=250)
-    low, high = stats.bootstrap([x], stats.iqm, seed=1, n=5_000)
-    other = scipy.stats.bootstrap(
-        (x,), lambda x, axis: scipy.stats.trim_mean(x, 0.25, axis=axis),
-        n_resamples=5_000, method='percentile', rng=2, batch=1000,
-        vectorized=True).confidence_interval
-    noise = 0.05 * (high - low)
-    assert abs(low - other.low) < noise and abs(high - other.high) < noise
+  @pytest.mark.parametrize('sizes', [[250], [50] * 5, [3, 2, 4]])
+  def test_equals_that_of_scipy(self, sizes):
+    # To the last digit, as both draw alike. Ours takes strata of one value.
+    rng = np.random.default_rng(0)
+    strata = [rng.gamma(2.0, size=x) for x in sizes]
+    found = scipy.stats.bootstrap(
+        strata, lambda *x, axis: scipy.stats.trim_mean(
+            np.concatenate(x, axis), 0.25, axis=axis),
+        n_resamples=2000, method='percentile', 
+        random_state=np.random.default_rng(1))
+    np.testing.assert_allclose(
+        stats.bootstrap(strata, stats.iqm, seed=1), found.confidence_interval,
+        rtol=1e-12)
 
   def test_strata_keep_their_share(self):
     # Within each stratum all values are equal, so nothing can vary. A plain
