@@ -167,8 +167,8 @@ def _plot(args, _):
 
 
 def _pack(args, _):
+  from ..evaluate import results
   from . import pack
-  from . import results
   path = results.STUDIES / f'{args.study}{results.SUFFIX}'
   added, replaced = pack.pack(
       path, results.folder(args.folder), args.setting)
@@ -177,7 +177,7 @@ def _pack(args, _):
 
 
 def _scores(args):
-  from . import results
+  from ..evaluate import results
   from . import table
   return table.Scores(results.merge(args.places), args.policy)
 

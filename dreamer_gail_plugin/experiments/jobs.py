@@ -20,10 +20,10 @@ import numpy as np
 
 from ..errors import UserError
 from ..evaluate import protocol
+from ..evaluate import results
 from ..report import runs
 from ..running import provenance
 from . import plans
-from . import results
 
 LOG = 'output.log'
 WINDOW = 10_000  # Steps of a mean training score.

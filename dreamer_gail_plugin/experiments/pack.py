@@ -1,7 +1,7 @@
 """Puts the results of runs into a study, a file to be committed."""
 
+from ..evaluate import results
 from . import plans
-from . import results
 from . import suites
 
 

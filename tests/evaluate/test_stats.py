@@ -35,7 +35,7 @@ class TestBootstrap:
     found = scipy.stats.bootstrap(
         strata, lambda *x, axis: scipy.stats.trim_mean(
             np.concatenate(x, axis), 0.25, axis=axis),
-        n_resamples=2000, method='percentile', 
+        n_resamples=2000, method='percentile',
         random_state=np.random.default_rng(1))
     np.testing.assert_allclose(
         stats.bootstrap(strata, stats.iqm, seed=1), found.confidence_interval,

@@ -5,9 +5,9 @@ import pytest
 
 from dreamer_gail_plugin import errors
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import results
 from dreamer_gail_plugin.evaluate import stats
 from dreamer_gail_plugin.experiments import __main__ as experiments
-from dreamer_gail_plugin.experiments import results
 from dreamer_gail_plugin.experiments import table
 from helpers.runresults import BREAKOUT
 from helpers.runresults import SEAQUEST

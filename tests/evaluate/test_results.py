@@ -8,9 +8,9 @@ import re
 import pytest
 
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import results
 from dreamer_gail_plugin.experiments import __main__ as experiments
 from dreamer_gail_plugin.experiments import pack
-from dreamer_gail_plugin.experiments import results
 from helpers.runresults import BREAKOUT
 from helpers.runresults import SEAQUEST
 from helpers.runresults import all_results
