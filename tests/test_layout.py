@@ -62,10 +62,11 @@ ALLOWED = {
     'demos.play': 'envs data demos.tasks',
     'demos': (
         'data build evaluate demos.flags demos.tasks demos.importers'),
-    'report': 'configs data running.videos running evaluate',
     'baselines': (
         'upstream configs helptext envs data discriminator running build '
-      'evaluate'),
+        'evaluate'),
+    'report': (
+        'configs data running.videos running evaluate baselines'),
     'experiments': (
         'configs data variants running build evaluate report baselines'),
     'perf': 'configs data expert running build',

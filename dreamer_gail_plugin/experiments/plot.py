@@ -50,7 +50,8 @@ def curves(scores, task):
     return None
   return figures.curves(
       table.name(task), found, names, 'environment steps',
-      'score', [(scores.marks[task][1], 'expert')])
+      'score', [figures.Line(
+          scores.marks[task][1], 'expert', style.EXPERT)])
 
 
 def curve(runs, policy):

@@ -1,11 +1,12 @@
 """Writes one page about many runs: figures, film strips, tables, commands.
 
-RUNS are logdirs, folders of logdirs, or score files of DreamerV3's repository
-(.json.gz). DIR/index.html opens from the disk and needs no other file.
+RUNS are logdirs, folders of logdirs, studies as in scores/ (.jsonl.gz), or
+score files of DreamerV3's repository (.json.gz). DIR/index.html opens from the
+disk and needs no other file.
 
 examples:
   dreamer-gail report ~/logdir --out report
-  dreamer-gail report ~/logdir/breakout ~/logdir/seaquest --out report
+  dreamer-gail report scores/minatar.jsonl.gz --out report
 """
 
 import importlib.util
@@ -17,6 +18,7 @@ import tqdm
 from .. import arguments
 from .. import errors
 from ..errors import UserError
+from ..evaluate import results
 
 NEEDS = ('jinja2', 'matplotlib')
 
@@ -62,16 +64,18 @@ def load(paths):
   """Return the Runs at the paths, with the shortest names that differ."""
   from . import runs as runlib
   from . import scorefiles
+  from . import studies
   paths = [pathlib.Path(x) for x in paths]
+  known = scorefiles.SUFFIX, results.SUFFIX
   for path in paths:
     if not path.exists():
       raise UserError(
           f'{path}: no such file or folder; expected the logdir of a run, a '
           'folder of logdirs, or a score file')
-    if path.is_file() and not path.name.endswith(scorefiles.SUFFIX):
+    if path.is_file() and not path.name.endswith(known):
       raise UserError(
           f'{path}: not a folder and not a score file '
-          f'(*{scorefiles.SUFFIX}); name the logdir of the run')
+          f'(*{", *".join(known)}); name the logdir of the run')
   logdirs = runlib.find([x for x in paths if x.is_dir()])
   top = os.path.commonpath([x.resolve().parent for x in logdirs] or ['/'])
   # None for a log file: nobody waits there.
@@ -79,7 +83,10 @@ def load(paths):
   runs = [
       runlib.load(x, x.resolve().relative_to(top).as_posix()) for x in bar]
   for path in [x for x in paths if x.is_file()]:
-    runs += scorefiles.load(path)
+    if path.name.endswith(results.SUFFIX):
+      runs += studies.load(path, named=len(paths) > 1)
+    else:
+      runs += scorefiles.load(path)
   return runs
 
 

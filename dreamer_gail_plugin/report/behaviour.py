@@ -8,6 +8,7 @@ import dataclasses
 import io
 import json
 import pathlib
+import tempfile
 
 import numpy as np
 from PIL import Image
@@ -16,10 +17,12 @@ from ..data import recipe
 from ..data import store as storelib
 from ..data.npz import Npz
 from ..errors import UserError
+from ..evaluate.film import Reel
 from ..running import videos
 
 EVERY = 8  # Steps between frames, as in figures 3 to 5 of the paper.
 FRAMES = 10
+MOVIE = 600  # Most steps of a film, 40 seconds.
 SHARP = 120  # Pixels of a frame.
 CHUNKS = 16  # The last ones of a replay: up to 16 x 1024 steps.
 LARGEST = 1 << 28  # Bytes of one array; chunks with larger ones are left out.
@@ -32,7 +35,8 @@ class Play:
   `strip` is [(PNG bytes, caption)], None without images. `actions` are counts
   (A,), None unless actions are single whole numbers. `score` is the mean
   score, NaN if unknown, `meanings` are the names of the actions and `origin`
-  is a sentence on where this is from.
+  is a sentence on where this is from. `film` is an mp4 of the same game,
+  None without images.
   """
 
   strip: list = None
@@ -40,6 +44,7 @@ class Play:
   score: float = float('nan')
   meanings: tuple = ()
   origin: str = ''
+  film: bytes = None
 
 
 def expert(flat, logdir):
@@ -55,7 +60,8 @@ def expert(flat, logdir):
     best = 0 if np.isnan(scores).all() else int(np.nanargmax(scores))
     return Play(
         strip(demos.read(best), meanings), counts, float(score), meanings,
-        f'{demos.path.name}, trajectory {best}, from its start')
+        f'{demos.path.name}, trajectory {best}, from its start',
+        film(demos.read(best)))
 
 
 def expert_path(flat, logdir):
@@ -92,7 +98,8 @@ def learner(logdir, meanings=()):
   steps = sum(len(x['is_first']) for x in chunks)
   return Play(
       longest and strip(longest, meanings), counts, meanings=meanings,
-      origin=f'the longest game in the last {steps:,} steps of its replay')
+      origin=f'the longest game in the last {steps:,} steps of its replay',
+      film=longest and film(longest))
 
 
 def strip(data, meanings=()):
@@ -101,9 +108,7 @@ def strip(data, meanings=()):
   `data` are arrays (T, ...) from the first step of a game on. Returns None if
   there are no images in them.
   """
-  key = next((
-      k for k, v in sorted(data.items())
-      if v.ndim == 4 and v.dtype == np.uint8), None)
+  key = _image(data)
   if key is None:
     return None
   length = _length(data)
@@ -121,6 +126,18 @@ def strip(data, meanings=()):
   return frames
 
 
+def film(data):
+  """Return a film (mp4) of a game, as `strip` takes it, or None."""
+  key = _image(data)
+  if key is None:
+    return None
+  with tempfile.TemporaryDirectory() as folder:
+    reel = Reel(pathlib.Path(folder, 'game'), '')
+    for step in range(min(_length(data), MOVIE)):
+      reel.add(data[key][step], float(data['reward'][step]))
+    return reel.close()[0].read_bytes()
+
+
 def png(image):
   """Return an image (H, W, C) uint8 of any channel count as PNG bytes.
 
@@ -132,6 +149,12 @@ def png(image):
   buffer = io.BytesIO()
   Image.fromarray(image).save(buffer, 'png', optimize=True)
   return buffer.getvalue()
+
+
+def _image(data):
+  return next((
+      k for k, v in sorted(data.items())
+      if v.ndim == 4 and v.dtype == np.uint8), None)
 
 
 def _name(action, meanings):

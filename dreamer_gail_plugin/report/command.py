@@ -34,9 +34,10 @@ def describe(runs):
           task=task, method=method, text=text, lost=lost, trained=trained,
           machine=machine, evaluated=evaluated,
           seeds=sorted(x.seed for x in members),
-          commands=[
+          names=[x.name for x in members],
+          commands=list(dict.fromkeys(
               y for x in sorted(members, key=lambda x: x.seed)
-              for y in _given(x)],
+              for y in _given(x))),
           exact=all(x.starts for x in members))
       for (task, method, text, lost, trained, machine, evaluated), members
       in sections.items()]
@@ -46,8 +47,8 @@ def _given(run):
   # The commands of every start of a run and of the evaluation that counts.
   found = [
       (f'{run.name}, seed {start["seed"]}, '
-       f'{"gone on" if number else "started"} {start["time"]}',
-       start['command'])
+       f'{"gone on" if number else "started"} {start["time"]}'
+       if start['time'] else 'flags, as the study has them', start['command'])
       for number, start in enumerate(run.starts)]
   text = _evaluation(run).get('command')
   if text and isinstance(text, str):

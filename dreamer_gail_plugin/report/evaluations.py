@@ -9,8 +9,9 @@ POLICIES = ('sampled', 'greedy')
 TYPES = dict(
     task=str, seed=int, step=(int, float), policy=str, episodes=list,
     summary=dict)
-PNG = b'\x89PNG\r\n\x1a\n'
-LARGEST = 4_000_000  # Bytes of a picture; larger ones would slow the page.
+# How files of these kinds begin.
+BEGIN = {'png': b'\x89PNG\r\n\x1a\n', 'mp4': b'\0\0\0'}
+LARGEST = 4_000_000  # Bytes of a file; larger ones would slow the page.
 
 
 def load(logdir, problems):
@@ -43,16 +44,16 @@ def best(evals):
   return next((x for x in found if x), None)
 
 
-def strips(logdir, evals):
-  """Return the film strips of the evaluation that counts: [(name, PNG)].
+def pictures(logdir, evals, kind):
+  """Return the strips (png) or films (mp4) of games: [(name, bytes)].
 
-  They are called STEP_POLICY_NAME.png. If it has none, all strips in the
-  logdir are returned.
+  They are those of the evaluation that counts, STEP_POLICY_NAME.png. If it has
+  none, all in the logdir are returned.
   """
   found = []
-  for path in sorted((logdir / 'eval').glob('*.png')):
+  for path in sorted((logdir / 'eval').glob(f'*.{kind}')):
     data = path.read_bytes() if path.stat().st_size < LARGEST else b''
-    if data.startswith(PNG):
+    if data.startswith(BEGIN[kind]):
       found.append((path.stem, data))
   which = best(evals)
   start = f'{which["step"]:.0f}_{which["policy"]}_' if which else ''

@@ -1,13 +1,22 @@
 """The figures: each function draws one panel and returns its axes."""
 
+import collections
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
 
 from . import style
+from .methods import RANDOM
 from .style import number
 
+Line = collections.namedtuple('Line', 'value text colour')
+
 APART = 30  # Ratio of means from which on the axis of bars is logarithmic.
+DASHED = (0, (4, 2))
+DOTTED = (0, (1, 1.5))  # Random play; other references are the rest.
+OTHERS = ((0, (6, 2, 1, 2)), (0, (3, 1, 1, 1)), (0, (8, 2)), (0, (2, 3)))
 FAR = 2  # A mark that many times above all curves is named, not drawn.
 
 
@@ -15,18 +24,25 @@ def bars(title, rows, methods, expert=None):
   """Draw the scores of a task's methods, as figure 2 of the paper.
 
   A bar is the mean over runs, a whisker their standard deviation, a dot one
-  run. Methods that learn from the environment's reward are hatched. The line
-  is `expert`, the mean score of the demonstrations.
+  run. Methods that learn from the environment's reward are hatched. Random
+  play, controls and `expert`, the mean score of the demonstrations, are lines.
   """
-  paint = style.colours(methods)
-  height = 1.25 + 0.42 * len(rows)
+  paint, looks = style.colours(methods), _dashes(methods)
+  learners = [x for x in rows if not methods[x.method].reference] or rows
+  lines = [
+      Line(x.mean, f'{x.method} {number(x.mean)}', paint[x.method])
+      for x in rows if x not in learners]
+  dashes = [looks[x.method] for x in rows if x not in learners] + [DASHED]
+  if expert is not None and np.isfinite(expert):
+    lines.append(Line(expert, f'expert {number(expert)}', style.EXPERT))
+  rows = learners
+  height = 1.3 + 0.42 * len(rows) + 0.17 * ((len(lines) + 1) // 2)
   with style.panel(title, height) as ax:
-    log = _scale(ax, [x.mean for x in rows])
+    log = _scale(ax, [x.mean for x in rows], [x.value for x in lines])
     for y, row in enumerate(rows):
       _bar(ax, y, row, paint[row.method])
-    _limits(ax, rows, expert, log)
-    if expert is not None and np.isfinite(expert):
-      _mark(ax, expert, f'expert {number(expert)}')
+    _limits(ax, rows, [x.value for x in lines], log)
+    _lines(ax, lines, dashes)
     ax.set_yticks(range(len(rows)), [_wrap(x.method) for x in rows])
     ax.tick_params(axis='y', labelcolor=style.INK)
     ax.set_ylim(len(rows) - 0.45, -0.7)
@@ -58,16 +74,16 @@ def _bar(ax, y, row, colour):
   ax.annotate(
       text + star, (right, y), (6, 0), textcoords='offset points',
       va='center', fontsize=8.5, zorder=6,
-      path_effects=[_halo()])
+      bbox=dict(facecolor='white', edgecolor='none', pad=0.6))
 
 
 def _halo():
   return patheffects.withStroke(linewidth=2.5, foreground='white')
 
 
-def _scale(ax, means):
+def _scale(ax, means, lines):
   low, high = min(means), max(means)
-  if low > 0 and high / low >= APART:
+  if min([low, *lines]) > 0 and high / low >= APART:
     ax.set_xscale('log')
     ax.xaxis.set_major_formatter(style.short)
     ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
@@ -75,15 +91,12 @@ def _scale(ax, means):
   return False
 
 
-def _limits(ax, rows, expert, log):
+def _limits(ax, rows, lines, log):
   ends = [x.mean + (x.sd or 0) for x in rows] + [x.values.max() for x in rows]
   lows = [x.values.min() for x in rows] + [x.mean - (x.sd or 0) for x in rows]
-  if expert is not None and np.isfinite(expert):
-    ends.append(expert)
-    lows.append(expert)
-  low, high = min(lows), max(ends)
+  low, high = min(lows + lines), max(ends + lines)
   if log:
-    means = [x.mean for x in rows]
+    means = [x.mean for x in rows] + lines
     ax.set_xlim(min(means) / 2.5, high * (high / min(means)) ** 0.35)
     return
   low, high = min(0, low), max(0, high)
@@ -93,13 +106,22 @@ def _limits(ax, rows, expert, log):
       low - (0.06 * room / 0.3 if low else 0), max(high * 1.04, widest + room))
 
 
-def _mark(ax, value, text):
-  ax.axvline(value, color=style.EXPERT, linestyle=(0, (4, 2)), linewidth=1.2)
-  near = value > np.mean(ax.get_xlim())
-  ax.annotate(
-      text, (value, 1), (-4 if near else 4, -1), va='top', fontsize=8.5,
-      xycoords=('data', 'axes fraction'), textcoords='offset points',
-      ha='right' if near else 'left', path_effects=[_halo()])
+def _dashes(methods):
+  # The same in all panels.
+  names = [x for x in methods if methods[x].reference and x != RANDOM]
+  return {**dict(zip(names, itertools.cycle(OTHERS))), RANDOM: DOTTED}
+
+
+def _lines(ax, lines, dashes):
+  # Named below, as their names would cover each other and the bars.
+  for line, look in zip(lines, dashes):
+    ax.axvline(
+        line.value, color=line.colour, linestyle=look, linewidth=1.4,
+        zorder=3, label=line.text)
+  if lines:
+    ax.figure.legend(
+        loc='outside lower left', fontsize=8.5, frameon=False, ncols=2,
+        handlelength=2.6, columnspacing=1.2)
 
 
 def _wrap(name, width=15):
@@ -117,8 +139,8 @@ def curves(
 
   The band is from the lowest to the highest run. Where some runs of a method
   have ended, each of the others is a dotted line. Styles are 'solid' and
-  'dashed'; only solid lines are labelled. `marks` are (value, text) of
-  horizontal lines. With `log` the axis is logarithmic if all values allow it.
+  'dashed'; only solid lines are labelled. `marks` are horizontal Lines. With
+  `log` the axis is logarithmic if that shows powers of ten.
   """
   paint, shapes = style.colours(methods), style.markers(methods)
   with style.panel(title) as ax:
@@ -128,20 +150,22 @@ def curves(
       if dashes == 'solid':
         ends.append((curve.end, method, paint[method]))
     top = max(np.nanmax(x.ys) for x in lines.values())
-    for value, text in marks:
-      if value > FAR * top > 0:
-        ax.annotate(
-            f'{text} \u2191', (0.01, 0.99), xycoords='axes fraction',
-            va='top', fontsize=8.5, path_effects=[_halo()], zorder=6)
-        continue
+    far = [x for x in marks if x.value > FAR * top > 0]
+    ax.annotate(
+        '\n'.join(f'{x.text} \u2191' for x in far), (0.01, 0.99),
+        xycoords='axes fraction', va='top', fontsize=8.5,
+        path_effects=[_halo()], zorder=6)
+    for line in [x for x in marks if x not in far]:
       ax.axhline(
-          value, color=style.EXPERT, linestyle=(0, (4, 2)), linewidth=1.1)
-      ends.append((value, text, style.EXPERT))
+          line.value, color=line.colour, linestyle=DASHED, linewidth=1.2)
+      ends.append((line.value, line.text, line.colour))
     ax.set_xlim(left=0)
     ax.margins(x=0)
     ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
-    if log and all(np.nanmin(x.ys) > 0 for x in lines.values()):
+    low = min(np.nanmin(x.ys) for x in lines.values())
+    if log and top > 10 * low > 0:
       ax.set_yscale('log')
+      ylabel += ', logarithmic axis'
       ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     else:
       _widen(ax)

@@ -20,6 +20,7 @@ ASIDE = re.compile(
     r'run\.(?!train_ratio$|envs$).*|'
     # Of baselines.
     r'(steps|eval)\..*|parallel|device|log_every|save_every')
+CONTROLS = ('constant', 'null')  # Beside them shows what D teaches.
 LONGEST = 2  # Most settings in the name of a variant.
 
 
@@ -34,6 +35,11 @@ class Method:
   name: str
   uses_reward: bool
   variant: dict
+
+  @property
+  def reference(self):
+    """Return whether it is random play or a control, not a learner."""
+    return re.split(r'[+ ]', self.name)[0] in (RANDOM, *CONTROLS)
 
 
 def assign(runs):

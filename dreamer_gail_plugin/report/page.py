@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import tempfile
+import urllib.parse
 from functools import partial as bind
 
 import jinja2
@@ -29,7 +30,7 @@ PACKAGES = (
     'dreamer_gail_plugin', 'dreamer', 'jax', 'numpy', 'ninjax', 'elements',
     'matplotlib')
 
-Figure = collections.namedtuple('Figure', 'src alt')
+Figure = collections.namedtuple('Figure', 'src alt pdf')
 
 
 def build(runs, out):
@@ -47,7 +48,7 @@ def build(runs, out):
     (folder / 'results.json').write_text(json.dumps(
         tables.plain(runs, report.rows, report.experts), indent=1) + '\n')
     (folder / 'index.html').write_text(
-        _render(_context(runs, report, folder)), encoding='utf-8')
+        _render(_context(runs, report, folder, out)), encoding='utf-8')
     for path in sorted(x for x in folder.rglob('*') if x.is_file()):
       target = out / path.relative_to(folder)
       target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,40 +56,71 @@ def build(runs, out):
   return out / 'index.html'
 
 
-def _context(runs, report, folder):
+def _context(runs, report, folder, out):
   made = datetime.datetime.now()
+  plain = tables.plain(runs, report.rows, report.experts)
+  commands, rows = command.describe(report.runs), tables.results(report.rows)
+  films = {
+      x: strips.strips(report.of(x), report.experts.get(x))
+      for x in report.tasks}
   return {
       'mark': MARK, 'made': made.strftime('%d %B %Y, %H:%M'),
-      'training': any('training' in x.sources for x in report.rows),
       'runs': tables.runs(runs), 'states': _states(runs),
-      'methods': report.legend(), 'tasks': report.tasks,
-      'rows': tables.results(report.rows),
+      'methods': {x['name']: x for x in report.legend()},
+      'tasks': report.tasks, 'shows': report.shows,
+      'rows': rows, 'columns': {k for x in rows for k, _ in x['cells']},
       'headlines': tables.headlines(report.rows, report.experts),
       'notes': report.notes, 'figures': _draw(report, folder / 'figures'),
-      'films': {
-          x: strips.strips(report.of(x), report.experts.get(x))
-          for x in report.tasks},
-      'commands': command.describe(report.runs),
+      'films': films, 'captioned': any(
+          ' ' in text for x in films.values() for y in x
+          for _, text in y['frames'][:1]),
+      'commands': commands, 'explained': report.explained,
+      'repeat': {y: i for i, x in enumerate(commands) for y in x['names']},
+      'sections': {
+          (x['task'], x['method']): i for i, x in enumerate(commands)},
+      'folders': {x.name: _link(x.path, out) for x in runs if x.path},
+      'downloads': _downloads(plain),
       'scorefiles': scorefiles.save(report.runs, folder / 'scores'),
       'versions': provenance.versions(PACKAGES), 'window': summary.WINDOW}
+
+
+def _link(path, out):
+  place = os.path.relpath(path.resolve(), out.resolve())
+  return urllib.parse.quote(place) + '/'
+
+
+def _downloads(plain):
+  parts = {'runs': plain['runs'], 'comparisons': plain['comparisons']}
+  for row in plain['results']:
+    parts.setdefault(row['task'], []).append(row)
+  return {
+      k: tables.downloads(scorefiles.plain(k), v)
+      for k, v in parts.items() if v}
 
 
 class Report:
   """The usable runs, and what is computed from them once.
 
   `experts` maps a task to the Play of its demonstrations. `notes` are
-  sentences on those that could not be read.
+  sentences on those that could not be read. `shows` names what the captions
+  explain where it is to be seen; `explained` are their sentences on the
+  diagnostics, in order.
   """
 
   def __init__(self, runs):
     self.runs = runs
     self.methods = methodlib.assign(runs)
     self.tasks = summary.tasks(runs)
-    self.notes = []
+    self.notes, self.explained = [], []
     self.experts = strips.experts(runs, self.notes)
     self.rows = summary.table(
         runs, self.methods, {x: self.score(x) for x in self.tasks})
     self.shown = strips.shown(runs, self.experts)
+    self.shows = {k for k, v in {
+        'spread': [x for x in self.rows if x.sd is not None],
+        'reward': [x for x in self.rows if x.uses_reward],
+        'training': [x for x in self.rows if 'training' in x.sources],
+    }.items() if v}
 
   def legend(self):
     """Return the legend of the methods, a dict for each."""
@@ -121,20 +153,23 @@ class Report:
     for task in self.tasks:
       rows = [x for x in self.rows if x.task == task]
       if rows:
-        yield 'bars', task, f'Scores on {task}', bind(
+        texts = [f'{x.method} {style.number(x.mean)}' for x in rows]
+        yield 'bars', task, f'Scores on {task}: {", ".join(texts)}', bind(
             figures.bars, task, rows, self.methods, self.score(task))
       yield from self._curves(task)
       yield from self._diagnostics(task)
       yield from self._shares(task)
 
   def _curves(self, task):
-    marks = [
-        (x.mean, 'random') for x in self.rows
-        if (x.task, x.method) == (task, methodlib.RANDOM)]
-    if self.score(task) is not None:
-      marks.append((
-          self.score(task), f'expert {style.number(self.score(task))}'))
     runs = [x for x in self.learners(task) if len(x.steps)]
+    paint, curved = style.colours(self.methods), {x.method for x in runs}
+    marks = [
+        figures.Line(x.mean, x.method, paint[x.method]) for x in self.rows
+        if x.task == task and x.method not in curved]
+    if self.score(task) is not None:
+      marks.append(figures.Line(
+          self.score(task), f'expert {style.number(self.score(task))}',
+          style.EXPERT))
     frames = any(runlib.repeat(x.flat) > 1 for x in runs)
     unit = 'environment frames' if frames else 'environment steps'
     episodes = lambda x: (x.steps, x.scores)
@@ -148,12 +183,14 @@ class Report:
         dict(xlabel='hours of training', marks=marks))
 
   def _diagnostics(self, task):
-    for name, title, keys, look in DIAGNOSTICS:
+    for name, title, keys, look, text in DIAGNOSTICS:
       series = {
           dashes: (lambda x, key=key: _metric(x, key))
           for dashes, key in keys.items()}
       runs = [
           x for x in self.learners(task) if len(_metric(x, keys['solid'])[0])]
+      if runs and text not in self.explained:
+        self.explained.append(text)
       yield from self._panel(
           'diagnostics', f'{task} {name}', title, series, runs,
           dict(xlabel='environment steps', **look))
@@ -169,9 +206,17 @@ class Report:
         curve = summary.curve([get(x) for x in groups[method]], limit)
         if curve:
           lines[method, dashes] = curve
+          self._note(section, curve)
     if lines:
       yield section, name, f'{title}, by {look["xlabel"]}', bind(
           figures.curves, title, lines, self.methods, **look)
+
+  def _note(self, section, curve):
+    kind = 'diagnostics' if section == 'diagnostics' else 'curves'
+    if len(curve.ys) > 1:
+      self.shows.add(f'{kind} band')
+    if not curve.full.all():
+      self.shows.add(f'{kind} dotted')
 
   def _shares(self, task):
     shares = strips.actions(self.of(task), self.experts.get(task))
@@ -188,18 +233,26 @@ class Report:
           'games in which it is unlocked, in %')
 
 
+# Name, title, metrics, looks, and what the caption says of it.
 DIAGNOSTICS = (
     ('accuracy', 'Accuracy of D (dashed: on imagined pairs)',
      {'solid': 'train/disc/acc_expert', 'dashed': 'train/disc/acc_imag'},
-     dict(ylabel='share told right', marks=[(0.5, 'chance')])),
+     dict(ylabel='share told right', marks=[
+         figures.Line(0.5, 'chance', style.EXPERT)]),
+     "D tells expert from agent. Accuracy: solid on the expert's pairs, "
+     'dashed on imagined ones; both near 1 means that D has won and its '
+     'reward fades, both near one half that it cannot tell.'),
     ('cross-entropy', 'Cross-entropy of D', {'solid': 'train/disc/bce'},
-     dict(ylabel='nats', marks=[(float(np.log(2)), 'a guess')])),
+     dict(ylabel='nats', marks=[
+         figures.Line(float(np.log(2)), 'a guess', style.EXPERT)]),
+     'D wins with a cross-entropy near 0 and guesses with one near 0.69.'),
     ('reward', 'Reward from D', {'solid': 'train/disc/rew_mean'},
-     dict(ylabel='mean of imagined pairs')),
+     dict(ylabel='mean of imagined pairs'), ''),
     ('randomness', 'Randomness of the policy', {'solid': 'train/rand/'},
-     dict(ylabel='entropy, 1 is uniform')),
+     dict(ylabel='entropy, 1 is uniform'),
+     'A policy of randomness 0 always does the same in the same state.'),
     ('image', 'Image loss of the world model', {'solid': 'train/loss/image'},
-     dict(ylabel='loss, logarithmic axis', log=True)),
+     dict(ylabel='loss', log=True), ''),
 )
 
 
@@ -217,7 +270,7 @@ def _draw(report, folder):
     pdf = folder / f'{section}_{scorefiles.plain(name)}.pdf'
     src = style.save(draw(), pdf)
     drawn.setdefault(section, {}).setdefault(name.split()[0], []).append(
-        Figure(src, alt))
+        Figure(src, alt, f'figures/{pdf.name}'))
   return drawn
 
 

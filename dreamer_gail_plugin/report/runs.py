@@ -45,8 +45,9 @@ class Run:
   `steps` (frames) and `scores` (sums of the environment's rewards) are arrays
   (N,) of the training episodes. `metrics` maps a key to such a pair of arrays.
   `flat` is the flattened config, `state` one of STATES, `target` the frames
-  to train (0: unknown), `age` the seconds since it last wrote, `starts` as
-  from provenance.load and `problems` sentences for people.
+  to train (0: unknown), `expert` the mean score of its demonstrations where
+  that is known without them, `age` the seconds since it last wrote, `starts`
+  as from provenance.load and `problems` sentences for people.
   """
 
   name: str
@@ -63,6 +64,7 @@ class Run:
   starts: list = dataclasses.field(default_factory=list)
   state: str = 'broken'
   target: float = 0
+  expert: float = None
   age: float = 0
   problems: list = dataclasses.field(default_factory=list)
 

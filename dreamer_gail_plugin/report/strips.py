@@ -17,6 +17,8 @@ def experts(runs, notes):
   """
   found, failed = {}, {}
   for run in runs:
+    if run.expert is not None:
+      found.setdefault(run.task, behaviour.Play(score=run.expert))
     name = run.flat.get('agent.gail.expert', 'random')
     if name == 'random' or run.task in found:
       continue
@@ -61,31 +63,38 @@ def _distance(members):
 def strips(shown, expert):
   """Return the film strips of the page, the expert's first, a list of dicts.
 
-  Each has `who`, `origin`, and either `frames` [(URI, caption)] or `pictures`
-  [(URI, name)], which are strips of the run's evaluation.
+  Each has `who`, `method`, `origin`, `films` [(URI, name)], and either
+  `frames` [(URI, caption)] or, of an evaluation, `pictures` [(URI, name)].
   """
   found = []
   if expert and expert.strip:
     score = style.number(expert.score)
     found.append(dict(
-        who='Expert', origin=f'{expert.origin}; mean score {score}',
-        frames=_frames(expert.strip), pictures=[]))
+        who='Expert', method='', frames=_frames(expert.strip), pictures=[],
+        origin=f'{expert.origin}; mean score {score}', films=_film(expert)))
   for method, (run, own) in shown.items():
     found += _of_run(method, run, own)
   return found
 
 
 def _of_run(method, run, own):
-  pictures = evaluations.strips(run.path, run.evals)
-  if pictures:
+  pictures, films = [
+      [(style.uri(x, kind), name) for name, x in evaluations.pictures(
+          run.path, run.evals, kind.partition('/')[2])]
+      for kind in ('image/png', 'video/mp4')]
+  if pictures or films:
     return [dict(
-        who=method, origin=f'{run.name}, games of its evaluation', frames=[],
-        pictures=[(style.uri(x, 'image/png'), name) for name, x in pictures])]
+        who=method, method=method, films=films, pictures=pictures, frames=[],
+        origin=f'{run.name}, games of its evaluation')]
   if own and own.strip:
     return [dict(
-        who=method, origin=f'{run.name}, {own.origin}',
-        frames=_frames(own.strip), pictures=[])]
+        who=method, method=method, films=_film(own), pictures=[],
+        frames=_frames(own.strip), origin=f'{run.name}, {own.origin}')]
   return []
+
+
+def _film(play):
+  return [(style.uri(play.film, 'video/mp4'), 'the game')]
 
 
 def _frames(strip):

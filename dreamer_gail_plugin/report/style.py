@@ -18,6 +18,11 @@ from .methods import RANDOM as RANDOM_PLAY
 PALETTE = (
     '#0072b2', '#bf4830', '#165943', '#8c19ff', '#591659', '#4c5909',
     '#d9006c', '#46008c')
+# What most reports have is of the same colour in all of them.
+KNOWN = {
+    'gail': PALETTE[0], 'gail+anchor': PALETTE[1], 'env': PALETTE[2],
+    'cloning': PALETTE[3], 'constant': PALETTE[4],
+    'constant+anchor': PALETTE[5], 'plain_cloning': PALETTE[6]}
 RANDOM = '#6e7681'
 EXPERT = '#111111'
 INK, MUTED, GRID = '#1b1f24', '#57606a', '#e4e7eb'
@@ -42,10 +47,19 @@ RC = {
 
 
 def colours(methods):
-  """Return {method name: colour}; random play is grey."""
-  own = [x for x in methods if x != RANDOM_PLAY]
-  result = {x: PALETTE[i % len(PALETTE)] for i, x in enumerate(own)}
-  return {**result, RANDOM_PLAY: RANDOM}
+  """Return {method name: colour}; random play is grey.
+
+  A variant, as `gail (small)`, has the colour of its method if that is not
+  there itself and has no other. The rest take what is left, in order.
+  """
+  kinds = [x.partition(' (')[0] for x in methods]
+  found = {
+      x: KNOWN[kind] for x, kind in zip(methods, kinds) if kind in KNOWN
+      and (x == kind or kinds.count(kind) == 1)}
+  left = [x for x in PALETTE if x not in found.values()] or PALETTE
+  others = [x for x in methods if x not in found and x != RANDOM_PLAY]
+  found.update({x: left[i % len(left)] for i, x in enumerate(others)})
+  return {**found, RANDOM_PLAY: RANDOM}
 
 
 def markers(methods):

@@ -1,12 +1,17 @@
 """The tables of the page: results, runs, achievements, headlines."""
 
+import csv
 import dataclasses
+import io
+import json
 
 import numpy as np
 
+from . import conclusions
 from . import evaluations
 from . import summary
 from .style import number
+from .style import uri
 
 SOURCES = {
     'evaluation, sampled': 'evaluation', 'training': 'training games',
@@ -36,7 +41,7 @@ def _cells(row):
       ('IQM [95 %]',
        f'{number(row.iqm)} [{number(row.low)}, {number(row.high)}]'),
       ('expert = 1', '-' if row.normalised is None else
-       f'{row.normalised:.2f}'),
+       f'{row.normalised:z.2f}'),
       ('human = 1', '-' if row.human is None else f'{row.human:.2f}'),
       ('Crafter score',
        '-' if row.crafter is None else f'{row.crafter:.1f} %'),
@@ -49,18 +54,31 @@ def _cells(row):
 
 
 def headlines(rows, experts):
-  """Return [(task, text)]: its methods by score, and the demonstrations'."""
+  """Return [(task, text)]: what can be said of its methods."""
   lines = []
   for task in dict.fromkeys(x.task for x in rows):
-    part = sorted(
-        (x for x in rows if x.task == task), key=lambda x: -x.mean)
-    texts = [
-        f'{x.method} {number(x.mean)}'
-        + (' (with reward)' if x.uses_reward else '') for x in part]
+    text = conclusions.sentence([x for x in rows if x.task == task])
     if task in experts and np.isfinite(experts[task].score):
-      texts.append(f'the demonstrations {number(experts[task].score)}')
-    lines.append((task, ', '.join(texts)))
+      text += f' The demonstrations have {number(experts[task].score)}.'
+    lines.append((task, text))
   return lines
+
+
+def downloads(name, lines):
+  """Return a table to download: [(kind, file name, URI)].
+
+  `lines` is a list of dicts, one a row, of the same keys.
+  """
+  buffer = io.StringIO()
+  writer = csv.DictWriter(buffer, lines[0], lineterminator='\n')
+  writer.writeheader()
+  writer.writerows(
+      {k: ' '.join(map(str, v)) if isinstance(v, list) else v
+       for k, v in x.items()} for x in lines)
+  text = json.dumps(lines, indent=1) + '\n'
+  return [
+      ('CSV', f'{name}.csv', uri(buffer.getvalue().encode(), 'text/csv')),
+      ('JSON', f'{name}.json', uri(text.encode(), 'application/json'))]
 
 
 def runs(runs):
@@ -109,8 +127,13 @@ def plain(runs, rows, experts):
   """Return the numbers of the report as a dict for JSON."""
   return {
       'results': [
-          {k: v.tolist() if isinstance(v, np.ndarray) else v
+          {k: v.tolist() if isinstance(v, np.ndarray) else
+           list(v) if isinstance(v, tuple) else v
            for k, v in dataclasses.asdict(x).items()} for x in rows],
+      'comparisons': [
+          {'task': task, **dataclasses.asdict(x)}
+          for task in dict.fromkeys(x.task for x in rows)
+          for x in conclusions.leads([x for x in rows if x.task == task])],
       'experts': {
           k: v.score if np.isfinite(v.score) else None
           for k, v in experts.items()},

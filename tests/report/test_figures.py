@@ -30,11 +30,37 @@ class TestFigures:
     rows = self.rows(*means)
     return figures.bars('t', rows, self.known(rows), 5.0)
 
+  def named(self, ax):
+    legend, = ax.figure.legends
+    return [x.get_text() for x in legend.get_texts()]
+
+  def test_controls_and_random_play_are_lines(self):
+    rows = self.rows(1.0, 4.0) + self.rows(0.25, 2.0)
+    for row, name in zip(rows, ('a', 'b', 'random', 'constant+anchor')):
+      row.method = name
+    known = self.known(rows)
+    ax = figures.bars('t', rows, known, 5.0)
+    assert [x.get_width() for x in ax.patches] == [1, 4]
+    assert self.named(ax) == [
+        'random 0.25', 'constant+anchor 2.00', 'expert 5.00']
+    lines = {x.get_label(): x for x in ax.get_lines()}
+    paint = style.colours(known)
+    control = lines['constant+anchor 2.00']
+    assert control.get_xdata() == [2, 2]
+    assert control.get_color() == paint['constant+anchor']
+    assert lines['random 0.25'].get_color() == style.RANDOM
+    looks = {lines[x].get_linestyle() for x in self.named(ax)}
+    assert len({str(lines[x]._unscaled_dash_pattern) for x in lines
+                if x in self.named(ax)}) == 3, looks
+    # With nothing else to show they are bars.
+    ax = figures.bars('t', rows[2:], known)
+    assert len(ax.patches) == 2 and not ax.figure.legends
+
   def test_bars(self):
     ax = self.bars(1.0, 4.0)
     assert [x.get_width() for x in ax.patches] == [1, 4]
     assert [bool(x.get_hatch()) for x in ax.patches] == [False, True]
-    assert 'expert 5.00' in [x.get_text() for x in ax.texts]
+    assert self.named(ax) == ['expert 5.00']
     assert '4.00 ± 0.14*' in [x.get_text() for x in ax.texts]
 
   @pytest.mark.parametrize('name', [
@@ -47,7 +73,7 @@ class TestFigures:
         'bars': figures.bars(name, rows, self.known(rows), 5.0),
         'curves': figures.curves(
             name, {(name, 'solid'): curve}, self.known(rows), name, name,
-            marks=[(1.9, name), (99, name)])}
+            marks=[figures.Line(x, name, style.EXPERT) for x in (1.9, 99)])}
     for kind, ax in drawn.items():
       texts = [x for x in ax.figure.findobj(text.Text) if x.get_text()]
       assert texts and not [x for x in texts if x.get_parse_math()]
@@ -64,7 +90,8 @@ class TestFigures:
     curve = summary.Curve(np.arange(3.0), np.ones((1, 3)))
     known = self.known(self.rows(1.0))
     draw = lambda mark: figures.curves(
-        't', {('a', 'solid'): curve}, known, 'x', marks=[(mark, 'expert')])
+        't', {('a', 'solid'): curve}, known, 'x', marks=[
+            figures.Line(mark, 'expert', style.EXPERT)])
     near, far = draw(1.9), draw(30.0)
     assert near.get_ylim()[1] < 3 and far.get_ylim()[1] < 3
     assert 'expert ↑' in [x.get_text() for x in far.texts]
@@ -95,6 +122,22 @@ class TestFigures:
     # From the last point that all reach.
     assert second.get_ydata()[1:].tolist() == [3, 9]
     assert np.isnan(second.get_ydata()[0])
+
+
+class TestColours:
+
+  def test_of_a_method_in_any_report(self):
+    alone = style.colours(['gail'])
+    among = style.colours(['a', 'cloning', 'gail', 'random', 'z'])
+    assert alone['gail'] == among['gail'] != among['a']
+    assert len(set(among.values())) == 5
+
+  def test_of_variants(self):
+    one = style.colours(['gail (x)', 'env'])
+    assert one['gail (x)'] == style.KNOWN['gail']
+    both = style.colours(['gail', 'gail (x)', 'gail (y)'])
+    assert both['gail'] == style.KNOWN['gail']
+    assert len(set(both.values())) == 4  # Random play has one, too.
 
 
 class TestLabels:

@@ -1,5 +1,7 @@
 """The report's page, from 18 runs of which three are in a bad way."""
 
+import base64
+import csv
 import html
 import html.parser
 import itertools
@@ -7,11 +9,11 @@ import json
 import re
 import shutil
 import subprocess
+import urllib.parse
 
 import numpy as np
 import pytest
 
-from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.report import __main__ as cli
 from helpers import reportruns
 from helpers.refusals import exit_code
@@ -111,8 +113,8 @@ class TestPage:
   def test_every_run_has_a_line(self, text, built):
     names = [x['name'] for x in json.loads(
         (built / 'results.json').read_text())['runs']]
-    table = text.split('<h2>Runs</h2>')[1].split('</table>')[0]
-    cells = re.findall(r'data-name="run" class="big">(.*?)</td>', table)
+    table = text.split('<h2 id="runs">')[1].split('</table>')[0]
+    cells = re.findall(r'data-name="run"><a [^>]*>(.*?)</a></th>', table)
     assert [page.jinja2.utils.markupsafe.Markup(x).unescape() for x in cells
             ] == names
 
@@ -124,9 +126,75 @@ class TestPage:
     names = {x for x, _ in reader.tags}
     assert not names & {'script', 'iframe', 'object', 'embed', 'base', 'form'}
     for tag, attrs in reader.tags:
-      for key in ('src', 'href', 'srcset', 'data'):
+      for key in ('src', 'srcset', 'data'):
         assert attrs.get(key, 'data:').startswith('data:'), (tag, attrs)
     assert 'url(' not in text and '@import' not in text
+
+  def test_links_lead_somewhere(self, text, built):
+    tags = Reader(text).tags
+    ids = {x['id'] for _, x in tags if 'id' in x}
+    links = {x['href'] for tag, x in tags if tag == 'a'}
+    inside = {x for x in links if x.startswith('#')}
+    assert {x[1:] for x in inside} <= ids
+    files = {x for x in links - inside if not x.startswith('data:')}
+    assert len([x for x in files if x.endswith('/')]) == 18  # Runs.
+    for name in files:
+      assert (built / urllib.parse.unquote(name)).exists(), name
+    # Each run that can be used has its command, each method one.
+    runs = text.split('<h2 id="runs">')[1].split('</table>')[0]
+    assert runs.count('href="#repeat-') == 16
+    scores = text.split('<h2 id="scores">')[1].split('<h2')[0]
+    assert scores.count('href="#repeat-') == 6
+
+  def test_tables_to_download(self, text, results):
+    files = {
+        x['download']: base64.b64decode(x['href'].partition('base64,')[2])
+        for tag, x in Reader(text).tags if 'download' in x}
+    names = 'runs', 'comparisons', 'minatar_breakout', 'minatar_seaquest'
+    assert set(files) == {f'{x}.{y}' for x in names for y in ('csv', 'json')}
+    for name in names:
+      rows = json.loads(files[f'{name}.json'])
+      lines = list(csv.DictReader(files[f'{name}.csv'].decode().split('\n')))
+      assert len(lines) == len(rows) > 1
+      assert list(lines[0]) == list(rows[0])
+    assert json.loads(files['runs.json']) == results['runs']
+    row = [x for x in csv.DictReader(
+        files['minatar_breakout.csv'].decode().split('\n'))
+        if x['method'] == 'gail']
+    assert (row[0]['mean'], row[0]['seeds']) == ('6.0', '0 1')
+
+  def test_one_colour_a_method(self, text):
+    # In tables and keys; figures take theirs from the same function.
+    names = {'gail', 'env', 'random'}
+    paint = style.colours(names)
+    found = re.findall(
+        r'<span style="color: (#\w+)" aria-hidden="true">.</span>\s*'
+        r'(?:<a [^>]*>|<strong>)?([\w+]+)', text)
+    assert names <= {name for _, name in found}
+    assert {x for x in found if x[1] in names} == {
+        (paint[x], x) for x in names}
+
+  def test_conclusions(self, text):
+    lists = html.unescape(text.split('<main>')[1].split('</ul>')[0])
+    breakout, seaquest = lists.split('<li>')[1:]
+    # 5 and 7 against 2 and 4 (Welch: 3 +- 4.303 x 1.414), random play 1.
+    assert 'Nothing can be said of which is ahead, gail (6.00) or env' in (
+        breakout)
+    assert '3.00, 95 % interval -3.08 to 9.08, probability of' in breakout
+    assert 'The demonstrations have 30.3.' in breakout
+    assert 'ahead' in seaquest
+
+  def test_films(self, text):
+    films = [x for tag, x in Reader(text).tags if tag == 'video']
+    assert films and all(
+        x['src'].startswith('data:video/mp4') and x['aria-label']
+        and 'controls' in x for x in films)
+
+  def test_captions_only_of_what_is_there(self, text):
+    # These runs have no human scores, no strips with actions of learners.
+    assert 'Human = 1' not in text and 'achievements' not in text
+    assert 'Hatched' in text and 'Whisker' in text
+    assert 'Accuracy: solid' in text
 
   def test_names_are_no_markup(self, text):
     assert HOSTILE not in text
@@ -146,13 +214,13 @@ class TestPage:
   def test_commands(self, text):
     shown = re.findall(r'<pre>(.*?)</pre>', text)
     assert any('agent.gail.reward env --seed SEED' in x for x in shown)
-    assert '<h3>minatar_breakout, env, seeds 0, 2</h3>' in text
+    assert 'minatar_breakout, env, seeds 0, 2</h3>' in text
     assert 'Evaluated with commit abc1234, jax 0.10.2<' in text
 
   def test_commands_as_given(self, text):
     # Seed 1 has no scores, seed 2 went on once.
-    part = text.split('<h3>minatar_breakout, env, seeds 0, 2</h3>')[1]
-    part = html.unescape(part.split('<h3>')[0])
+    part = text.split('minatar_breakout, env, seeds 0, 2</h3>')[1]
+    part = html.unescape(part.split('<h3')[0])
     command = (
         'python -m dreamer_gail_plugin.main --seed {} '
         f'--note {reportruns.HOSTILE}')
@@ -172,7 +240,7 @@ class TestPage:
     note = text.split('class="note"')[1].split('</section>')[0]
     assert '<strong>seaquest_env_0</strong> (complete): run.json ' in note
     assert re.findall(
-        '<h3>minatar_seaquest, env, seeds 0, 1, 2</h3>\n<pre>', text)
+        'minatar_seaquest, env, seeds 0, 1, 2</h3>\n<pre>', text)
 
   def test_files_beside_it(self, built):
     assert {x.name for x in built.iterdir()} == {
@@ -182,75 +250,6 @@ class TestPage:
     assert all(x.read_bytes().startswith(b'%PDF') for x in pdfs)
     assert len(list(built.glob('scores/runs/*/scores.jsonl'))) == 16
     assert not [x for x in built.parent.iterdir() if x.name[0] == '.']
-
-
-class TestCli:
-
-  def fails(self, capsys, *args):
-    assert exit_code(cli.main, list(map(str, args))) == 2
-    error = capsys.readouterr().err
-    assert '\nerror: ' in f'\n{error}' and 'Traceback' not in error
-    return error
-
-  def test_missing_path(self, tmp_path, capsys):
-    assert 'no such file or folder' in self.fails(
-        capsys, tmp_path / 'none', '--out', tmp_path / 'out')
-    assert not (tmp_path / 'out').exists()
-
-  def test_file_that_is_no_run(self, tmp_path, capsys):
-    (tmp_path / 'x.txt').write_text('')
-    assert 'not a score file' in self.fails(
-        capsys, tmp_path / 'x.txt', '--out', tmp_path / 'out')
-
-  def test_nothing_to_report(self, tmp_path, capsys):
-    (tmp_path / 'run').mkdir()
-    assert 'run: the folder holds no logs' in self.fails(
-        capsys, tmp_path / 'run', '--out', tmp_path / 'out')
-    assert not (tmp_path / 'out').exists()
-
-  def test_foreign_folder(self, tmp_path, capsys):
-    out = tmp_path / 'out'
-    out.mkdir()
-    (out / 'index.html').write_text('mine')
-    assert 'nothing is overwritten' in self.fails(
-        capsys, tmp_path, '--out', out)
-    assert (out / 'index.html').read_text() == 'mine'
-
-  def test_missing_parent(self, tmp_path, capsys):
-    assert 'create it first' in self.fails(
-        capsys, tmp_path, '--out', tmp_path / 'a' / 'b')
-
-  def test_missing_extra(self, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli, 'NEEDS', ('jinja2', 'not_there'))
-    error = self.fails(capsys, tmp_path, '--out', tmp_path / 'out')
-    assert 'needs not_there' in error and '--extra report' in error
-
-  def test_no_game_has_ended_lately(self, tmp_path, monkeypatch):
-    # As with an agent that has learned to survive.
-    run = reportruns.save(tmp_path / 'run', steps=30_000, run__steps=6e4)
-    shutil.rmtree(run / 'eval', ignore_errors=True)
-    scores = (run / 'scores.jsonl').read_text().splitlines(True)
-    (run / 'scores.jsonl').write_text(''.join(scores[:100]))
-    monkeypatch.setattr(page, '_draw', lambda *args: {})
-    assert exit_code(cli.main, [str(run), '--out', str(tmp_path / 'out')]) == 0
-    assert (tmp_path / 'out' / 'index.html').exists()
-
-  def test_anew(self, tmp_path, monkeypatch):
-    # A second report replaces the first; one that fails leaves it.
-    run = reportruns.save(tmp_path / 'run', steps=1000, run__steps=1000)
-    monkeypatch.setattr(page, '_draw', lambda *args: {})
-    path = cli.report([run], tmp_path / 'out')
-    path.write_text(path.read_text() + 'old')
-    cli.report([run], tmp_path / 'out')
-    first = path.read_text()
-    assert 'old' not in first[-5:]
-    def broken(*args):
-      raise UserError('no')
-    monkeypatch.setattr(page, '_draw', broken)
-    with pytest.raises(UserError):
-      cli.report([run], tmp_path / 'out')
-    assert path.read_text() == first
-    assert {x.name for x in tmp_path.iterdir()} == {'run', 'out'}
 
 
 # Machado, Oliveira and Fernandes (2009), complete loss of one kind of cones.

@@ -234,7 +234,8 @@ class TestEvaluations:
           np.zeros((4, 4, 3), np.uint8)))
     (logdir / 'eval' / '20000_sampled_worst.png').write_bytes(b'no picture')
     evals = evaluations.load(logdir, [])
-    assert [k for k, _ in evaluations.strips(logdir, evals)] == ['best']
+    assert [k for k, _ in evaluations.pictures(logdir, evals, 'png')] == [
+        'best']
 
 
 class TestMethods:
