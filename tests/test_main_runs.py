@@ -136,6 +136,17 @@ main.errors.run(main.main)
     assert (logdir / 'expert_random.h5').stat().st_mtime_ns == before
     return copy, done.stdout
 
+  def test_a_start_is_short(self, logdir, killed):
+    lines = (logdir.parent / 'output').read_text().splitlines()
+    first = next(i for i, x in enumerate(lines) if 'Step ' in x)
+    assert first <= 15, lines[:first]
+    for what in ('Device: ', 'Replay memory: ', 'Demonstrations: ',
+                 'random play scores', 'Model: ', 'Logdir: ', 'Curves: '):
+      assert [x for x in lines[:first] if what in x], what
+    # Metrics go to files, so no other line comes between those of progress.
+    rest = [x for x in lines[first:] if 'Step ' not in x]
+    assert all('Saved checkpoint: ' in x for x in rest), rest
+
   def test_both_starts_are_kept(self, logdir, resumed):
     first, second = provenance.load(logdir / 'run.json')
     for start in (first, second):
