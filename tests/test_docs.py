@@ -299,7 +299,7 @@ class TestAdding:
   def snippets(self, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = blocks(ROOT / 'docs' / 'adding.md', 'python')
-    names = ('importer', 'dataset', 'reward', 'environment', 'pipeline')
+    names = ('importer', 'dataset', 'reward', 'pipeline')
     assert len(found) == len(names)
     return dict(zip(names, found))
 
@@ -344,13 +344,3 @@ class TestAdding:
   def test_pipeline(self, snippets):
     exec(snippets['pipeline'], found := {})
     assert found['expert_stream'] is build.expert_stream
-
-  def test_environment(self, snippets):
-    exec(snippets['environment'], {})
-    env = envs.make('gym', 'Walk-v0')
-    acts = {'action': np.int32(1), 'reset': False}
-    steps = [env.step({**acts, 'reset': True})]
-    steps += [env.step(acts) for _ in range(4)]
-    assert [x['vector'].argmax() for x in steps] == [0, 1, 2, 3, 4]
-    assert [x['reward'] for x in steps] == [0, 0, 0, 0, 1]
-    assert [x['is_terminal'] for x in steps] == [0, 0, 0, 0, 1]

@@ -41,9 +41,8 @@ class Foreign:
     """Return the environment, made with the JSON object `kwargs`."""
     kwargs = {**parse(kwargs), **extra}
     module = self.task.rpartition(':')[0]
-    if module and os.getcwd() not in sys.path:
-      # Programs that pip installs do not look there. Last, to hide nothing.
-      sys.path.append(os.getcwd())
+    if module:
+      look_here()
     try:
       if self.task.startswith('ALE/'):
         importlib.import_module('ale_py')  # Registers these ids.
@@ -145,6 +144,15 @@ class Foreign:
     if not self.episode:
       return self.name
     return f'{self.name}, episode {self.episode}, step {self.count}'
+
+
+def look_here():
+  """Let modules in the working directory be imported.
+
+  Programs that pip installs do not look there. It comes last, to hide nothing.
+  """
+  if os.getcwd() not in sys.path:
+    sys.path.append(os.getcwd())
 
 
 def source(module):

@@ -24,7 +24,8 @@ class Gym(embodied.Env):
   See `gym_spaces` for the observations and actions this gives; `texts` says
   what each is. The end of the task (terminated) is terminal, a time limit
   (truncated) is not. `action_meanings` holds the names of the actions where
-  the environment gives them, as Atari does, and is empty otherwise.
+  the environment gives them, as Atari does, and is empty otherwise. `seen` is
+  the latest observation as the environment gave it.
 
   Args:
     task: the id, such as 'CartPole-v1' or 'ALE/Pong-v5'. For environments
@@ -82,9 +83,11 @@ class Gym(embodied.Env):
       obs = self.foreign.reset(self.game, self.seed)
       self.seed = None
       self.done = False
+      self.seen = obs
       return {**self.obs.flatten(obs), **common.standard(first=True)}
     obs, reward, terminated, truncated = self.foreign.step(
         self.game, self.act.restore(action))
+    self.seen = obs
     self.done = bool(terminated or truncated)
     return {
         **self.obs.flatten(obs),

@@ -12,7 +12,7 @@ import jax
 from ..errors import UserError
 
 # Fusions into calls of a kernel library make small models slower: see
-# docs/speed.md. Older versions of JAX do not know the flag and would abort.
+# docs/install.md. Older versions of JAX do not know the flag and would abort.
 NO_FUSION = '--xla_cpu_experimental_ynn_fusion_type='
 
 

@@ -1,14 +1,15 @@
-"""Records a scripted expert, or random play, in any environment.
+"""Records a scripted expert, your function or random play as demonstrations.
 
 The experts plan ahead in copies of the simulator or follow rules on its
 state, so they exist for some tasks only. They make the bundled
-demonstrations, see docs/demonstrations.md.
+demonstrations, see docs/demonstrations.md. A function of yours can play any
+Gymnasium task, see docs/own_environment.md.
 
 examples:
   dreamer-gail demos planner --task minatar_breakout --limit 300 \\
       --out breakout.h5
-  dreamer-gail demos planner --task minatar_breakout --policy random \\
-      --out random.h5
+  dreamer-gail demos planner --task gym_reach:Reach-v0 --policy reach:expert \\
+      --out reach.h5
 """
 
 import functools
@@ -18,6 +19,7 @@ import pathlib
 import tqdm
 
 from ... import arguments
+from ... import errors
 from ...data import recipe
 from ...data import record
 from ...data import store
@@ -30,6 +32,7 @@ from . import breakout
 from . import classic
 from . import crafter_player
 from . import freeway
+from . import function
 from . import seaquest
 from . import space_invaders
 
@@ -58,8 +61,9 @@ def add_arguments(parser):
   parser.add_argument(
       '--overwrite', action='store_true', help='replace it if it exists')
   parser.add_argument(
-      '--policy', choices=('planner', 'random'), default='planner',
-      help='planner plays well, random is for the null control')
+      '--policy', default='planner',
+      help='planner plays well, random is for the null control; '
+      'MODULE:FUNCTION is yours, from observation to action of a task gym_ID')
   parser.add_argument('--trajectories', type=arguments.natural, default=10,
       help='how many')
   parser.add_argument(
@@ -99,7 +103,8 @@ def run(args):
   attrs = {
       'task': args.task,
       'source': f'{args.policy} policy of dreamer_gail_plugin.demos planner',
-      'licence': 'MIT' if args.task.startswith(('minatar_', 'gym_')) else '',
+      'licence': 'MIT' if args.task.startswith(('minatar_', 'gym_')) and (
+          ':' not in args.policy) else '',
       'preprocessing': tasks.options(args.task),
       'action_meanings': getattr(env, 'action_meanings', []),
       'seed': args.seed,
@@ -118,12 +123,21 @@ def run(args):
 
 def make_policy(task, policy):
   """Return the constructor, a function of (env, seed), of a policy."""
+  if ':' in policy and task.startswith('gym_'):
+    function.find(policy)  # Not only in the workers.
+    return functools.partial(function.Function, policy)
   if policy == 'random':
     return record.Random
+  if policy != 'planner':
+    raise UserError(
+        f'--policy {policy}: no such policy. '
+        f'{errors.near(policy, ("planner", "random"))}Expected planner, '
+        'random or, for a task gym_ID, MODULE:FUNCTION')
   if task not in PLANNERS:
     raise UserError(
         f'There is no planner for the task {task}, only for '
-        f'{", ".join(PLANNERS)}. Choose one of them or --policy random.')
+        f'{", ".join(PLANNERS)}. Choose one of them, --policy random '
+        'or, for a task gym_ID, your own --policy MODULE:FUNCTION.')
   return PLANNERS[task]
 
 
