@@ -17,7 +17,7 @@ class Actor:
 
   def __init__(self, config):
     obs_space, act_space = build.spaces(config)
-    self.eyes = gymenv.Eyes(obs_space, config.stack)
+    self.eyes = gymenv.Eyes(obs_space, config)
     self.hands = gymenv.Hands(act_space)
 
   def start(self, rows):

@@ -53,7 +53,9 @@ def make(config, obs_space, act_space):
   policy = c51.C51Policy(
       model=net, action_space=act_space, num_atoms=s.atoms, v_min=s.low,
       v_max=s.high)
-  return c51.C51(
+  # Runs of before have no such key.
+  cls = c51.C51 if s.get('double', True) else C51
+  return cls(
       policy=policy, optim=AdamOptimizerFactory(
           lr=s.learning_rate, eps=0.01 / s.batch_size),
       gamma=config.ppo.gamma,
@@ -66,6 +68,20 @@ def greedy(net, obs):
   """Return the actions (B,) of the highest value for observations."""
   with torch.no_grad():
     return net.values(obs).argmax(1).cpu().numpy()
+
+
+class C51(c51.C51):
+  """tianshou's, whose target network picks the next action, too.
+
+  So does CleanRL's, as the original. tianshou's own is a double one.
+  """
+
+  def _target_dist(self, batch):
+    learning, self.policy.model = self.policy.model, self.model_old
+    try:
+      return super()._target_dist(batch)
+    finally:
+      self.policy.model = learning
 
 
 class Net(torch.nn.Module):

@@ -35,7 +35,7 @@ def check(config):
 def spaces(config):
   """Return the Gymnasium spaces of what the learner sees and does."""
   obs_space, act_space = build.spaces(config)
-  eyes = gymenv.Eyes(obs_space, config.stack)
+  eyes = gymenv.Eyes(obs_space, config)
   return eyes.space, gymenv.Hands(act_space).space
 
 
@@ -63,7 +63,7 @@ def episodes(config, path):
   and is left out.
   """
   obs_space, act_space = build.raw_spaces(config)
-  eyes = gymenv.Eyes(obs_space, config.stack)
+  eyes = gymenv.Eyes(obs_space, config)
   key, = act_space
   result = []
   with store.Store(path) as demos:

@@ -5,6 +5,7 @@ import numpy as np
 from gymnasium import spaces
 
 from .. import build
+from ..envs import atari
 from ..envs import common
 from ..errors import UserError
 
@@ -15,13 +16,14 @@ class Eyes:
   """What a learner sees of an observation: one array.
 
   An image (H, W, C) becomes (C * stack, H, W), the newest channels last and
-  the first image of an episode repeated. A vector stays as it is. The same
-  object is used on environments, demonstrations and in evaluation. `space` is
-  the Gymnasium space. Raises UserError unless there is exactly one image or
-  vector.
+  the first image of an episode repeated; with `gray84` of the config (stack,
+  84, 84), resized and made gray as Atari's are. A vector stays as it is. The
+  same object is used on environments, demonstrations and in evaluation.
+  `space` is the Gymnasium space. Raises UserError unless there is exactly one
+  image or vector.
   """
 
-  def __init__(self, obs_space, stack):
+  def __init__(self, obs_space, config):
     keys = [
         k for k in obs_space
         if k not in common.standard_spaces() and not k.startswith('log/')]
@@ -33,18 +35,19 @@ class Eyes:
       raise UserError(
           f'The baselines need one image or one vector to look at, and this '
           f'task has {", ".join(f"{k}: {obs_space[k]}" for k in keys)}.')
-    self.stack = stack if self.image else 1
+    self.stack = config.stack if self.image else 1
+    self.gray84 = config.get('gray84', False)  # Not in runs of before.
     if not self.image:
       self.space = spaces.Box(-np.inf, np.inf, space.shape, np.float32)
       return
-    height, width, channels = space.shape
+    height, width, channels = (84, 84, 1) if self.gray84 else space.shape
     self.channels = channels
     shape = (channels * self.stack, height, width)
     if shape[0] > min(height, width):
       # stable-baselines3 takes the smallest dimension for the channels.
       raise UserError(
-          f'--stack {stack}: makes {shape[0]} channels of {height} x {width}, '
-          f'more than the baselines can take. Use a smaller one.')
+          f'--stack {self.stack}: makes {shape[0]} channels of {height} x '
+          f'{width}, more than the baselines can take. Use a smaller one.')
     self.space = spaces.Box(0, 255, shape, np.uint8)
 
   def __call__(self, obs, before=None):
@@ -55,6 +58,8 @@ class Eyes:
     value = np.asarray(obs[self.key])
     if not self.image:
       return value
+    if self.gray84:
+      value = atari.preprocess(value[None], (84, 84), gray=True)
     value = np.moveaxis(value, -1, 0)
     if before is None:
       return np.tile(value, (self.stack, 1, 1))
@@ -112,7 +117,7 @@ class Env(gymnasium.Env):
     if lives and 'lives' not in config.env.get(suite, {}):
       raise UserError(f'--lives True: tasks of {suite} do not tell lives.')
     self.env = build.make_env(config, index, **lives)
-    self.eyes = Eyes(self.env.obs_space, config.stack)
+    self.eyes = Eyes(self.env.obs_space, config)
     self.hands = Hands(self.env.act_space)
     self.observation_space = self.eyes.space
     self.action_space = self.hands.space

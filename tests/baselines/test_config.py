@@ -103,10 +103,52 @@ class TestMistakes:
   def test_things_that_baselines_do_not_take(self):
     space = elements.Space(np.float32, (3,))
     with pytest.raises(UserError, match='one image or one vector'):
-      gymenv.Eyes({'a': space, 'b': space}, 1)
+      gymenv.Eyes({'a': space, 'b': space}, elements.Config(stack=1))
     with pytest.raises(UserError, match='--stack 4'):
-      gymenv.Eyes({'image': elements.Space(np.uint8, (10, 10, 4))}, 4)
+      gymenv.Eyes(
+          {'image': elements.Space(np.uint8, (10, 10, 4))},
+          elements.Config(stack=4))
     with pytest.raises(UserError, match='one action'):
       gymenv.Hands({'a': space, 'b': space})
     with pytest.raises(UserError, match='need bounds'):
       gymenv.Hands({'a': space})
+
+
+def test_crafter_has_ataris_images():
+  config = configlib.load('bc', ['--task', 'crafter_reward'])
+  space = {'image': elements.Space(np.uint8, (64, 64, 3))}
+  eyes = gymenv.Eyes(space, config)
+  assert eyes.space.shape == (4, 84, 84)
+  red = np.zeros((64, 64, 3), np.uint8)
+  red[:32, :, 0] = 255
+  first = eyes({'image': red})
+  seen = eyes({'image': np.zeros_like(red)}, first)
+  assert seen.dtype == np.uint8 and seen.shape == (4, 84, 84)
+  # Red is 0.299 bright; the oldest of the four images has gone.
+  assert seen[2, 0, 0] == int(0.299 * 255) and not seen[2, 83].any()
+  assert not seen[3].any() and np.array_equal(seen[2], first[3])
+  # A run of before has no such key.
+  old = elements.Config({
+      k: v for k, v in config.flat.items() if k != 'gray84'})
+  assert gymenv.Eyes(space, old).space.shape == (12, 64, 64)
+
+
+def test_the_papers_numbers():
+  """Section 4.1: CleanRL's settings, and what the paper says of them."""
+  for task in ('atari_seaquest', 'atari_alien', 'crafter_reward'):
+    load = lambda name: configlib.load(name, ['--task', task])
+    ppo, c51, gail = map(load, ('ppo', 'c51', 'gail_ppo'))
+    assert (ppo.steps.ppo, c51.steps.c51, gail.steps.gail_ppo) == (
+        5e7, 5e7, 2.5e6)
+    assert gail.steps.airl_ppo == 2.5e6 and gail.disc.updates == 1
+    assert (ppo.stack, ppo.envs, ppo.ppo.n_steps, ppo.ppo.n_epochs) == (
+        4, 8, 128, 4)
+    assert ppo.ppo.anneal and ppo.ppo.gamma == 0.99
+    assert ppo.ppo.learning_rate == c51.c51.learning_rate == 2.5e-4
+    assert (c51.c51.atoms, c51.c51.memory, c51.c51.double) == (51, 5e5, False)
+    assert dict(ppo.ppo) == dict(gail.ppo)
+    if task.startswith('atari'):
+      atari = ppo.env.atari
+      assert (tuple(atari.size), atari.gray, atari.repeat, atari.pooling) == (
+          (84, 84), True, 4, 2)
+    assert dict(ppo.eval) == {'chunks': 5, 'episodes': 50}

@@ -349,6 +349,35 @@ class TestMemory:
     assert batch.truncated.tolist() == [0, 0, 0, 0, 1]
 
 
+@extra
+class TestC51:
+
+  @pytest.mark.parametrize('flags, want', [
+      (['--c51.double', 'False'], [1, 0]), (['--c51.double', 'True'], [0, 1])])
+  def test_who_picks_the_next_action(self, flags, want):
+    import torch
+    from tianshou.data import Batch
+
+    from dreamer_gail_plugin.baselines import c51
+    config = configlib.load('c51', [*DEBUG, '--c51.atoms', '2', *flags])
+    algorithm = c51.make(
+        config, gymnasium.spaces.Box(0, 255, (4, 10, 10), np.uint8),
+        gymnasium.spaces.Discrete(2))
+    # Of the copy action 1 is the best, with all on atom 0 of action 0; what
+    # learns has it the other way round.
+    def net(values):
+      logits = 30 * torch.tensor(values)[None]
+      return lambda obs, state=None, info=None: (logits.softmax(-1), state)
+    low_high, high_low = [[1., 0.], [0., 1.]], [[0., 1.], [1., 0.]]
+    algorithm.policy.model.forward = net(high_low)
+    algorithm.model_old.module.forward = net(low_high)
+    support = algorithm.policy.support
+    batch = Batch(obs_next=np.zeros((1, 4, 10, 10), np.uint8), info=[None])
+    batch.returns = support.repeat(1, 1)
+    found = algorithm._target_dist(batch)[0].tolist()
+    assert found == pytest.approx(want[::-1], abs=1e-3)
+
+
 class Fake:
   """Three lives: a game of six steps, of which the second loses one."""
 
