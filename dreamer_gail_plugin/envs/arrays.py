@@ -46,10 +46,23 @@ def translator(key, space, size, asked):
   `asked` are the kinds of `parse`. Raises UserError for an array whose axes
   cannot be told.
   """
+  require(key or 'observation', space)
   order, why = _decide(key or 'image', space, asked)
   if order:
     return Image(key or 'image', space, size, order)
   return Vector(key or 'vector', space, why)
+
+
+def require(key, space):
+  """Raise UserError for a Box without elements or with bounds that are NaN."""
+  if not math.prod(space.shape):
+    raise UserError(
+        f'{key!r} has the shape {space.shape}, so no elements; leave it out '
+        'of the environment, as by gymnasium.wrappers.FilterObservation')
+  if np.isnan(space.low).any() or np.isnan(space.high).any():
+    raise UserError(
+        f'{key!r} has NaN in its bounds; give numbers in the environment, or '
+        'infinity where there is no bound')
 
 
 def _decide(key, space, asked):
@@ -69,6 +82,8 @@ def _decide(key, space, asked):
   if shades != 'pixels' or max(sides or space.shape) < PICTURE:
     what = 'a board of 0 and 1' if shades == 'board' else 'a grid of codes'
     return None, what if small or shades == 'board' else ''
+  if order and axes > 2 and min(sides) < BOARD:
+    order = None  # Such a stripe is rather an image with its axes in disorder.
   if order or space.dtype.kind == 'f':
     return order, ''
   raise UserError(
@@ -207,10 +222,6 @@ class Vector:
     self.key = key
     self.space = space
     size = math.prod(space.shape)
-    if not size:
-      raise UserError(
-          f'{key!r} has the shape {space.shape}, so no elements; leave it out '
-          'of the environment, as by gymnasium.wrappers.FilterObservation')
     bounds = [np.ravel(x).astype(np.float32) for x in bounds]
     self.spaces = {key: elements.Space(np.float32, (size,), *bounds)}
     shape = ' x '.join(map(str, space.shape))

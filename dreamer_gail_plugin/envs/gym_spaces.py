@@ -75,6 +75,7 @@ def action(space, scale=()):
   def leaf(key, space):
     if not isinstance(space, gym_spaces.Box):
       return _choice(key, space)
+    arrays.require(key, space)
     if space.dtype.kind == 'f':
       count = unbounded(space)
       own = rest[:count] if len(scale) > 1 else scale * count

@@ -88,9 +88,25 @@ def test_numbers(box, said):
 
 
 @pytest.mark.parametrize('shape', [
-    (84, 84, 84), (3, 84, 3), (84, 3, 84), (64, 64, 48)])
+    (84, 84, 84), (3, 84, 3), (84, 3, 84), (64, 64, 48), (84, 84, 3, 2),
+    (2, 84, 5)])
 def test_refuses_axes_that_do_not_tell(shape):
   with refused('image', str(shape), '--env.gym.image', 'image=first'):
+    gym_spaces.observation(pixels(*shape), AUTO)
+
+
+@pytest.mark.parametrize('translate', [
+    lambda box: gym_spaces.observation(box, AUTO), gym_spaces.action])
+def test_bounds_that_are_nan(translate):
+  box = spaces.Box(-1, 1, (2,))
+  box.high[1] = np.nan
+  with refused('NaN in its bounds'):
+    translate(box)
+
+
+@pytest.mark.parametrize('shape', [(0,), (64, 64, 0), (0, 84, 84)])
+def test_no_elements(shape):
+  with refused(str(shape), 'no elements'):
     gym_spaces.observation(pixels(*shape), AUTO)
 
 
