@@ -15,6 +15,7 @@ from . import errors
 PROGRAMS = {
     'train': ('main', [], "train an agent, by DreamerV3's flags"),
     'evaluate': ('evaluate.__main__', [], 'play 250 games and make films'),
+    'film': ('evaluate.beside', [], 'expert and agent side by side, a GIF'),
     'report': ('report.__main__', [], 'a page with the curves of many runs'),
     'scores': ('evaluate.scores', [], 'a table of the scores of runs'),
     'demos': ('demos.__main__', [], 'make, import and check demonstrations'),
