@@ -152,6 +152,39 @@ def _close(env, fn):
   return result
 
 
+def make_replay(config, folder):
+  """Return upstream's replay, with random play of a run that begins.
+
+  `folder` is its name in the logdir. The steps have the RSSM's initial state,
+  which upstream replaces when it learns from them.
+  """
+  replay = upstreams.main().make_replay(config, folder)
+  begins = not list(pathlib.Path(config.logdir, folder).rglob('*.npz'))
+  if config.run.random_steps and begins and not config.random_agent:
+    print(f'Random play: {config.run.random_steps:,} steps into the replay')
+    fill(config, replay)
+  return replay
+
+
+def fill(config, replay):
+  """Add `run.random_steps` steps of random play to the replay."""
+  model = make_model(config)
+  parts = {x: getattr(model, x).entry_space for x in ('enc', 'dyn', 'dec')}
+  entries = elements.tree.flatdict(parts) if config.replay_context else {}
+  agent = embodied.RandomAgent(model.obs_space, model.act_space)
+  def policy(carry, obs):
+    carry, act, _ = agent.policy(carry, obs)
+    return carry, act, {
+        k: np.zeros((1, *v.shape), v.dtype) for k, v in entries.items()}
+  # Its number, and so its seed, is that of no environment of the run.
+  env = bind(make_env, config, config.run.envs + config.run.eval_envs)
+  driver = embodied.Driver([env], parallel=False)
+  driver.on_step(replay.add)
+  driver.reset(agent.init_policy)
+  driver(policy, steps=config.run.random_steps)
+  driver.close()
+
+
 def make_stream(config, replay, mode):
   """Return upstream's stream of replay batches with the expert's added.
 

@@ -91,7 +91,7 @@ def run(config, argv):
   make = lambda fn, *args: bind(fn, config, *args)
   agent, env = make(build.make_agent), make(build.make_env)
   stream, logger = make(build.make_stream), make(build.make_logger)
-  replay = make(upmain.make_replay, 'replay')
+  replay = make(build.make_replay, 'replay')
   evalreplay = make(upmain.make_replay, 'eval_replay', 'eval')
   args = run_args(config)
   iseval = config.replica >= args.envs

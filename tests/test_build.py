@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dreamer_gail_plugin import build
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.running import checks
 from helpers import outputs
 
@@ -64,3 +65,38 @@ class TestDescribe:
        '2,000 parameters, D 1,000'), (('val/a',), '1,000 parameters')])
   def test_counts_what_is_moved(self, keys, want):
     assert build.describe({k: np.zeros(1000) for k in keys}) == want
+
+
+class TestRandomPlay:
+
+  def make(self, folder, steps=60, *flags):
+    config = configs.load_config([
+        '--configs', 'minatar', 'gail_paper', 'debug', '--jax.platform', 'cpu',
+        '--jax.compute_dtype', 'float32', '--logdir', str(folder), *flags])
+    config = config.update({'run.random_steps': steps})
+    return config, build.make_replay(config, 'replay')
+
+  def test_fills_the_replay_before_the_first_update(self, tmp_path):
+    config, replay = self.make(tmp_path)
+    length = config.batch_length + config.replay_context
+    assert len(replay) == 60 - length + 1
+    batch = replay.sample(16)
+    model = build.make_model(config)
+    theirs = set(replay.sample(1)) & set(model.ext_space)
+    assert {'dyn/deter', 'dyn/stoch', 'stepid'} <= theirs
+    assert not batch['dyn/deter'].any()
+    assert len(np.unique(batch['action'])) == model.act_space['action'].high
+    assert batch['is_first'].any()
+
+  def test_only_a_run_that_begins(self, tmp_path):
+    replay = self.make(tmp_path)[1]
+    replay.save()
+    assert not len(self.make(tmp_path)[1])
+    assert not len(self.make(tmp_path / 'other', 0)[1])
+    assert not len(self.make(
+        tmp_path / 'another', 60, '--random_agent', 'True')[1])
+
+  def test_the_papers_block_asks_for_it(self):
+    load = lambda *names: configs.load_config(['--configs', *names]).run
+    assert load('atari', 'gail_paper').random_steps == 2500
+    assert load('atari', 'gail').random_steps == 0
