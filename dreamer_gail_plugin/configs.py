@@ -1,5 +1,6 @@
 """The config of a run: configs.yaml, its blocks and the flags."""
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -32,15 +33,11 @@ def keys():
 def load_config(argv=None):
   """Return the Config of the flags `argv`, without touching the disk."""
   config = elements.Config(blocks()['defaults'])
-  try:
+  with _told():
     parsed, other = elements.Flags(configs=['defaults']).parse_known(argv)
     for name in parsed.configs:
       config = _apply(config, name)
-    config = elements.Flags(config).parse(other)
-  except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
-    raise UserError(
-        f'{error.args[0]} {near_flag(error, keys())}See configs.yaml for '
-        'all keys.') from None
+  config = change(config, other)
   try:
     logdir = config.logdir.format(timestamp=elements.timestamp())
   except (KeyError, IndexError, ValueError):
@@ -51,6 +48,22 @@ def load_config(argv=None):
   if 'JOB_COMPLETION_INDEX' in os.environ:
     config = config.update(replica=int(os.environ['JOB_COMPLETION_INDEX']))
   return config
+
+
+def change(config, flags):
+  """Return the Config with the values of some flags, a list."""
+  with _told():
+    return elements.Flags(config).parse(flags)
+
+
+@contextlib.contextmanager
+def _told():
+  try:
+    yield
+  except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
+    raise UserError(
+        f'{error.args[0]} {near_flag(error, keys())}See configs.yaml for '
+        'all keys.') from None
 
 
 def near_flag(error, names):

@@ -42,7 +42,8 @@ def main(argv=None):
   results = {side: summary(*paid(
       actor, getattr(args, side), run.config)) for side in SIDES}
   show(results)
-  return output.write(out, results, run, argv, PROGRAM)
+  return output.write(
+      out, {**results, 'step': run.step}, argv, PROGRAM)
 
 
 def parse(argv=None):

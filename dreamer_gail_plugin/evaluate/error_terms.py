@@ -63,7 +63,8 @@ def main(argv=None):
       'representation': representation(views, config, args.seed),
       'model': drifts, 'context': CONTEXT}
   show(results)
-  return output.write(out, results, run, argv, PROGRAM)
+  return output.write(
+      out, {**results, 'step': run.step}, argv, PROGRAM)
 
 
 def parse(argv=None):

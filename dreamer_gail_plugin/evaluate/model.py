@@ -5,9 +5,13 @@ actions that were taken. What it decodes is compared with what came, beside a
 copy of the last image. The store should be new to the run: demonstrations that
 it did not learn from, or play of its agent (`demos rollout --from LOGDIR`).
 
+With --train a new model of the run's config learns first, alone and from other
+play. Flags of training change it.
+
 examples:
   dreamer-gail model --logdir LOGDIR --data play.h5
-  dreamer-gail model --logdir LOGDIR --data held_out.h5 --out held_out.json
+  dreamer-gail model --logdir LOGDIR --data play.h5 --train 2000 \\
+      --play replay.h5 --agent.dyn.rssm.deter 512 --out wider.json
 """
 
 import collections
@@ -19,10 +23,14 @@ import scipy.stats
 import tqdm
 
 from .. import arguments
+from .. import configs
 from .. import errors
 from .. import worldmodel
 from ..errors import UserError
+from ..running import checks
 from ..running import device
+from . import actors
+from . import learn
 from . import output
 from . import saved
 from . import trajectories
@@ -37,30 +45,46 @@ CLOSE = 0.1  # Pixels of 0 to 1 that differ by no more are equal.
 
 def main(argv=None):
   """Measure, print the table and write the JSON; return the results."""
-  args = parse(argv)
+  args, flags = parse(argv)
   out = output.place(args, NAME)
   run = saved.Run(args.logdir)
   if run.config.random_agent:
     raise UserError(f'--logdir {args.logdir}: random play has no world model.')
-  device.prepare_jax(run.config)
-  actor = run.actor()
+  config = configs.change(run.config, flags)
+  checks.values(config)
+  device.prepare_jax(config)
+  actor = learned(config, args) if args.train else run.actor()
   if not actor.model.dec.imgkeys:
     raise UserError(
-        f'--logdir {args.logdir}: {run.config.task} has no images.')
-  results = summary(measure(actor, args.data, run.config))
+        f'--logdir {args.logdir}: {config.task} has no images.')
+  results = summary(measure(actor, args.data, config))
   show(results)
-  return output.write(out, {'ahead': results}, run, argv, PROGRAM)
+  when = {'updates': args.train} if args.train else {'step': run.step}
+  return output.write(out, {'ahead': results, **when}, argv, PROGRAM)
+
+
+def learned(config, args):
+  """Return an Actor whose model learned from `args.play` alone."""
+  if not args.play:
+    raise UserError(
+        '--train needs --play, a store to learn from: `demos replay --source '
+        'LOGDIR` makes one of what a run has seen')
+  return actors.Actor(config, learn.params(config, args.play, args.train))
 
 
 def parse(argv=None):
-  """Return the parsed flags."""
+  """Return the parsed flags, and those of training, a list."""
   parser = arguments.Parser(
       prog='dreamer-gail model', description=__doc__)
   add = parser.add_argument
   add('--logdir', required=True, help='of a run')
-  add('--data', required=True, help='store with play new to the run')
+  add('--data', required=True, help='store with play new to the model')
+  add('--train', type=arguments.natural, metavar='UPDATES',
+      help='of a new model, which is measured in place of the saved one')
+  add('--play', help='store that it learns from')
   output.add_flags(add, NAME)
-  return parser.parse_args(argv)
+  args, flags = parser.parse_known_args(argv)
+  return (args, flags) if args.train else (parser.parse_args(argv), [])
 
 
 def measure(actor, path, config):

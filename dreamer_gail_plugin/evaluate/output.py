@@ -27,11 +27,9 @@ def place(args, name):
   return out
 
 
-def write(out, results, run, argv, program):
-  """Write results with step and command; return what was written."""
-  results = {
-      **results, 'step': run.step,
-      'command': provenance.command(argv, program)}
+def write(out, results, argv, program):
+  """Write results with the command; return what was written."""
+  results = {**results, 'command': provenance.command(argv, program)}
   atomic.write_json(out, results)
   print(f'Wrote {out}')
   return results

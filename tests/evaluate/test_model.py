@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.evaluate import learn
 from dreamer_gail_plugin.evaluate import model
 from helpers import savedruns
 
@@ -120,3 +122,56 @@ class TestMain:
       model.main([
           '--logdir', str(run[0]), '--data', str(run[1]), '--out',
           str(tmp_path)])
+
+
+class TestLearnAlone:
+
+  def flags(self, run, tmp_path, *more):
+    return [
+        '--logdir', str(run[0]), '--data', str(run[1]),
+        '--out', str(tmp_path / 'x.json'), '--train', '60', *more]
+
+  @pytest.mark.slow
+  def test_it_learns(self, run, tmp_path):
+    found = model.main(self.flags(
+        run, tmp_path, '--play', str(run[1]), '--agent.opt.lr', '0.02',
+        '--agent.opt.warmup', '0'))
+    assert json.loads((tmp_path / 'x.json').read_text()) == found
+    assert found['updates'] == 60 and 'step' not in found
+    # A new model has 0.4, as half of a pixel is a guess.
+    assert found['ahead']['1']['error'] < 0.1
+
+  def test_without_play(self, run, tmp_path):
+    with pytest.raises(UserError, match='--train needs --play'):
+      model.main(self.flags(run, tmp_path))
+
+  @pytest.mark.parametrize('flag, value, text', [
+      ('--agent.dyn.rssm.detre', '8', 'rssm.deter'),
+      ('--agent.opt.lr', '-1', 'opt.lr')])
+  def test_wrong_flags_of_training(self, run, tmp_path, flag, value, text):
+    with pytest.raises(UserError, match=text):
+      model.main(self.flags(
+          run, tmp_path, '--play', str(run[1]), flag, value))
+
+  def test_they_need_train(self, run):
+    with pytest.raises(UserError, match='agent.opt.lr'):
+      model.main([
+          '--logdir', str(run[0]), '--data', str(run[1]),
+          '--agent.opt.lr', '1'])
+
+  def test_parts_are_random_and_whole(self):
+    count = lambda size: {
+        'time': np.arange(size), 'is_first': np.arange(size) == 0}
+    config = configs.load_config([
+        '--batch_size', '4', '--batch_length', '5'])
+    batches = learn.sample([count(4), count(9), count(40)], config, 'x.h5')
+    seen = set()
+    for _ in range(200):
+      batch = next(batches)
+      assert batch['time'].shape == (4, 5) and batch['is_first'][:, 0].all()
+      assert (np.diff(batch['time'], axis=1) == 1).all()
+      assert (batch['is_cut'][:, 0] == (batch['time'][:, 0] > 0)).all()
+      seen.update(batch['time'].ravel().tolist())
+    assert seen == set(range(40))
+    with pytest.raises(UserError, match='x.h5: no trajectory .* 5 steps'):
+      next(learn.sample([count(4)], config, 'x.h5'))
