@@ -4,8 +4,8 @@ import contextlib
 import threading
 import time
 
+from dreamer_gail_plugin.demos.play import controls
 from dreamer_gail_plugin.demos.play import game
-from dreamer_gail_plugin.demos.play import keyboard
 from dreamer_gail_plugin.demos.play import server
 from dreamer_gail_plugin.demos.play import session
 
@@ -13,10 +13,11 @@ from dreamer_gail_plugin.demos.play import session
 @contextlib.contextmanager
 def serving(task, out, wanted=100, seed=0):
   """Serve a task and yield (port, Session)."""
-  names = game.make(task, 0).names
+  first = game.make(task, 0)
   playing = session.Session(task, out, seed, {
-      'task': task, 'source': 'test', 'action_meanings': names})
-  play = server.Play(playing, keyboard.Keyboard(names), wanted)
+      'task': task, 'source': 'test',
+      'action_meanings': [] if first.continuous else first.names})
+  play = server.Play(playing, controls(first, first.names), wanted)
   with server.listen(0) as socket:
     program = server.make_server(play)
     thread = threading.Thread(

@@ -32,8 +32,8 @@ def add_arguments(parser):
       '--steps', type=arguments.natural, default=10240,
       help='how many you want to record')
   parser.add_argument(
-      '--actions', help='names of the actions, as in left,noop,right, for '
-      'tasks that do not tell; keys follow from the names')
+      '--actions', help='names of the actions, as in left,noop,right, or of '
+      'the sliders, for tasks that do not tell; keys follow from the names')
   parser.add_argument(
       '--port', type=arguments.count, default=8000, help='0 for any')
   parser.add_argument(
@@ -46,13 +46,12 @@ def add_arguments(parser):
 def run(args):
   """Serve the page until the process is interrupted.
 
-  Raises UserError for missing packages, unknown tasks, tasks that keys cannot
-  play or that cannot be shown, a file that does not fit or is in use, and a
-  port that is taken.
+  Raises UserError for missing packages, unknown tasks, tasks that neither keys
+  nor sliders can play or that cannot be shown, a file that does not fit or is
+  in use, and a port that is taken.
   """
   check_packages()
   from . import game
-  from . import keyboard
   from . import server
   from . import session
   if args.port >= 2 ** 16:
@@ -62,12 +61,12 @@ def run(args):
   first.reset()
   first.screen()  # Fail now if it cannot be shown.
   names = names_of(args, first)
-  keys = keyboard.Keyboard(names)
+  keys = controls(first, names)
   attrs = {
       'task': args.task,
       'source': 'a person at dreamer_gail_plugin.demos.play',
       'preprocessing': tasks.options(args.task),
-      'action_meanings': names}
+      'action_meanings': [] if first.continuous else names}
   if args.licence is not None:
     attrs['licence'] = args.licence
   with server.lock(out), server.listen(args.port) as socket:
@@ -113,6 +112,15 @@ def names_of(args, game):
         f'--actions {args.actions}: expected {len(game.names)} different '
         f'names, in the order of the actions of {args.task}')
   return names
+
+
+def controls(game, names):
+  """Return what gives the actions of a game: its Keyboard or Sliders."""
+  from . import keyboard
+  from . import sliders
+  if game.continuous:
+    return sliders.Sliders(names, game.space)
+  return keyboard.Keyboard(names)
 
 
 def check_same(path, env, attrs):

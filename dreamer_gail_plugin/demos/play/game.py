@@ -15,6 +15,7 @@ from ... import envs
 from ...envs import atari
 from ...errors import UserError
 from .. import tasks
+from . import sliders
 
 # Distinct on black; MinAtar has up to ten kinds of objects.
 PALETTE = (
@@ -36,8 +37,8 @@ FASTEST = 20  # Steps per second, for tasks that ask for more than people can.
 def make(task, seed):
   """Return the Game of a task, as it stands before its first reset.
 
-  Raises UserError for unknown tasks, actions that are not one choice, and
-  tasks that cannot be shown.
+  Raises UserError for unknown tasks, actions that are neither one choice nor a
+  few bounded numbers, and tasks that cannot be shown.
   """
   suite, _ = tasks.split(task)
   envs.common.choose('suite', suite, GAMES)
@@ -47,10 +48,11 @@ def make(task, seed):
 class Game:
   """One environment with its seed.
 
-  `env` is the `embodied.Env`, `names` are those of its actions, `speed` is
-  the usual number of steps per second, `legend` maps what is seen to colours
-  where that needs to be told. `fork` gives a game in the state of a `mark`;
-  the environment's random state belongs to it.
+  `env` is the `embodied.Env`, `space` that of its action, `names` are those of
+  its actions or, of a continuous one, of its numbers, `speed` is the usual
+  number of steps per second, `legend` maps what is seen to colours where that
+  needs to be told. `fork` gives a game in the state of a `mark`; the
+  environment's random state belongs to it.
   """
 
   legend = ()
@@ -61,21 +63,30 @@ class Game:
     self.seed = seed
     self.env = self._make()
     spaces = {k: v for k, v in self.env.act_space.items() if k != 'reset'}
-    action = spaces.get('action')
-    if not action or not action.discrete or action.shape:
+    self.space = spaces.get('action')
+    if len(spaces) > 1 or not self.space or not _playable(self.space):
       raise UserError(
-          f'--task {task}: its action is not one choice from a list, so keys '
-          'cannot give it. Record it by a program, see docs/adding.md.')
+          f'--task {task}: its action is neither one choice from a list nor '
+          f'one to {sliders.MOST} numbers with bounds, so neither keys nor '
+          'sliders can give it. Record it by a program, see docs/adding.md.')
     names = getattr(self.env, 'action_meanings', None)
-    self.names = list(names or map(str, range(int(action.classes))))
+    count = self.space.shape[0] if self.continuous else self.space.classes
+    self.names = list(names or map(str, range(int(count))))
+
+  @property
+  def continuous(self):
+    """Return whether an action is a vector of numbers."""
+    return bool(self.space.shape)
 
   def reset(self):
     """Return the first observation of an episode."""
-    return self.env.step({'action': np.int32(0), 'reset': True})
+    action = np.zeros(self.space.shape, self.space.dtype)
+    return self.env.step({'action': action, 'reset': True})
 
   def step(self, action):
-    """Return the observation after an action, by number."""
-    return self.env.step({'action': np.int32(action), 'reset': False})
+    """Return the observation after an action: a number, or a list of them."""
+    action = np.asarray(action, self.space.dtype)
+    return self.env.step({'action': action, 'reset': False})
 
   def close(self):
     """Close the environment."""
@@ -238,6 +249,14 @@ GAMES = {
     'gym': Gym,
     'minatar': MinAtar,
 }
+
+
+def _playable(space):
+  if space.discrete:
+    return not space.shape
+  return (
+      len(space.shape) == 1 and space.shape[0] <= sliders.MOST
+      and np.isfinite([space.low, space.high]).all())
 
 
 def _rgb(text):

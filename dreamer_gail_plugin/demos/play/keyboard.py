@@ -45,6 +45,8 @@ class Keyboard:
   more actions than keys.
   """
 
+  part = 'keys'
+
   def __init__(self, names):
     self.names = list(names)
     self.actions = [_parts(x) for x in self.names]
@@ -73,6 +75,14 @@ class Keyboard:
     latest = lambda parts: sorted((order[x] for x in parts), reverse=True)
     best = max(fitting, key=lambda x: (len(x), latest(x)))
     return self.actions.index(best)
+
+  def text(self, action):
+    """Return an action for the page."""
+    return self.names[action]
+
+  def axes(self):
+    """Return the sliders for the page: none."""
+    return []
 
   def legend(self):
     """Return the buttons for the page: name, key codes and their label."""

@@ -51,7 +51,7 @@ class Play:
 
   Args:
     session: the Session.
-    keys: the Keyboard of its task.
+    keys: the Keyboard of its task, or its Sliders.
     wanted: how many steps the person wants to record.
   """
 
@@ -69,6 +69,7 @@ class Play:
         'file': str(self.session.out),
         'wanted': self.wanted,
         'buttons': self.keys.legend(),
+        'axes': self.keys.axes(),
         'idle': self.keys.idle is not None,
         'speed': game.speed,
         'legend': game.legend,
@@ -84,7 +85,7 @@ class Play:
         'episode': session.number,
         'step': len(episode.acts),
         'score': episode.score,
-        'action': self.keys.names[episode.acts[-1]] if episode.acts else '',
+        'action': self.keys.text(episode.acts[-1]) if episode.acts else '',
         'ended': ended or '',
         'image': _picture(episode.game.screen()),
         'kept': {
@@ -108,7 +109,7 @@ class Play:
     return self.state()
 
   def _step(self, command):
-    action = self.keys.choose(command['keys'])
+    action = self.keys.choose(command[self.keys.part])
     if action is not None:
       self.session.step(action)
 
@@ -248,6 +249,7 @@ def _parse(text):
   if not isinstance(command, dict):
     raise ValueError(command)
   do, keys = command.get('do'), command.get('keys', [])
+  values = command.get('values', [])
   count = command.get('count', 1)
   if do not in ('step', 'undo', 'keep', 'discard'):
     raise ValueError(do)
@@ -255,10 +257,13 @@ def _parse(text):
     raise ValueError(keys)
   if not all(isinstance(x, str) for x in keys):
     raise ValueError(keys)
+  if not isinstance(values, list) or len(values) > MOST or not all(
+      type(x) in (int, float) and abs(x) < 1e300 for x in values):
+    raise ValueError(values)
   if type(count) is not int or not 1 <= count <= MOST:
     raise ValueError(count)
   return {
-      'do': do, 'keys': keys, 'count': count,
+      'do': do, 'keys': keys, 'values': values, 'count': count,
       'episode': command.get('episode'), 'step': command.get('step')}
 
 

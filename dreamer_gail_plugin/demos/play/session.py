@@ -14,7 +14,7 @@ class Episode:
   """One game from its seed on: what was seen and done, and how to go back.
 
   `obs` are the observations, one more than `acts`, the numbers of the
-  actions. `undone` counts the steps that were taken back.
+  actions, or lists of numbers. `undone` counts the steps that were taken back.
   """
 
   def __init__(self, task, seed):
@@ -72,8 +72,9 @@ class Episode:
     one with an action.
     """
     env = self.game.env
-    acts = [*self.acts, 0] if self.over else self.acts
     space = env.act_space['action']
+    rest = np.zeros(space.shape, space.dtype)
+    acts = [*self.acts, rest] if self.over else self.acts
     data = {'action': np.array(acts, space.dtype)}
     for key, space in env.obs_space.items():
       if not key.startswith('log/'):

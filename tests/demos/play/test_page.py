@@ -1,5 +1,6 @@
 """The recording page in a real browser, played by key events."""
 
+import contextlib
 import json
 import shutil
 
@@ -166,6 +167,101 @@ class TestKeys:
     phase(page, 'ready')
 
 
+class TestSeenByOthers:
+
+  def test_state_in_words(self, served, tab):
+    page = tab()
+    single(page)
+    assert page.get_attribute('#screen', 'alt') == (
+        'minatar_breakout: step 0, score 0, last action none, ready')
+    press(page, 'ArrowLeft')
+    assert page.get_attribute('#screen', 'alt') == (
+        'minatar_breakout: step 1, score 0, last action left, playing')
+    page.keyboard.press('Escape')
+    phase(page, 'ready')
+    status = page.locator('#status')
+    assert status.get_attribute('aria-live') == 'polite'
+    assert 'Paused' in status.inner_text()
+
+  def test_buttons_by_keyboard(self, served, tab):
+    _, session, _ = served
+    page = tab()
+    single(page)
+    page.focus('#keys [data-name=right]')
+    page.keyboard.press('Enter')
+    shows(page, 'step', '1')
+    page.keyboard.press('Space')
+    shows(page, 'step', '2')
+    assert session.episode.acts == [2, 2]
+
+
+class TestTouch:
+
+  PHONE = {'width': 390, 'height': 844}
+
+  def test_two_fingers(self, browser, tmp_path):
+    # Of left and fire at once, both count until they are let go.
+    with playtools.serving('minatar_space_invaders', tmp_path / 'a.h5') as (
+        port, session), contextlib.closing(browser.new_context(
+            viewport=self.PHONE, has_touch=True, is_mobile=True)) as phone:
+      page = phone.new_page()
+      page.goto(f'http://127.0.0.1:{port}/')
+      phase(page, 'ready')
+      page.tap('#keys [data-name=left]')
+      phase(page, 'playing')
+      until(page, 'state.step >= 1')
+      page.tap('#pause')
+      phase(page, 'ready')
+      names = session.episode.game.names
+      assert names[session.episode.acts[0]] == 'left'
+      page.evaluate("""() => { for (const name of ['left', 'fire'])
+        document.querySelector(`[data-name=${name}]`).dispatchEvent(
+        new PointerEvent('pointerdown', {pointerId: 1, bubbles: true})) }""")
+      assert page.locator('#keys .down').count() == 2
+
+  def test_fits_a_phone(self, browser, served):
+    with contextlib.closing(browser.new_context(
+        viewport=self.PHONE, has_touch=True, is_mobile=True)) as phone:
+      page = phone.new_page()
+      page.goto(f'http://127.0.0.1:{served[0]}/')
+      phase(page, 'ready')
+      assert page.evaluate(
+          'document.documentElement.scrollWidth <= innerWidth')
+      boxes = page.evaluate("""[...document.querySelectorAll('button')].map(
+          x => x.getBoundingClientRect()).filter(x => x.width).map(
+          x => [x.width, x.height, x.right, x.bottom])""")
+      assert len(boxes) == 7
+      assert all(w >= 44 and h >= 44 and right <= 390
+                 for w, h, right, _ in boxes)
+      # The board and the keys of the game are there without scrolling.
+      assert all(bottom <= 844 for *_, bottom in boxes[:3])
+
+
+class TestContinuous:
+
+  @pytest.mark.parametrize('served', ['gym_Pendulum-v1'], indirect=True)
+  def test_sliders_and_gamepad(self, served, tab):
+    _, session, _ = served
+    page = tab()
+    page.fill('#speed', '20')
+    page.focus('#axes input')
+    page.keyboard.press('ArrowRight')  # Starts the game, too.
+    phase(page, 'playing')
+    until(page, 'state.step >= 2')
+    first, = session.episode.acts[0]
+    assert 0 < first <= 2
+    page.evaluate("""() => { navigator.getGamepads = () => [
+        {axes: [-0.5]}] }""")
+    count = page.evaluate('state.step')
+    until(page, f'state.step >= {count + 3}')
+    page.keyboard.press('Escape')
+    phase(page, 'ready')
+    page.wait_for_timeout(300)  # A stick that is still held starts nothing.
+    phase(page, 'ready')
+    assert session.episode.acts[-1] == [-1]
+    shows(page, 'action', '-1.00')
+
+
 class TestSuites:
 
   @pytest.mark.parametrize('served, keys, names', [
@@ -213,7 +309,15 @@ class TestEpisodes:
     phase(page, 'over')
     page.keyboard.up('ArrowLeft')
     length = len(session.episode.acts)
-    assert 'Game over' in page.text_content('#veil')
+    assert 'Game over' in page.text_content('#status')
+    # It can be looked at: nothing lies on the board.
+    assert page.evaluate("""(() => {
+      const {x, y, width, height} = screenBox();
+      return [[.5, .5], [.1, .1], [.9, .9]].every(([h, v]) =>
+        document.elementFromPoint(x + h * width, y + v * height).id ===
+        'screen') && getComputedStyle(document.getElementById('screen')
+        ).opacity === '1' })()""".replace('screenBox()', (
+            "document.getElementById('screen').getBoundingClientRect()")))
     page.keyboard.press('ArrowLeft')  # Must not start anything.
     page.keyboard.press('Backspace')  # Three seconds: to the start.
     shows(page, 'step', '0')

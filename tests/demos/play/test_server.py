@@ -28,6 +28,7 @@ from websockets.sync import client  # noqa: E402
 
 from dreamer_gail_plugin.demos.play import server  # noqa: E402
 from helpers import playtools  # noqa: E402
+from helpers import toyenv  # noqa: E402
 from helpers.refusals import exit_code  # noqa: E402
 
 TASK = 'minatar_breakout'
@@ -342,7 +343,7 @@ class TestCommand:
     assert not list(tmp_path.iterdir())
 
   @pytest.mark.parametrize('task, words', [
-      ('minatar_pong', 'pong'), ('gym_Pendulum-v1', 'not one choice')])
+      ('minatar_pong', 'pong'), (toyenv.TASK, 'neither one choice')])
   def test_tasks(self, refused, tmp_path, task, words):
     assert words in refused('--out', tmp_path / 'a.h5', task=task)
 

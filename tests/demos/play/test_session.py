@@ -3,6 +3,7 @@
 import gc
 import resource
 
+import elements
 import gymnasium
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from dreamer_gail_plugin.demos.play import game as games
 from dreamer_gail_plugin.demos.play.keyboard import Keyboard
 from dreamer_gail_plugin.demos.play.session import Episode
 from dreamer_gail_plugin.demos.play.session import Session
+from dreamer_gail_plugin.demos.play.sliders import Sliders
 from dreamer_gail_plugin.errors import UserError
+from helpers import toyenv
 
 TASKS = (
     'minatar_seaquest', 'minatar_breakout', 'crafter_reward',
@@ -266,7 +269,7 @@ class TestGym:
 
   @pytest.mark.parametrize('task, words', [
       ('gym_Unseen-v0', 'cannot be shown'),
-      ('gym_Pendulum-v1', 'not one choice'),
+      (toyenv.TASK, 'neither one choice'),
       ('gym_Nothing-v3', 'Nothing-v3'),
       ('minatar_pong', 'pong'),
       ('minitar_pong', 'minitar'),
@@ -274,6 +277,40 @@ class TestGym:
   def test_refused(self, registered, task, words):
     with pytest.raises(play.UserError, match=words):
       games.make(task, 0)
+
+
+class TestContinuous:
+
+  def test_recorded_as_played(self, tmp_path):
+    session = Session('gym_Pendulum-v1', tmp_path / 'a.h5', 5, {
+        'task': 'gym_Pendulum-v1', 'source': 'x', 'action_meanings': []})
+    sliders = Sliders(['push'], session.episode.game.space)
+    for value in (0.3, -9, 1):
+      session.step(sliders.choose([value]))
+    assert session.undo(1) and len(session.episode.acts) == 2
+    made = session.episode.data()
+    env = tasks.make_env('gym_Pendulum-v1', session.episode.seed)
+    obs = [env.step({'action': np.zeros(1, np.float32), 'reset': True})]
+    for action in made['action']:
+      obs.append(env.step({'action': action, 'reset': False}))
+    assert made['action'].tolist() == [[np.float32(0.3)], [-2]]
+    assert_same(obs[:2], [
+        {k: v[i] for k, v in made.items() if k != 'action'} for i in (0, 1)])
+    session.keep()
+    with store.Store(tmp_path / 'a.h5') as file:
+      store.validate(file, env.obs_space, env.act_space, session.task)
+
+  def test_sliders(self):
+    space = elements.Space(np.float32, (2,), [0, -1], [4, 1])
+    sliders = Sliders(['gas', 'turn'], space)
+    assert sliders.axes() == [
+        {'name': 'gas', 'low': 0, 'high': 4, 'rest': 0},
+        {'name': 'turn', 'low': -1, 'high': 1, 'rest': 0}]
+    assert sliders.choose([9, -0.5]) == [4, -0.5]
+    assert sliders.text([4, -0.5]) == '4.00 -0.50'
+    for values in ([], [1], [1, 2, 3], [1, float('nan')]):
+      with pytest.raises(ValueError):
+        sliders.choose(values)
 
 
 class TestSession:
