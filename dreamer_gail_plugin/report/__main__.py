@@ -32,7 +32,7 @@ def main(argv=None):
       prog='dreamer-gail report', description=__doc__)
   parser.add_argument(
       'runs', nargs='+', metavar='RUNS', type=arguments.place,
-      help='logdirs, folders of logdirs, or score files')
+      help='logdirs, folders of logdirs, studies, score files')
   parser.add_argument(
       '--out', type=arguments.out_folder, required=True, metavar='DIR',
       help='folder for the report; one of an earlier report is written anew')

@@ -4,6 +4,7 @@ import base64
 import csv
 import html
 import html.parser
+import io
 import itertools
 import json
 import re
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import urllib.parse
 
+import av
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ from helpers.refusals import exit_code
 pytest.importorskip('matplotlib', reason='needs the extra `report`')
 pytest.importorskip('jinja2', reason='needs the extra `report`')
 
+from dreamer_gail_plugin.report import behaviour  # noqa: E402
 from dreamer_gail_plugin.report import page  # noqa: E402
 from dreamer_gail_plugin.report import style  # noqa: E402
 
@@ -38,6 +41,13 @@ def built(tmp_path_factory):
   folder = tmp_path_factory.mktemp('report')
   runs = reportruns.factorial(folder / 'runs')
   (runs / 'seaquest_random_2').rename(runs / HOSTILE)
+  played = runs / 'breakout_gail_0' / 'eval' / f'{reportruns.STEPS}_sampled_'
+  wide = np.zeros((4, 2000, 3), np.uint8)
+  played.with_name(f'{played.name}best.png').write_bytes(behaviour.png(wide))
+  game = dict(
+      image=np.zeros((3, 8, 8, 3), np.uint8), reward=np.zeros(3),
+      is_last=np.arange(3) == 2)
+  played.with_name(f'{played.name}best.mp4').write_bytes(behaviour.film(game))
   assert exit_code(cli.main, [str(runs), '--out', str(folder / 'out')]) == 0
   return folder / 'out'
 
@@ -186,9 +196,15 @@ class TestPage:
 
   def test_films(self, text):
     films = [x for tag, x in Reader(text).tags if tag == 'video']
-    assert films and all(
-        x['src'].startswith('data:video/mp4') and x['aria-label']
-        and 'controls' in x for x in films)
+    assert [x['aria-label'] for x in films] == [
+        'Film: minatar_breakout, Expert, the game',
+        'Film: minatar_breakout, gail, best',
+        'Film: minatar_seaquest, Expert, the game']
+    for film in films:
+      kind, _, data = film['src'].partition(';base64,')
+      assert kind == 'data:video/mp4' and 'controls' in film
+      with av.open(io.BytesIO(base64.b64decode(data))) as video:
+        assert len(list(video.decode(video=0))) >= 3
 
   def test_captions_only_of_what_is_there(self, text):
     # These runs have no human scores, no strips with actions of learners.
@@ -317,7 +333,12 @@ WIDTHS = (390, 1280)
 PROBE = """<script>addEventListener('load', () => parent.postMessage({
   width: innerWidth, scroll: document.documentElement.scrollWidth,
   images: [...document.images].map(x => x.naturalWidth),
-  text: document.body.innerText.length}, '*'))</script></body>"""
+  text: document.body.innerText.length,
+  reached: [...document.querySelectorAll('a, video, .wide')].every(
+      x => x.tabIndex === 0),
+  scrolls: [...document.querySelectorAll('*')].filter(
+      x => x.scrollWidth > x.clientWidth && getComputedStyle(x).overflowX ===
+      'auto').map(x => x.tabIndex)}, '*'))</script></body>"""
 FRAMES = """<title>[]</title><script>const all = []; onmessage = e => {
   all.push(e.data); document.title = JSON.stringify(all)}</script>"""
 
@@ -367,6 +388,10 @@ class TestBrowser:
   def test_fits_a_phone(self, views):
     assert sorted(x['width'] for x in views) == list(WIDTHS)
     assert all(x['scroll'] <= x['width'] for x in views)
+
+  def test_by_keyboard(self, views):
+    # What is cut off at the side can be scrolled to.
+    assert all(x['reached'] and set(x['scrolls']) == {0} for x in views)
 
   def test_all_pictures_load(self, views):
     for view in views:
