@@ -108,6 +108,17 @@ def count(text):
   return _whole(text, 0)
 
 
+def positive(text):
+  """Return a number above 0, for argparse."""
+  try:
+    value = float(text)
+  except ValueError:
+    value = math.nan
+  if not 0 < value < math.inf:
+    raise ValueWrong(f'{_shown(text)}: expected a number above 0')
+  return value
+
+
 def _whole(text, least):
   try:
     value = float(text)  # Such as 8e4.

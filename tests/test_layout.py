@@ -69,7 +69,7 @@ ALLOWED = {
         'configs data running.videos running evaluate baselines'),
     'experiments': (
         'configs data variants running build evaluate report baselines'),
-    'perf': 'configs data expert running build',
+    'perf': 'configs data expert running build evaluate',
     'preflight': 'envs data build evaluate',
     'main': 'configs helptext data running build evaluate preflight',
     # It imports the program that runs by its name.

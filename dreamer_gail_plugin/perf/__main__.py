@@ -7,6 +7,7 @@ and results of a measurement.
 
 examples:
   dreamer-gail perf step --configs minatar tiny gail --repeats 10
+  dreamer-gail perf gpu --out gpu.jsonl.gz
   dreamer-gail perf stream --configs minatar tiny gail --out speed.jsonl.gz
 """
 
@@ -31,6 +32,7 @@ from ..running import provenance
 # Each module has run(config, args), which returns the figure and results.
 PROGRAMS = {
     'step': 'train step, beside that of plain DreamerV3 and others',
+    'gpu': 'ten minutes on a GPU: step, memory, world model, training',
     'stream': 'frames/s of the expert stream, from memory and from disk',
 }
 
@@ -51,6 +53,9 @@ def main(argv=None):
       '--against', action='append', metavar='FLAGS',
       help='of `step`: blocks and flags on top, which may follow variables '
       'as NAME=VALUE; several times')
+  parser.add_argument(
+      '--scale', type=arguments.positive, default=1.0,
+      help='of `gpu`: share of the time; below 1 with tiny networks')
   args, args.flags = parser.parse_known_args(argv)
   parser.refuse(args.flags, configs.keys())
   run(args)

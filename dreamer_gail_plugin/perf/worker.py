@@ -76,15 +76,15 @@ class Timer:
         self.agent.spaces,
         (config.batch_size, config.batch_length + config.replay_context))
     self.carry = self.agent.init_train(config.batch_size)
-    self.updates = 0
+    self.updates, self.envs = 0, config.run.envs
 
   def info(self):
     """Return what is known of the agent beside its times.
 
     `compile_seconds` are those to build the agent, most of it the compiler's,
     `step_bytes` the memory of the compiled step, `peak_bytes` the largest
-    that the process has held since the agent was built, and `values` how many
-    numbers are kept.
+    that the process has held since the agent was built, `device_bytes` the
+    same of a GPU, and `values` how many numbers are kept.
     """
     stats = self.agent._train.memory_analysis()
     step = (
@@ -92,8 +92,20 @@ class Timer:
         stats.output_size_in_bytes - stats.alias_size_in_bytes)
     return {
         'compile_seconds': round(self.seconds, 1), 'step_bytes': int(step),
-        'peak_bytes': peak(),
+        'peak_bytes': peak(), **device_peak(),
         'values': sum(x.size for x in self.agent.params.values())}
+
+  def act(self, rounds=30):
+    """Return steps/s of the policy, in the environments of the config."""
+    carry = self.agent.init_policy(self.envs)
+    obs = {
+        k: v[0, :1].repeat(self.envs, 0) for k, v in self.batch.items()
+        if k in self.agent.obs_space}
+    carry, _, _ = self.agent.policy(carry, obs)
+    begin = time.perf_counter()
+    for _ in range(rounds):
+      carry, _, _ = self.agent.policy(carry, obs)
+    return rounds * self.envs / (time.perf_counter() - begin)
 
   def train(self):
     """Return the seconds of one train step, batch already on the device."""
@@ -108,6 +120,14 @@ class Timer:
     jax.block_until_ready(agent.params)
     self.updates += 1
     return time.perf_counter() - start
+
+
+def device_peak():
+  """Return {'device_bytes': the most that was in use}; nothing on a CPU."""
+  import jax
+  stats = jax.devices()[0].memory_stats() or {}
+  found = stats.get('peak_bytes_in_use')
+  return {'device_bytes': found} if found else {}
 
 
 def peak():

@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.perf import __main__ as perf
+from dreamer_gail_plugin.perf import gpu
 from dreamer_gail_plugin.perf import step
 from dreamer_gail_plugin.perf import stream
 from dreamer_gail_plugin.perf import worker
@@ -39,7 +41,7 @@ class Stub:
 
   def ask(self, name):
     self.log.append((name, self.flags))
-    return self.seconds if name == 'train' else {
+    return {'train': self.seconds, 'act': 5.2}.get(name) or {
         'compile_seconds': 1.0, 'step_bytes': 2, 'peak_bytes': 3, 'values': 4}
 
 
@@ -140,12 +142,65 @@ class TestStream:
     assert 'stream frames/s' in capsys.readouterr().out.splitlines()[-1]
 
 
+class TestGpu:
+
+  def test_methods(self):
+    load = lambda name: step.parse(
+        gpu.flags(('debug',), gpu.METHODS[name]), '')
+    gail = load('gail anchor')[1].agent.gail
+    assert gail.anchor == 0.1 and gail.reward == 'gail'
+    assert load('gail_paper')[1].agent.gail.opt.learning_rate == 3e-9
+    config = load('env')[1]
+    assert config.agent.gail.reward == 'env' and config.task == gpu.TASK
+    assert config.agent.policy.units == 8
+
+  def test_step_of_each_method(self, monkeypatch):
+    monkeypatch.setattr(gpu.worker, 'Worker', Stub)
+    found = gpu.steps(('debug',), 2)
+    assert list(found) == ['env', 'gail', 'gail_paper', 'gail anchor']
+    assert [x['ratio'] for x in found.values()] == [1, 1, 1, 3]
+    assert found['gail']['milliseconds'] == 1000
+    assert found['gail']['policy'] == 5 and found['gail']['peak_bytes'] == 3
+
+  def test_demonstrations_as_the_replay_has_them(self):
+    config = step.parse(gpu.flags(('debug',), gpu.METHODS['env']), '')[1]
+    model = build.make_model(config)
+    spaces = {**model.obs_space, **model.act_space, **model.ext_space}
+    image = np.ones((2, 3, 96, 96, 1), np.uint8)
+    flag = np.ones((2, 3), bool)
+    found = gpu.replayed({
+        'expert/image': image, 'expert/is_first': flag,
+        'expert/is_cut': flag}, spaces)
+    assert found.keys() == spaces.keys()
+    assert found['image'].all() and found['is_first'].all()
+    assert found['dyn/deter'].shape == (2, 3, 8)
+    assert not found['reward'].any() and not found['consec'].any()
+
+  def test_parts_are_told_one_by_one(self, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(
+        gpu, 'steps', lambda *_: {'gail': {'ratio': 1.5}})
+    monkeypatch.setattr(gpu, 'world', lambda *_: {'updates': 7})
+    monkeypatch.setattr(gpu, 'trained', lambda *_: {'step': 8})
+    path = tmp_path / 'gpu.jsonl.gz'
+    assert not exit_code(perf.main, ['gpu', '--out', str(path)])
+    found, = lines(path)
+    assert (found['model']['updates'], found['train']['step']) == (7, 8)
+    said = capsys.readouterr().out.splitlines()
+    parts = [json.loads(x) for x in said if x.startswith('{')]
+    assert [next(iter(x)) for x in parts] == ['step', 'model', 'train']
+    assert said[-1] == 'gpu: step ratio of gail 1.50'
+
+  def test_fits_ten_minutes(self):
+    assert 2 * gpu.SECONDS + gpu.STARTING < 500
+
+
 class TestMistakes:
 
   @pytest.mark.parametrize('args, text', [
       (['--against', '--configs anchr'], 'anchr: no such block'),
       (['--against', '--agent.gail.risky 1'], 'configs.yaml'),
       (['--repeats', '0'], '--repeats 0'),
+      (['--scale', '0'], '--scale 0'),
   ])
   def test_end_it_before_anything_starts(self, stub, args, text, capsys):
     assert exit_code(perf.main, ['step', *args, *DEBUG]) == 2
