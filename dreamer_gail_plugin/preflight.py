@@ -160,6 +160,9 @@ def expert(config):
   env = build.make_raw_env(config, 0)
   data = record.rollout(env, record.Random(env), PLAY, seconds=SECONDS)
   env.close()
+  for key in store.dark(data):
+    warn(f'{config.task}: {key} has no value above 1 of 255, so all is black: '
+         'its space says 0 to 255; say 0 to 1, or give such values')
   chance, known = outcome([data]), references.atari(config.task)
   found = spread(data)
   if known:

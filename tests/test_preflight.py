@@ -206,6 +206,13 @@ class TestExpert:
     _, warning = self.lines(config(), capsys, np.int32(1), reward=0.1)
     assert 'no more than random play' in warning
 
+  def test_images_that_are_black(self, config, capsys):
+    # Floats of 0 to 1 in a space of 0 to 255.
+    space = gymnasium.spaces.Box(0, 255, (32, 32, 3), np.float32)
+    space.sample = lambda: np.full((32, 32, 3), 0.7, np.float32)
+    text = self.lines(config(obs=space), capsys, np.int32(0))[0]
+    assert 'image has no value above 1 of 255' in text
+
   def test_a_control_is_not_warned_of(self, config, capsys):
     control = config('--agent.gail.expert', 'random')
     (build.expert_path(control)).parent.mkdir()

@@ -69,8 +69,9 @@ class Npz:
     """
     with self._open(key) as (file, shape, fortran, dtype):
       if dtype.hasobject or dtype.kind not in kinds:
+        wanted = 'bool' if kinds == 'b' else 'numbers or bool'
         raise UserError(
-            f'{self.place}: {key} has type {dtype}, expected numbers or bool; '
+            f'{self.place}: {key} has type {dtype}, expected {wanted}; '
             'objects are never unpickled')
       size = math.prod(shape) * dtype.itemsize
       # Never more than the archive claims to hold, which is bounded.

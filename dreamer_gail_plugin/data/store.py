@@ -75,6 +75,13 @@ def score(reward, is_first, is_last):
   return float(np.mean(sums) if sums else np.sum(reward))
 
 
+def dark(data):
+  """Return the names of images (T, H, W, C) without a value above 1 of 255."""
+  return [
+      k for k, v in data.items()
+      if v.dtype == np.uint8 and v.ndim == 4 and 0 < v.max(initial=0) <= 1]
+
+
 class Store:
   """Read access to a store file.
 

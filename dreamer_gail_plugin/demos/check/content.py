@@ -22,7 +22,7 @@ def find(demos, parts, play):
   `play` is random play of the task, or None.
   """
   return (
-      numbers(demos) + copies(demos) + actions(demos, parts)
+      numbers(demos) + faint(parts) + copies(demos) + actions(demos, parts)
       + ends(demos, play) + paid(demos))
 
 
@@ -39,6 +39,15 @@ def numbers(demos):
             'the step out, or the key if it is unknown'))
         break
   return found
+
+
+def faint(parts):
+  """Return findings about images that are black to networks."""
+  names = set.intersection(*(set(store.dark(x)) for x in parts))
+  return [problem(
+      f'{key} has no value above 1 of 255: it seems to hold 0 to 1 where the '
+      'space says 0 to 255, so all is black. Mend the one or the other')
+      for key in sorted(names)]
 
 
 def copies(demos):

@@ -2,6 +2,8 @@
 
 import collections
 
+import numpy as np
+
 FEW = 0.02  # A fault in a smaller share of the steps is a note only.
 
 # What is asked of all demonstrations. Each needs enough steps to answer.
@@ -37,5 +39,14 @@ def action_keys(demos):
 
 
 def follows(data):
-  """Return where (T - 1,) step t + 1 follows step t in one episode."""
-  return ~data['is_last'][:-1] & ~data['is_first'][1:]
+  """Return where (T - 1,) step t + 1 follows step t in one episode.
+
+  Not where the task ended and its last observation, which was not saved,
+  stands in for the one after it.
+  """
+  good = ~data['is_last'][:-1] & ~data['is_first'][1:]
+  ends = np.flatnonzero(good & data['is_terminal'][1:])
+  for key in {'image', 'vector'} & data.keys():
+    same = data[key][ends] == data[key][ends + 1]
+    good[ends[same.all(tuple(range(1, same.ndim)))]] = False
+  return good

@@ -12,6 +12,7 @@ SEEN = {'image': 4, 'vector': 2}  # Keys that tell of motion: their axes.
 SURE = 5  # Deviations; chance alone is above once in three million.
 BLOCK = 64  # Steps in a row, which are not independent.
 RIDGE = 10.0
+SLIGHT = 0.1  # Where states tell all that an expert does, the rest is chance.
 CHANGES = 120  # Of the reward from step to step, below which it tells nothing.
 
 
@@ -37,6 +38,7 @@ class Moves:
   def __init__(self, parts):
     self.parts = parts
     self.changes = [alignment.change(x) for x in parts]
+    self.exact = self.changes[0][0].shape[1] > 0  # Vectors, and no images.
 
   def estimate(self, key):
     """Return {shift: explained share} of an action or reward, or None."""
@@ -73,7 +75,7 @@ def steps(mine, key, usual):
   """
   scores = mine.estimate(key)
   best = alignment.peak(scores)
-  if best is None:
+  if best is None or mine.exact and scores[best] < SLIGHT:
     return []
   text = ', '.join(f'{k:+d}: {max(v, 0):.2f}' for k, v in scores.items())
   found = [findings.decided(findings.STEP)]

@@ -23,6 +23,7 @@ JUMPS = 3  # Jumps that are no chance.
 # Errors with the right actions, in those with others: so few if actions
 # matter, so many if they have no relation to what happens.
 RELATED = (0.5, 0.8)
+CLEAR = 4  # Times by which other actions must fit better.
 TIGHT = 1.0  # The largest error, in deviations of the change itself.
 RIDGE = 1e-3
 ROOM = 0.02  # Of the range of random play, beyond it.
@@ -65,12 +66,35 @@ def find(parts, play, key, classes):
         f'the steps fit other actions as well as those of {key}, and in '
         'random play they do not: actions are of other steps, or of another '
         'player. Look at the importer'))
+  if not classes:
+    found += normalized(model, mine, play.act_space[key], key)
   if jumps >= JUMPS and wrong <= SHARE:
     found.append(problem(
         f'after {jumps} of {len(error):,} steps the vector jumps as it never '
         'does in random play: an episode ends there without is_last, or '
         'steps are missing, or some are of another time'))
   return found
+
+
+def normalized(model, steps, space, key):
+  """Return findings about actions from -1 to 1 where the task has others."""
+  states, actions, after = steps
+  low, high = space.low, space.high
+  if not np.isfinite([low, high]).all() or np.abs(actions).max() > 1 + ROOM:
+    return []
+  whole = (high + low) / 2 + (high - low) / 2 * actions
+  rows = model.differ(actions, whole)
+  if rows.sum() < LEAST:
+    return []
+  error = lambda x: np.median(np.abs(
+      model.change(states, x) - (after - states))[rows], 0) + 1e-9
+  ratio = error(whole) / error(actions)
+  if ratio.min() > 1 / CLEAR or ratio.max() > 1:
+    return []
+  return [problem(
+      f'the steps fit {key} from {low.min():g} to {high.max():g} '
+      'as the task has it, and here it is from -1 to 1: it was stored as '
+      'agents give it. Scale it to the bounds of the task')]
 
 
 def cause(model, parts, key, classes, wrong):
@@ -111,7 +135,7 @@ def relation(model, steps):
   """
   states, actions, after = steps
   other = np.random.default_rng(0).permutation(actions)
-  differ = (other != actions).any(1)
+  differ = model.differ(actions, other)
   if differ.sum() < LEAST:
     return np.nan
   states, after = states[differ], after[differ]
@@ -147,6 +171,11 @@ class Model:
     """Return errors (N,), in largest errors in random play."""
     error = np.abs(self.change(states, actions) - (after - states))
     return (error / self.largest)[:, self.tight].max(1)
+
+  def differ(self, actions, others):
+    """Return where (N,) actions are not almost the same, which fit alike."""
+    apart = self.wide[-actions.shape[1]:] / 2
+    return (np.abs(others - actions) > apart).any(1)
 
   def inside(self, states, actions):
     """Return which steps (N,) are in the range of random play."""

@@ -90,7 +90,7 @@ class TestGymnasium:
       (dict(rewards=np.array([0, np.inf, 0])), 'rewards are not all finite'),
       (dict(terminations=np.array([1, 0, 0], bool)), 'ends at step 0 of 3'),
       (dict(terminations=np.zeros(0, bool)), 'expected one value for each of'),
-      (dict(terminations=np.zeros(3)), 'type float64'),
+      (dict(terminations=np.zeros(3)), 'type float64, expected bool'),
       (dict(truncations=None), 'truncations is missing'),
   ])
   def test_refuses(self, tmp_path, capsys, change, message):
