@@ -3,7 +3,9 @@
 import contextlib
 import difflib
 import errno
+import os
 import re
+import signal
 import sys
 
 # Colours, and how progress bars move the cursor.
@@ -39,7 +41,8 @@ def run(main, argv=None):
   """Run main(argv) as a program and leave with its exit code.
 
   A UserError becomes one line and exit code 2, as does an OSError of a path,
-  Ctrl+C exit code 130. A result that is no exit code counts as success.
+  Ctrl+C exit code 130, a reader of the output that has gone exit code 141. A
+  result that is no exit code counts as success.
   """
   with terminal():
     try:
@@ -51,6 +54,10 @@ def run(main, argv=None):
       if not isinstance(cause, SHOWN):
         raise
       code = show(cause)
+    except BrokenPipeError:  # As by `| head`, which has seen enough.
+      # Or Python would complain when it flushes at its end.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      code = 128 + signal.SIGPIPE
     except OSError as error:
       if error.errno not in PLACE or error.filename is None:
         raise

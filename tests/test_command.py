@@ -55,6 +55,16 @@ class TestProcess:
     done = self.run('experiments', 'table', 'minatar')
     assert done.returncode == 0 and 'gail+anchor' in done.stdout
 
+  def test_a_reader_that_goes(self, tmp_path):
+    script = tmp_path / 'long.py'
+    script.write_text(
+        'from dreamer_gail_plugin import errors\n'
+        'errors.run(lambda argv: [print("line") for _ in range(100_000)])\n')
+    done = subprocess.run(
+        f'{sys.executable} {script} | head -1; echo ${{PIPESTATUS[0]}}',
+        shell=True, executable='/bin/bash', capture_output=True, text=True)
+    assert done.stdout.split() == ['line', '141'] and not done.stderr
+
 
 class TestRun:
 

@@ -131,7 +131,7 @@ def summary(config, expert, make_env, chance=None):
       '', f'Training scores of the last {WINDOW:,} steps. Next:',
       f'  python -m scope_viewer --basedir '
       f'{pathlib.Path(config.logdir).parent} --workers 1',
-      f'  python -m dreamer_gail_plugin.evaluate.scores {config.logdir}',
+      f'  python -m dreamer_gail_plugin evaluate --logdir {config.logdir}',
       '  the same command with another --logdir and --seed, --task,',
       '  or --agent.gail.reward env for plain DreamerV3 with reward']
   return '\n'.join(lines)
