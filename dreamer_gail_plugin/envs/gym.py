@@ -71,6 +71,11 @@ class Gym(embodied.Env):
     self.done = True
 
   @property
+  def limit(self):
+    """Return the time limit of an episode in steps, or None."""
+    return self.game.spec.max_episode_steps
+
+  @property
   def obs_space(self):
     return {**self.obs.spaces, **common.standard_spaces()}
 

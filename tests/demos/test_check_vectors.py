@@ -90,14 +90,14 @@ def expert(name, steps=1200):
   return found
 
 
-def problems(task, data, tmp_path, monkeypatch):
+def problems(task, data, tmp_path, monkeypatch, level='problem'):
   monkeypatch.setattr(play, 'SECONDS', np.inf)
   options = tasks.options(task)
   store.write(tmp_path / 'x.h5', [data], {
       'task': task, 'preprocessing': options})
   with store.Store(tmp_path / 'x.h5') as demos:
     found = check.find(demos, task, played(task), options)
-  return [x.text for x in found if x.level == 'problem']
+  return [x.text for x in found if x.level == level]
 
 
 @pytest.mark.slow
@@ -124,6 +124,14 @@ def test_last_observations_that_were_not_saved(tmp_path, monkeypatch):
   assert not problems(CARTPOLE, data, tmp_path, monkeypatch)
   data['is_terminal'] = np.zeros_like(data['is_terminal'])
   assert problems(CARTPOLE, data, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize('extra', [0, 1])
+def test_games_beyond_the_time_limit(extra, tmp_path, monkeypatch):
+  data = {k: v[:501].copy() for k, v in expert('balance').items()}
+  data = {k: np.concatenate([v[:2], v[2 - extra:]]) for k, v in data.items()}
+  notes = problems(CARTPOLE, data, tmp_path, monkeypatch, 'note')
+  assert len([x for x in notes if 'the task ends after 500' in x]) == extra
 
 
 @pytest.mark.parametrize('most, count', [(1, 1), (2, 0), (0, 0), (255, 0)])

@@ -23,7 +23,7 @@ def find(demos, parts, play):
   """
   return (
       numbers(demos) + faint(parts) + copies(demos) + actions(demos, parts)
-      + ends(demos, play) + paid(demos))
+      + ends(demos, play) + overlong(demos, play) + paid(demos))
 
 
 def numbers(demos):
@@ -109,6 +109,23 @@ def ends(demos, play):
       f'{lengths.count(longest)} of {len(lengths)} terminal games end after '
       f'exactly {longest} steps: a time limit, it seems, which is no end of '
       'the task. Store is_terminal False there')]
+
+
+def overlong(demos, play):
+  """Return findings about games that go on beyond the task's time limit."""
+  if not play or not play.limit:
+    return []
+  longest = 0
+  for index, length in enumerate(demos.lengths):
+    first = demos.read(index, keys=['is_first'])['is_first']
+    borders = np.flatnonzero(first[1:]) + 1
+    longest = max(longest, *(np.diff([0, *borders, length]) - 1))
+  if longest <= play.limit:
+    return []
+  return [note(
+      f'the longest game has {longest:,} steps, and the task ends after '
+      f'{play.limit:,}: this is another version of it, or it was recorded '
+      'without its time limit. The agent does not get as far')]
 
 
 def durations(trajectories):

@@ -15,12 +15,14 @@ SECONDS = 20  # At most; a simulator may be slow.
 class Play:
   """Random play; `parts` are trajectories, dicts of arrays (T, ...).
 
-  `obs_space` and `act_space` are those of the environment, which is closed.
+  `obs_space` and `act_space` are those of the environment, which is closed,
+  and `limit` its time limit in steps, None where that is not known.
   """
 
   def __init__(self, env, seed=0):
     policy = record.Random(env, seed)
     self.obs_space, self.act_space = env.obs_space, env.act_space
+    self.limit = getattr(env, 'limit', None)
     steps, limit = SHORT
     self.parts = [
         record.rollout(env, policy, STEPS, seconds=SECONDS * 2 / 3),

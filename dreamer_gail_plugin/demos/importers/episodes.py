@@ -63,7 +63,7 @@ def task_spaces(args):
   env = envs.make(*tasks.split(args.task), **options(args))
   spaces = env.game.observation_space, env.game.action_space
   meanings = env.action_meanings
-  limit = env.game.spec.max_episode_steps
+  limit = env.limit
   env.close()
   return Task(*spaces, meanings, limit)
 
