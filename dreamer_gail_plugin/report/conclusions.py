@@ -12,6 +12,7 @@ from ..evaluate import stats
 from .style import number
 
 LEVEL = 0.95
+MOST = 5  # Methods that a sentence names.
 OPEN = 'nothing can be said'
 
 
@@ -130,5 +131,7 @@ def _sorted(rows):
 
 
 def _listed(texts, word='and'):
+  if len(texts) > MOST:
+    texts = [*texts[:MOST - 1], f'{len(texts) - MOST + 1} more']
   *first, last = texts
   return f'{", ".join(first)} {word} {last}' if first else last

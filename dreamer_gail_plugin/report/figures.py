@@ -17,6 +17,7 @@ APART = 30  # Ratio of means from which on the axis of bars is logarithmic.
 DASHED = (0, (4, 2))
 DOTTED = (0, (1, 1.5))  # Random play; other references are the rest.
 OTHERS = ((0, (6, 2, 1, 2)), (0, (3, 1, 1, 1)), (0, (8, 2)), (0, (2, 3)))
+FULL = 1.2  # Height of names, of that of a panel, that is too much.
 FAR = 2  # A mark that many times above all curves is named, not drawn.
 
 
@@ -36,14 +37,19 @@ def bars(title, rows, methods, expert=None):
   if expert is not None and np.isfinite(expert):
     lines.append(Line(expert, f'expert {number(expert)}', style.EXPERT))
   rows = learners
-  height = 1.3 + 0.42 * len(rows) + 0.17 * ((len(lines) + 1) // 2)
+  names = [_wrap(x.method) for x in rows]
+  texts = [_wrap(x.text, 50) for x in lines]
+  columns = 2 if max(map(len, texts), default=0) < 25 else 1
+  height = (
+      1.3 + len(rows) * max(0.42, 0.16 * max(map(_height, names)))
+      + 0.17 * sum(map(_height, texts)) / columns)
   with style.panel(title, height) as ax:
     log = _scale(ax, [x.mean for x in rows], [x.value for x in lines])
     for y, row in enumerate(rows):
       _bar(ax, y, row, paint[row.method])
     _limits(ax, rows, [x.value for x in lines], log)
-    _lines(ax, lines, dashes)
-    ax.set_yticks(range(len(rows)), [_wrap(x.method) for x in rows])
+    _lines(ax, lines, texts, dashes, columns)
+    ax.set_yticks(range(len(rows)), names)
     ax.tick_params(axis='y', labelcolor=style.INK)
     ax.set_ylim(len(rows) - 0.45, -0.7)
     ax.grid(axis='y', visible=False)
@@ -112,15 +118,19 @@ def _dashes(methods):
   return {**dict(zip(names, itertools.cycle(OTHERS))), RANDOM: DOTTED}
 
 
-def _lines(ax, lines, dashes):
+def _height(text):
+  return text.count('\n') + 1
+
+
+def _lines(ax, lines, texts, dashes, columns):
   # Named below, as their names would cover each other and the bars.
-  for line, look in zip(lines, dashes):
+  for line, text, look in zip(lines, texts, dashes):
     ax.axvline(
         line.value, color=line.colour, linestyle=look, linewidth=1.4,
-        zorder=3, label=line.text)
+        zorder=3, label=text)
   if lines:
     ax.figure.legend(
-        loc='outside lower left', fontsize=8.5, frameon=False, ncols=2,
+        loc='outside lower left', fontsize=8.5, frameon=False, ncols=columns,
         handlelength=2.6, columnspacing=1.2)
 
 
@@ -146,8 +156,11 @@ def curves(
   with style.panel(title) as ax:
     ends = []
     for (method, dashes), curve in lines.items():
-      _curve(ax, curve, paint[method], shapes[method], dashes)
-      if dashes == 'solid':
+      solid = dashes == 'solid'
+      _curve(
+          ax, curve, paint[method], shapes[method], dashes,
+          label=method if solid else None)
+      if solid:
         ends.append((curve.end, method, paint[method]))
     top = max(np.nanmax(x.ys) for x in lines.values())
     far = [x for x in marks if x.value > FAR * top > 0]
@@ -157,7 +170,8 @@ def curves(
         path_effects=[_halo()], zorder=6)
     for line in [x for x in marks if x not in far]:
       ax.axhline(
-          line.value, color=line.colour, linestyle=DASHED, linewidth=1.2)
+          line.value, color=line.colour, linestyle=DASHED, linewidth=1.2,
+          label=line.text)
       ends.append((line.value, line.text, line.colour))
     ax.set_xlim(left=0)
     ax.margins(x=0)
@@ -186,10 +200,10 @@ def _widen(ax):
   ax.set_ylim(middle - half, middle + half)
 
 
-def _curve(ax, curve, colour, marker, dashes):
+def _curve(ax, curve, colour, marker, dashes, label):
   ax.plot(
       curve.x, curve.mean, color=colour, linestyle=dashes, zorder=4,
-      marker=marker, markersize=4, markerfacecolor='white',
+      label=label, marker=marker, markersize=4, markerfacecolor='white',
       markevery=(2, max(1, len(curve.x) // 4)))
   if len(curve.ys) > 1:
     ax.fill_between(
@@ -210,7 +224,10 @@ def _names(ax, ends):
   height = lambda y: ax.transAxes.inverted().transform(
       ax.transData.transform((0, y)))[1]
   texts = [_wrap(x[1], 14) for x in ends]
-  gap = 0.066 * max([x.count('\n') + 1 for x in texts], default=1)
+  gap = 0.066 * max(map(_height, texts), default=1)
+  if gap * len(ends) > FULL:
+    _below(ax, len(ends))
+    return
   places = style.spread([height(x[0]) for x in ends], gap)
   for (value, _, colour), text, place in zip(ends, texts, places):
     ax.annotate(
@@ -221,6 +238,14 @@ def _names(ax, ends):
             arrowstyle='-', color=colour, linewidth=0.7, shrinkA=1,
             shrinkB=0, relpos=(0, 0.5)))
   ax.set_ylim(low, high)
+
+
+def _below(ax, count):
+  # Where the names do not fit beside the panel.
+  fig = ax.figure
+  fig.set_figheight(fig.get_figheight() + 0.17 * count)
+  fig.legend(
+      loc='outside lower left', fontsize=8.5, frameon=False, handlelength=2.6)
 
 
 def shares(title, names, series, methods, xlabel, expert=None):

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..baselines import config as baselines
 from ..errors import UserError
+from ..evaluate import references
 from ..evaluate import results
 from . import methods
 from . import runs as runlib
@@ -68,7 +69,10 @@ def _training(run, found):
 
 
 def _evaluation(policy, found, run):
-  summary = found['summary']
+  summary = dict(found['summary'])
+  if run['expert'] is not None:
+    summary['expert_normalised'] = references.normalised(
+        summary['mean'], summary['random_mean'], run['expert'])
   scores = np.array(found['scores'] or [summary['mean']], np.float64)
   return dict(
       policy=policy, scores=scores,

@@ -86,6 +86,11 @@ class TestSentence:
     assert conclusions.sentence([row('a', 1, 2)]) == (
         'There is one method, so there is nothing to compare: a (1.50).')
 
+  def test_many(self):
+    text = conclusions.sentence([
+        row(x, 9 - i) for i, x in enumerate('abcdefg')])
+    assert text.endswith('d (6.00) and 3 more.') and 'e (' not in text
+
   def test_training_games_are_marked(self):
     own = row('a', 1, 2)
     own.sources = ['training']

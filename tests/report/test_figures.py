@@ -110,6 +110,17 @@ class TestFigures:
     labels = ax.yaxis.get_major_formatter().format_ticks(ticks)
     assert 3 <= len(labels) == len(set(labels)), labels
 
+  def test_many_names_stand_below(self):
+    curve = summary.Curve(np.arange(3.0), np.ones((1, 3)))
+    names = [f'{x} of a long name' for x in 'abcdefghijkl']
+    few, many = [
+        figures.curves('t', {(x, 'solid'): curve for x in found}, found, 'x')
+        for found in (names[:3], names)]
+    assert not few.figure.legends and len(few.texts) == 4
+    legend, = many.figure.legends
+    assert [x.get_text() for x in legend.get_texts()] == names
+    assert many.figure.get_figheight() > few.figure.get_figheight() + 1
+
   def test_single_runs_where_some_are_missing(self):
     ys = np.array([[1, 1, np.nan], [3, 3, 9]])
     known = self.known(self.rows(1.0))

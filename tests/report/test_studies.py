@@ -51,6 +51,9 @@ def test_scores(study):
   # One hour and two, and the mean length of the evaluations.
   assert row.hours == pytest.approx(1.5) and row.length == pytest.approx(1 / 3)
   assert rows[runresults.BREAKOUT, 'env'].uses_reward
+  # 8 and 4; random play has 1.5 for seed 0 and 2.5 for seed 1, the expert 12.
+  assert rows[runresults.BREAKOUT, 'env'].normalised == pytest.approx(
+      (6.5 / 10.5 + 1.5 / 9.5) / 2)
 
 
 def test_training_scores_stand_in_the_middle_of_their_windows(study):
