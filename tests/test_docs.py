@@ -13,6 +13,7 @@ import ninjax as nj
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import __main__ as command
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import envs
@@ -20,6 +21,7 @@ from dreamer_gail_plugin import rewards
 from dreamer_gail_plugin.baselines import config as baselines
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import __main__ as demos
+from dreamer_gail_plugin.evaluate import beside
 from dreamer_gail_plugin.evaluate import protocol
 from dreamer_gail_plugin.experiments import __main__ as experiments
 from helpers import agents
@@ -274,9 +276,20 @@ class TestCommands:
     else:
       assert baselines.load(name, rest).baseline == name
 
+  @pytest.mark.parametrize('args', commands('dreamer-gail'))
+  def test_the_one_command(self, args, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name, *rest = args
+    assert name in command.PROGRAMS
+    if name == 'train':
+      configs.load_config(rest)
+    elif name == 'film':
+      assert beside.parse(rest).logdir
+
   def test_there_are_some(self):
     assert len(commands('dreamer_gail_plugin.main')) >= 3
     assert len(commands('dreamer_gail_plugin.demos')) >= 2
+    assert {x[0] for x in commands('dreamer-gail')} >= {'train', 'film'}
 
   def test_the_two_of_the_readme(self):
     text = (ROOT / 'README.md').read_text()
