@@ -44,14 +44,20 @@ def _add_run(commands):
   parser = _command(
       commands, 'run', 'train and evaluate what is not done yet',
       'run minatar --steps 80000 --seeds 1',
+      'run paper --scale 1e-5 --seeds 1',
       'run vector --methods gail env ppo')
   parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
   parser.add_argument(
       '--seeds', type=arguments.natural, default=3, help='how many')
   parser.add_argument(
-      '--steps', type=arguments.natural, default=80_000,
+      '--steps', type=arguments.natural,
       help='in the environment, of all methods but the baselines, which have '
-      'their own in baselines/settings.yaml')
+      'their own in baselines/settings.yaml (default: 80000, of `paper` the '
+      "paper's)")
+  parser.add_argument(
+      '--scale', type=arguments.positive, default=1.0,
+      help='factor of all steps; below 1 it is a rehearsal, with networks of '
+      'a few units and evaluations of two games')
   parser.add_argument(
       '--steps_of', nargs='+', metavar='METHOD=STEPS',
       help='other steps for some methods, as ppo=1e6')

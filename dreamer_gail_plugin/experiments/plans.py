@@ -15,6 +15,7 @@ from . import suites
 
 # Flags that are set here.
 OWN = ('--configs', '--task', '--seed', '--logdir', '--run.steps')
+STEPS = 80_000  # Where a suite has none of its own.
 STATE = 'experiment.json'
 LOCK = '.experiment.lock'  # Beside that of the run, .lock.
 PYTHON = (sys.executable, '-m')  # What runs a module.
@@ -22,7 +23,10 @@ PYTHON = (sys.executable, '-m')  # What runs a module.
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """One run: `extra` are flags for main, `logdirs` and `results` folders."""
+  """One run: `extra` are flags for main, `logdirs` and `results` folders.
+
+  A `rehearsal` has networks of a few units and an evaluation of two games.
+  """
 
   suite: str
   method: str
@@ -32,6 +36,7 @@ class Plan:
   extra: tuple
   logdirs: pathlib.Path
   results: pathlib.Path
+  rehearsal: bool = False
 
   @property
   def name(self):
@@ -63,10 +68,14 @@ class Plan:
     suite = suites.SUITES[self.suite]
     blocks = suites.METHODS[self.method].blocks
     return (
-        '--configs', *suite.blocks, *blocks,
+        '--configs', *suite.blocks_of(self.task), *blocks,
+        *self._rehearsed('blocks'),
         *suite.flags, '--task', self.task, *suite.tasks[self.task],
         '--run.steps', str(self.steps), *self.extra,
         '--seed', str(self.seed), '--logdir', str(self.logdir))
+
+  def _rehearsed(self, kind):
+    return suites.REHEARSAL[kind] if self.rehearsal else ()
 
   @functools.cached_property
   def config(self):
@@ -92,7 +101,8 @@ class Plan:
     method = suites.METHODS[self.method]
     return [
         *PYTHON, *method.evaluate, '--logdir', str(self.logdir),
-        '--seed', str(self.seed), *suites.SUITES[self.suite].evaluation]
+        '--seed', str(self.seed), *suites.SUITES[self.suite].evaluation,
+        *self._rehearsed('evaluation')]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +117,8 @@ class BaselinePlan(Plan):
     suite = suites.SUITES[self.suite]
     steps = ('--steps', str(self.steps)) if self.steps else ()
     return (
-        '--task', self.task, *suite.tasks[self.task], *steps, *self.extra,
+        '--task', self.task, *self._rehearsed('baseline'),
+        *suite.tasks[self.task], *steps, *self.extra,
         '--seed', str(self.seed), '--logdir', str(self.logdir),
         # `evaluate` does that.
         '--eval.episodes', '0')
@@ -145,7 +156,8 @@ def make(args, extra):
   suite = suites.SUITES[args.suite]
   tasks = _chosen('--tasks', args.tasks, suite.tasks)
   methods = _chosen(
-      '--methods', args.methods, suites.METHODS, suites.DEFAULT)
+      '--methods', args.methods, suites.METHODS,
+      suite.methods or suites.DEFAULT)
   own = _steps(args.steps_of or ())
   for word in extra:
     if word.partition('=')[0] in OWN:
@@ -160,12 +172,22 @@ def make(args, extra):
     for task in tasks:
       for method in methods:
         baseline = suites.METHODS[method].baseline
-        steps = own.get(method, 0 if baseline else args.steps)
+        steps = own.get(method) or _budget(suite, args, task, baseline)
         found.append((BaselinePlan if baseline else Plan)(
             args.suite, method, task, seed, steps, tuple(extra),
-            args.logdirs, args.results))
+            args.logdirs, args.results, args.scale < 1))
   [plan.config for plan in found]  # Wrong flags end it here.
   return found
+
+
+def _budget(suite, args, task, baseline):
+  # 0 stands for a baseline's own.
+  if args.scale == 1 and baseline:
+    return 0
+  steps = (
+      baselines.load(baseline, ['--task', task]).steps[baseline] if baseline
+      else args.steps or suite.steps.get(task, STEPS))
+  return max(1, int(steps * args.scale))
 
 
 def _chosen(flag, names, known, default=None):

@@ -12,13 +12,20 @@ class Suite:
   `blocks` are those of configs.yaml, `flags` those of
   dreamer_gail_plugin.main and `evaluation` those of
   dreamer_gail_plugin.evaluate. The flags of tasks are also those of the
-  baselines.
+  baselines. Without `blocks` they are the task's suite and `small`. `steps`
+  {task: steps} and `methods` are what runs if nothing is named.
   """
 
   tasks: dict
   blocks: tuple
   flags: tuple
   evaluation: tuple = ('--no-films',)
+  steps: dict = dataclasses.field(default_factory=dict)
+  methods: tuple = ()
+
+  def blocks_of(self, task):
+    """Return the blocks of configs.yaml for a task."""
+    return self.blocks or (task.partition('_')[0], 'small')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +86,24 @@ SUITES = {
         tasks={'gym_CartPole-v1': (), 'gym_MountainCar-v0': ()},
         blocks=('gym', 'tiny'),
         flags=QUIET),
+    # Sections 4 and 5 of the paper. 100M frames of Atari are 2.5e7 steps. The
+    # baselines have their steps from their own settings. Evaluations have
+    # film strips, as figures 3 to 5.
+    'paper': Suite(
+        tasks={
+            'atari_seaquest': (), 'atari_alien': (), 'crafter_reward': ()},
+        blocks=(), flags=QUIET, evaluation=(),
+        steps={
+            'atari_seaquest': 25_000_000, 'atari_alien': 25_000_000,
+            'crafter_reward': 20_000_000},
+        methods=(
+            'gail_paper', 'constant_paper', 'gail', 'ppo', 'c51', 'bc',
+            'gail_ppo', 'airl_ppo', 'mgail', 'vmail', 'env', 'random')),
 }
+# What --scale below 1 adds, by the kind of program.
+REHEARSAL = {
+    'blocks': ('debug',), 'baseline': ('--settings', 'debug'),
+    'evaluation': ('--chunks', '1', '--episodes', '2')}
 
 # The anchor by itself.
 CLONING = dict(
@@ -107,6 +131,10 @@ METHODS = {
     'cloning': Method('the same as the anchor learns: the anchor', **CLONING),
     'constant': Method('twin of `gail`: each step is worth 1', CONSTANT),
     'gail': Method("D's reward, nothing cloned"),
+    'constant_paper': Method(
+        'twin of `gail_paper`: each step is worth 1', CONSTANT,
+        blocks=('gail_paper',)),
+    'gail_paper': Method("the paper's settings", blocks=('gail_paper',)),
     'constant+anchor': Method(
         'twin of `gail+anchor`: each step is worth 1', CONSTANT, **ANCHORED),
     'gail+anchor': Method(
@@ -122,7 +150,7 @@ METHODS = {
 }
 # Those that run if none are named.
 DEFAULT = tuple(x for x, y in METHODS.items() if not (
-    y.baseline or x.startswith('vmail')))
+    y.baseline or x.startswith('vmail') or x.endswith('_paper')))
 
 
 def place(name):

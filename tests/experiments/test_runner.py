@@ -436,3 +436,53 @@ def test_progress_of_a_run_that_goes_back_to_its_last_save(tmp_path):
   shown = bar.bar.format_dict
   bar.close()
   assert (shown['initial'], shown['n']) == (8000, 8500)
+
+
+class TestPaper:
+
+  def plans(self, *args):
+    parsed = types.SimpleNamespace(**{
+        'suite': 'paper', 'seeds': 1, 'steps': None, 'steps_of': None,
+        'scale': 1.0, 'logdirs': pathlib.Path('logs'),
+        'results': pathlib.Path('results'), 'tasks': None, 'methods': None,
+        **dict(args)})
+    return {x.name: x for x in plans.make(parsed, [])}
+
+  @pytest.fixture(autouse=True)
+  def installed(self, monkeypatch):
+    monkeypatch.setattr(plans.baselines, 'installed', lambda name: None)
+
+  def test_the_papers_numbers(self):
+    found = self.plans()
+    assert len(found) == 3 * 12
+    steps = lambda name: found[f'{name}-0'].total
+    assert steps('atari_seaquest-gail_paper') == 2.5e7  # 100M frames.
+    assert steps('atari_alien-vmail') == 2.5e7
+    assert steps('crafter_reward-gail_paper') == 2e7
+    assert steps('crafter_reward-ppo') == steps('atari_alien-c51') == 5e7
+    assert steps('atari_seaquest-gail_ppo') == 2.5e6
+    config = found['atari_alien-gail_paper-0'].config
+    want = {
+        'agent.gail.reward': 'gail', 'agent.gail.opt.learning_rate': 3e-9,
+        'agent.gail.disc.layers': 2, 'agent.gail.disc_loss.penalty': 0,
+        'agent.gail.anchor': 0, 'agent.gail.absorbing': False,
+        'agent.gail.expert_latent': 'posterior', 'agent.imag_length': 15,
+        'agent.gail.world': 'replay', 'agent.dyn.rssm.deter': 2560,
+        'batch_size': 16, 'batch_length': 64, 'env.atari.repeat': 4}
+    assert {k: config[k] for k in want} == want
+    rate = config['agent.opt.lr'] * config['agent.ac_rate']
+    assert rate == pytest.approx(3e-5)
+    twin = found['atari_alien-constant_paper-0'].config
+    assert {k for k in config if config[k] != twin[k]} == {
+        'agent.gail.reward', 'logdir'}
+
+  def test_rehearsal(self):
+    found = self.plans(('scale', 1e-4))
+    gail = found['crafter_reward-gail_paper-0']
+    assert gail.total == 2000 and gail.config['agent.policy.units'] == 8
+    assert gail.config['agent.gail.opt.learning_rate'] == 3e-9
+    assert gail.evaluate()[-4:] == ['--chunks', '1', '--episodes', '2']
+    ppo = found['atari_alien-ppo-0']
+    assert ppo.total == 5000 and ppo.config['ppo.n_steps'] == 32
+    # A run of another scale is none of this experiment.
+    assert gail.config != self.plans()['crafter_reward-gail_paper-0'].config
