@@ -37,15 +37,15 @@ def _run(found, name, named):
   task, kind, seed = str(found['task']), found['method'], int(found['seed'])
   about = [str(found['setting'])] if found.get('setting') else []
   about += [f'in {name}'] * named
+  random = kind == methods.RANDOM and not named
   method = kind
-  if about and kind != methods.RANDOM:
+  if about and not random:
     method = f'{kind} ({", ".join(about)})'
   run = runlib.Run(
       f'{name}: {task}, {" ".join([kind, *about])}, seed {seed}', task=task,
       method=method, seed=seed, state='imported', expert=found['expert'],
       flat={
-          'uses_reward': kind in WITH_REWARD,
-          'random_agent': kind == methods.RANDOM},
+          'uses_reward': kind in WITH_REWARD, 'random_agent': random},
       starts=[_start(found, seed)])
   run.evals = [_evaluation(k, v, found) for k, v in sorted(
       found['evaluations'].items())]

@@ -57,9 +57,10 @@ def colours(methods):
       x: KNOWN[kind] for x, kind in zip(methods, kinds) if kind in KNOWN
       and (x == kind or kinds.count(kind) == 1)}
   left = [x for x in PALETTE if x not in found.values()] or PALETTE
-  others = [x for x in methods if x not in found and x != RANDOM_PLAY]
+  grey = [x for x, kind in zip(methods, kinds) if kind == RANDOM_PLAY]
+  others = [x for x in methods if x not in found and x not in grey]
   found.update({x: left[i % len(left)] for i, x in enumerate(others)})
-  return {**found, RANDOM_PLAY: RANDOM}
+  return {**found, **dict.fromkeys([RANDOM_PLAY, *grey], RANDOM)}
 
 
 def markers(methods):

@@ -16,6 +16,10 @@ from dreamer_gail_plugin.report import studies
 from dreamer_gail_plugin.report import summary
 from helpers import runresults
 
+pytest.importorskip('matplotlib', reason='needs the extra `report`')
+
+from dreamer_gail_plugin.report import style  # noqa: E402
+
 SCORES = pathlib.Path(__file__).parents[2] / 'scores'
 
 
@@ -83,6 +87,15 @@ def test_settings_and_files_are_methods_of_their_own(tmp_path):
   other = write(tmp_path / 't.jsonl.gz', make())
   assert [x.method for x in report.load([path, other])] == [
       'gail (in s)', 'gail (few, in s)', 'gail (in t)']
+
+
+def test_random_play_of_several_places_is_kept_apart(study):
+  # Its games may have other limits. It is still a line in figures, and grey.
+  runs = studies.load(study, named=True)
+  known = methods.assign(runs)
+  assert known['random (in s)'].reference
+  assert not known['random (in s)'].uses_reward
+  assert style.colours(known)['random (in s)'] == style.RANDOM
 
 
 def test_games_that_are_not_kept(tmp_path):
