@@ -10,6 +10,8 @@ examples:
       --out breakout.gif
 """
 
+import copy
+
 import numpy as np
 from PIL import Image
 
@@ -37,8 +39,8 @@ def main(argv=None):
     raise UserError(f'--out {args.out}: exists; --overwrite replaces it.')
   if args.out.suffix != '.gif':
     raise UserError(f'--out {args.out}: expected a name that ends in .gif')
-  runs = [saved.Run(args.logdir, x) for x in args.checkpoints or [None]]
-  config = runs[0].config
+  run = saved.Run(args.logdir)
+  config = run.config
   device.prepare_jax(config)
   key = highlights.image_key(build.spaces(config)[0])
   if key is None:
@@ -49,9 +51,11 @@ def main(argv=None):
       steps = min(args.steps, demos.lengths[0])
       data = demos.read(0, 0, steps, [key, 'reward', 'is_first'])
     parts.append(tiles(data, key, 'expert'))
-  for run in runs:
+  for save in args.checkpoints or [None]:
+    one = copy.copy(run)  # Its device has been told.
+    one.save = save
     parts.append(tiles(
-        play(run, args.steps, args.seed), key, f'agent, step {run.step:,}'))
+        play(one, args.steps, args.seed), key, f'agent, step {one.step:,}'))
   write(args.out, parts)
   print(f'Written: {args.out}, {args.out.stat().st_size / 1e6:.1f} MB')
   return args.out
