@@ -65,7 +65,7 @@ def check_disc(values, prefix):
   assert np.isfinite(list(values.values())).all(), values
 
 
-def saved(logdir, name='agent', folder='checkpoint.pkl'):
+def saved(logdir, name='agent', folder=upstreams.SAVES):
   """Return what the latest checkpoint of a run holds under a name."""
   folder = pathlib.Path(logdir) / folder
   path = folder / (folder / 'latest').read_text() / f'{name}.pkl'
@@ -113,7 +113,7 @@ main.errors.run(main.main)
   @staticmethod
   def wait(process, logdir):
     # Until a save that came well after the first updates and reports.
-    latest = logdir / 'checkpoint.pkl' / 'latest'
+    latest = logdir / upstreams.SAVES / 'latest'
     seen = []
     while process.poll() is None and len(seen) < 4:
       time.sleep(0.2)
@@ -244,18 +244,19 @@ class TestScripts:
     assert done.returncode == 0, done.stdout + done.stderr
     check_disc(metrics(tmp_path), 'train')
     assert 'Demonstrations: ' in done.stdout
-    after = saved(tmp_path, folder='agent.pkl')
+    after = saved(tmp_path, folder=upstreams.PARALLEL[0])
     assert after['counters']['updates'] > 0
     assert [k for k in after['params'] if k.startswith('discopt/')]
-    assert saved(tmp_path, 'step', 'logger.pkl') >= 250
+    assert saved(tmp_path, 'step', upstreams.PARALLEL[1]) >= 250
 
 
 class TestSignals:
 
   @pytest.mark.parametrize('flags, number, folder', [
-      (['train'], signal.SIGINT, 'checkpoint.pkl'),
-      (['train_eval'], signal.SIGTERM, 'checkpoint.pkl'),
-      (['parallel', '--run.eval_envs', '1'], signal.SIGTERM, 'logger.pkl')])
+      (['train'], signal.SIGINT, upstreams.SAVES),
+      (['train_eval'], signal.SIGTERM, upstreams.SAVES),
+      (['parallel', '--run.eval_envs', '1'], signal.SIGTERM,
+       upstreams.PARALLEL[1])])
   def test_ends_with_a_save(self, tmp_path, flags, number, folder):
     # The environments are processes, which get the signal, too.
     args, env = arguments(

@@ -12,6 +12,10 @@ NAMES = upstream.apply()
 # The folder of a run's saves, by its loops `train` and `train_eval`.
 SAVES = 'ckpt' if "'ckpt'" in inspect.getsource(
     loops.module('train')) else 'checkpoint.pkl'
+# The same of the agent and the logger in `parallel`.
+PARALLEL = {
+    'ckpt': ('ckpt/agent', 'ckpt/logger'),
+    'checkpoint.pkl': ('agent.pkl', 'logger.pkl')}[SAVES]
 
 
 def path(*folders):
