@@ -21,6 +21,7 @@ PLACES = (
 DEMOS = str(ROOT / 'expert_data' / 'gym_CartPole-v1.h5')
 LOGDIR = ('--logdir', 'run')
 # What is right but for the value that follows.
+FILM = ('film', *LOGDIR)
 PLANNER = (
     'demos', 'planner', '--task', 'gym_CartPole-v1', '--out', 'x.h5')
 ROLLOUT = ('demos', 'rollout', '--from', 'run', '--out', 'x.h5')
@@ -49,6 +50,10 @@ def refused():
       but=['None'])
   add(('evaluate',), PLACES, '--logdir')
   add(('evaluate', *LOGDIR), PLACES, '--out', but=PLACES[-3:-1])
+  add((*FILM, '--out', 'x.gif'), NUMBERS, '--steps')
+  add((*FILM, '--out', 'x.gif'), NUMBERS, '--seed', but=['0'])
+  add((*FILM, '--out', 'x.gif'), WORDS, '--checkpoints')
+  add(FILM, PLACES, '--out')
   add(('scores', 'run'), NUMBERS, '--last')
   add(('scores', 'run'), PLACES, '--out')
   add(('scores',), PLACES, None)

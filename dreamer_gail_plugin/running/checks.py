@@ -75,10 +75,6 @@ def values(config):
     pattern(
         'run.from_checkpoint_regex', config.run.from_checkpoint_regex,
         'parameters to load')
-  elif config.script == 'eval_only':
-    raise UserError(
-        '--script eval_only: evaluates a saved agent, name the logdir of its '
-        'run by --run.from_checkpoint')
 
 
 def relations(config):
@@ -88,6 +84,9 @@ def relations(config):
   for wrong, text in (
       (config.replica >= config.replicas,
        f'--replica {config.replica}: must be below --replicas'),
+      (config.script == 'eval_only' and not run.from_checkpoint,
+       '--script eval_only: evaluates a saved agent, name the logdir of its '
+       'run by --run.from_checkpoint'),
       (config.script == 'train_eval' and not run.eval_envs,
        '--run.eval_envs 0: --script train_eval needs one or more'),
       (config.script == 'parallel' and run.actor_batch > run.envs,

@@ -98,7 +98,7 @@ class TestOthers:
 
   def test_evaluation_needs_an_agent(self, tmp_path):
     with refused('--script eval_only', '--run.from_checkpoint'):
-      checks.values(config('--script', 'eval_only'))
+      checks.relations(config('--script', 'eval_only'))
     with refused(str(tmp_path), 'no checkpoint'):
       checks.values(config(
           '--script', 'eval_only', '--run.from_checkpoint', str(tmp_path)))
