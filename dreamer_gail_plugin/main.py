@@ -6,7 +6,6 @@ Run loops, replay, logger and wrappers are upstream's. The agent, the
 environments and the expert stream are the plugin's; `build` makes them.
 """
 
-import pathlib
 import sys
 from functools import partial as bind
 
@@ -85,9 +84,7 @@ def run(config, argv):
   the signal that has ended the run, or None.
   """
   print('Logdir:', config.logdir)
-  print(
-      f'Curves: python -m scope_viewer --basedir '
-      f'{pathlib.Path(config.logdir).parent} --workers 1')
+  print('Curves:', scores.curves(config.logdir))
   make = lambda fn, *args: bind(fn, config, *args)
   agent, env = make(build.make_agent), make(build.make_env)
   stream, logger = make(build.make_stream), make(build.make_logger)

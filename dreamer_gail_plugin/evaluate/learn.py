@@ -28,11 +28,12 @@ def params(config, path, updates):
   embodied.jax.nets.COMPUTE_DTYPE = getattr(jnp, config.jax.compute_dtype)
   model = build.make_model(config)
   batches = sample(list(trajectories.read(path, config)), config, path)
-  step, values, state = _learner(model, config, next(batches))
+  with jax.transfer_guard('allow'):  # An agent may have banned it.
+    step, values, state = _learner(model, config, next(batches))
   bar = tqdm.tqdm(range(updates), unit='update', mininterval=1)
   for index in bar:
-    values, state, losses = step(
-        values, state, next(batches), index + 1)
+    values, state, losses = step(*jax.device_put(
+        (values, state, next(batches), np.uint32(index + 1))))
     if index % 100 == 0:
       bar.set_postfix_str(' '.join(
           f'{k} {v:.2f}' for k, v in jax.device_get(losses).items()))

@@ -11,6 +11,7 @@ examples:
 import json
 import os
 import pathlib
+import shlex
 import sys
 
 import numpy as np
@@ -110,6 +111,17 @@ def play_random(make_env, steps=WINDOW, episodes=100):
       'episodes': len(scores)}
 
 
+def curves(logdir):
+  """Return the command that shows the curves of a run and those beside it.
+
+  The viewer leaves the working directory, so the path is a whole one.
+  """
+  folder = pathlib.Path(logdir).expanduser().absolute().parent
+  return (
+      f'python -m scope_viewer --basedir {shlex.quote(str(folder))} '
+      '--workers 1')
+
+
 def summary(config, expert, make_env, chance=None):
   """Return the text that ends a run: its score beside others, what is next.
 
@@ -129,8 +141,7 @@ def summary(config, expert, make_env, chance=None):
     lines.append(f'  {name:<14} {describe(row)}')
   lines += note + [
       '', f'Training scores of the last {WINDOW:,} steps. Next:',
-      f'  python -m scope_viewer --basedir '
-      f'{pathlib.Path(config.logdir).parent} --workers 1',
+      f'  {curves(config.logdir)}',
       f'  python -m dreamer_gail_plugin evaluate --logdir {config.logdir}',
       '  the same command with another --logdir and --seed, --task,',
       '  or --agent.gail.reward env for plain DreamerV3 with reward']

@@ -1,6 +1,7 @@
 """Scores: read from a run's log, averaged, listed."""
 
 import json
+import shlex
 import shutil
 
 import elements
@@ -198,3 +199,10 @@ class TestSummary:
     text = self.summary(logdir, None)
     assert '  random policy     10.00  ' in text
     assert '  this run       no episode has ended yet\n' in text
+
+
+def test_the_viewer_gets_a_whole_path(tmp_path, monkeypatch):
+  (tmp_path / 'my runs').mkdir()
+  monkeypatch.chdir(tmp_path / 'my runs')
+  words = shlex.split(scores.curves('log'))
+  assert words[words.index('--basedir') + 1] == str(tmp_path / 'my runs')
