@@ -146,8 +146,8 @@ def step(logdir, folder, config):
 
 def last_step(logdir, config):
   """Return `step` of the last save that tells it, None if there is none."""
-  told = [_step(logdir, x, config) for x in saves(logdir)]
-  return next((x for x in reversed(told) if x != DAMAGED), None)
+  told = (_step(logdir, x, config) for x in reversed(saves(logdir)))
+  return next((x for x in told if x != DAMAGED), None)
 
 
 def _step(logdir, folder, config):

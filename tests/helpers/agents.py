@@ -112,6 +112,13 @@ def start_anew(data, rows):
   first[rows, start] = True
 
 
+def moved(agent, after):
+  """Return the networks of which some parameter is not as in a new agent."""
+  return {
+      k.split('/')[0] for k, v in agent.initial.items()
+      if not np.array_equal(v, after[k])}
+
+
 def train(agent, batches):
   """Train a new agent; return its parameters and the metrics of each step.
 

@@ -192,10 +192,8 @@ class TestAgent:
     after, metrics = agents.train(
         agent, [agents.batch(agent, seed=i) for i in range(2)])
     assert all(np.isfinite(x).all() for x in metrics[1].values())
-    moved = {
-        k.split('/')[0] for k, v in agent.initial.items()
-        if not np.array_equal(v, after[k])}
-    assert {'pol', 'qval0', 'slowqval1', 'slowpol', 'disc'} <= moved
+    assert {'pol', 'qval0', 'slowqval1', 'slowpol', 'disc'} <= agents.moved(
+        agent, after)
 
   def test_needs_one_choice(self):
     with pytest.raises(UserError, match='one choice'):

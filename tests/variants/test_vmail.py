@@ -219,10 +219,7 @@ class TestAgent:
     after, metrics = agents.train(
         agent, [agents.batch(agent, seed=i) for i in range(2)])
     assert all(np.isfinite(x).all() for x in metrics[1].values())
-    moved = {
-        k.split('/')[0] for k, v in agent.initial.items()
-        if not np.array_equal(v, after[k])}
-    assert {'pol', 'disc', 'dyn', 'val'} <= moved
+    assert {'pol', 'disc', 'dyn', 'val'} <= agents.moved(agent, after)
 
 
 class TestConfig:

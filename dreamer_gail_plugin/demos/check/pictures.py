@@ -114,9 +114,10 @@ def odd(parts, play):
   if not len(theirs):
     return []
   # A step to and fro shows an image again, and games differ in how often.
-  usual = (theirs > ODD).sum() * max(1, len(mine) / len(theirs))
-  count = int((mine > max(ODD, np.quantile(theirs, RARE))).sum())
-  if count < COUNT + usual:
+  limit = max(ODD, np.quantile(theirs, RARE))
+  usual = (theirs > limit).sum() * max(1, len(mine) / len(theirs))
+  count = int((mine > limit).sum())
+  if count < COUNT + 2 * usual:
     return []
   return [problem(
       f'{count} of {len(mine):,} images are unlike those before and after '
