@@ -9,6 +9,7 @@
 import importlib
 import sys
 
+from . import arguments
 from . import errors
 
 # The module of each program, the words before the user's, and what it does.
@@ -58,7 +59,7 @@ def usage():
   rows = [f'  {k:<13}{text}' for k, (_, _, text) in PROGRAMS.items()]
   return '\n'.join([
       'usage: dreamer-gail NAME ...', '', 'programs, each with --help:',
-      *rows, '', EXAMPLES.rstrip()])
+      *rows, '', arguments.as_typed(EXAMPLES).rstrip()])
 
 
 def cli():

@@ -2,14 +2,19 @@
 
 import argparse
 import math
+import os
 import pathlib
 import re
+import shlex
+import shutil
+import sys
 import tempfile
 
 from . import errors
 from .errors import UserError
 
 MOST = 2 ** 32 - 1
+NAME = 'dreamer-gail'
 
 
 class ValueWrong(UserError, argparse.ArgumentTypeError):
@@ -88,7 +93,43 @@ class Parser(argparse.ArgumentParser):
       message = message.removeprefix('argument ').replace(': ', ' ', 1)
     message = message.rstrip(' .')
     dot = '' if message.endswith('?') else '.'
-    raise UserError(f'{message}{dot} See `{self.prog} --help`')
+    raise UserError(as_typed(f'{message}{dot} See `{self.prog} --help`'))
+
+  def format_help(self):
+    """Return the help, with examples as they are typed here."""
+    return as_typed(super().format_help())
+
+
+def typed(*words):
+  """Return the command line of a program of ours, as one types it here.
+
+  It starts as this process was started: by `uv run`, by the console script or
+  by `python -m`, with a path where the shell would find another one or none.
+  `words` name the program, as `dreamer-gail` lists them, and its flags; if
+  the first is `-m`, Python runs the module that is the second.
+  """
+  script, python = sys.argv[0], _found(sys.executable)
+  own = os.environ.get('VIRTUAL_ENV') == sys.prefix
+  if own and 'UV_RUN_RECURSION_DEPTH' in os.environ:
+    start = ['uv', 'run', 'python' if words[:1] == ('-m',) else NAME]
+  elif words[:1] == ('-m',):
+    start = [python]
+  elif os.path.basename(script) == NAME:
+    start = [_found(script)]
+  else:
+    start = [python, '-m', __package__]
+  return shlex.join([*start, *map(str, words)])
+
+
+def as_typed(text):
+  """Return text with its examples and `commands` as one types them here."""
+  return re.sub(rf'(?m)(^  |`){NAME}(?= )', lambda x: x[1] + typed(), text)
+
+
+def _found(path):
+  # The name alone, where the shell finds this file by it.
+  name = os.path.basename(path)
+  return name if shutil.which(name) == path else path
 
 
 def _matches(pattern, names):

@@ -5,6 +5,7 @@ import textwrap
 
 import elements
 
+from . import arguments
 from . import configs
 from . import upstream
 
@@ -39,7 +40,7 @@ def text(words=()):
       if k.startswith('defaults.')}
   own = sorted(k for k in notes if k.startswith(GAIL))
   return '\n'.join([
-      HEAD, 'blocks, of which later ones win:',
+      arguments.as_typed(HEAD), 'blocks, of which later ones win:',
       *blocks(yaml, list(configs.blocks())[1:]), '',
       f'flags of the method, as in --{GAIL}reward gail:',
       *table(flat, notes, own, GAIL), '', 'flags of a run, as in --seed 1:',

@@ -14,6 +14,7 @@ import elements
 import embodied
 import portal
 
+from . import arguments
 from . import build
 from . import configs
 from . import errors
@@ -30,11 +31,8 @@ from .running import provenance
 from .running import samerun
 from .running import signals
 
-PROGRAM = ('dreamer_gail_plugin.main',)
-HUMANS = {
-    suite: f'python -m dreamer_gail_plugin.demos {name} --help'
-    for suite, name in
-    {'atari': 'atari_head', 'crafter': 'crafter_human'}.items()}
+PROGRAM = ('train',)
+HUMANS = {'atari': 'atari_head', 'crafter': 'crafter_human'}
 
 
 def main(argv=None):
@@ -147,7 +145,8 @@ def describe_expert(config):
   suite = config.task.partition('_')[0]
   if config.agent.gail.expert == 'auto' and suite in HUMANS:
     print(
-        f'These were made by a program. Human ones: {HUMANS[suite]}, see '
+        'These were made by a program. Human ones: '
+        f'{arguments.typed("demos", HUMANS[suite], "--help")}, see '
         'docs/demonstrations.md; name the file by --agent.gail.expert')
   settings.warn(config, build.expert_path(config))
   preflight.compare(config)

@@ -6,6 +6,7 @@ import elements
 import numpy as np
 
 from . import build
+from .arguments import typed
 from .data import record
 from .data import store
 from .envs import arrays
@@ -182,7 +183,8 @@ def expert(config):
   if config.agent.gail.expert != 'random' and theirs[by] <= chance[by]:
     warn(f'{path}: this expert scores no more than random play does '
          f'({theirs[by]:.4g} and {chance[by]:.4g}, {by}): look at it with '
-         '`demos show` and `demos check`')
+         f'`{typed("demos", "show", path)}` and '
+         f'`{typed("demos", "check", path)}`')
   return found if known or chance['games'] else None
 
 

@@ -22,6 +22,9 @@ if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   FOLDER = tempfile.TemporaryDirectory(prefix='compiled')
   os.environ['JAX_COMPILATION_CACHE_DIR'] = FOLDER.name
 os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
+# Commands that are printed begin as the process was started.
+os.environ.pop('UV_RUN_RECURSION_DEPTH', None)
+sys.argv[0] = 'dreamer-gail'
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

@@ -1,5 +1,8 @@
 """Command lines of the programs other than training."""
 
+import shlex
+import sys
+
 import pytest
 
 from dreamer_gail_plugin import arguments
@@ -63,3 +66,60 @@ class TestPlaces:
     arguments.out_file(str(tmp_path / 'x'))
     arguments.out_folder(str(tmp_path / 'y'))
     assert not list(tmp_path.iterdir())
+
+
+class TestTyped:
+
+  @pytest.fixture
+  def folder(self, tmp_path, monkeypatch):
+    """An environment that is not active, with both programs in it."""
+    for name in ('dreamer-gail', 'python'):
+      (tmp_path / name).write_text('')
+      (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(sys, 'executable', str(tmp_path / 'python'))
+    monkeypatch.setattr(sys, 'argv', [str(tmp_path / 'main.py')])
+    monkeypatch.delenv('UV_RUN_RECURSION_DEPTH', False)
+    return tmp_path
+
+  @pytest.fixture(params=['script', 'module'])
+  def started(self, request, folder, monkeypatch):
+    if request.param == 'script':
+      monkeypatch.setattr(sys, 'argv', [str(folder / 'dreamer-gail')])
+    return request.param
+
+  def check(self, started, folder):
+    python, script = f'{folder}python', f'{folder}dreamer-gail'
+    own = [script] if started == 'script' else [
+        python, '-m', 'dreamer_gail_plugin']
+    assert shlex.split(arguments.typed('report', 'a b', 1)) == [
+        *own, 'report', 'a b', '1']
+    assert arguments.typed('-m', 'x.y') == f'{python} -m x.y'
+    text = 'It.\n  dreamer-gail x\nSee `dreamer-gail y`'
+    assert arguments.as_typed(text) == text.replace(
+        'dreamer-gail', shlex.join(own))
+
+  def test_by_its_path(self, started, folder):
+    self.check(started, f'{folder}/')
+
+  def test_by_its_name_where_the_shell_finds_it(
+      self, started, folder, monkeypatch):
+    monkeypatch.setenv('PATH', str(folder))
+    self.check(started, '')
+
+  def test_by_uv(self, started, folder, monkeypatch):
+    monkeypatch.setenv('UV_RUN_RECURSION_DEPTH', '1')
+    monkeypatch.setenv('VIRTUAL_ENV', sys.prefix)
+    assert arguments.typed('report') == 'uv run dreamer-gail report'
+    assert arguments.typed('-m', 'x') == 'uv run python -m x'
+
+  def test_not_by_the_uv_around_it(self, folder, monkeypatch):
+    monkeypatch.setenv('UV_RUN_RECURSION_DEPTH', '1')
+    monkeypatch.setenv('VIRTUAL_ENV', '/other')
+    assert 'uv run' not in arguments.typed('report')
+
+  def test_help_and_errors(self, parser, folder, capsys):
+    parser.prog, parser.description = 'dreamer-gail x', '  dreamer-gail x a'
+    with refused(f'{folder}/python -m dreamer_gail_plugin x --help`'):
+      parser.parse_args(['--none'])
+    assert f'  {folder}/python -m dreamer_gail_plugin x a' in (
+        parser.format_help())

@@ -337,14 +337,13 @@ class TestOnwards:
   def test_the_same_command(self, tmp_path):
     argv = [*FLAGS, '--logdir', str(tmp_path)]
     command = main.onwards(configs.load_config(argv), argv)
-    assert shlex.split(command) == [
-        'python', '-m', 'dreamer_gail_plugin.main', *argv]
+    assert shlex.split(command) == ['dreamer-gail', 'train', *argv]
 
   @pytest.mark.parametrize('more', [(), ('--logdir', '/x/{timestamp}')])
   def test_names_the_logdir_that_was_made_up(self, more):
     config = configs.load_config([*FLAGS, *more])
     command = shlex.split(main.onwards(config, [*FLAGS, *more]))
-    argv = command[3:]
+    argv = command[2:]
     assert configs.load_config(argv).logdir == config.logdir
     assert '{' not in config.logdir
 

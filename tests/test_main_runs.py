@@ -159,8 +159,8 @@ main.errors.run(main.main)
       assert start['machine']['device'] == 'cpu'
     assert '--run.save_every' in first['argv']
     assert '--run.steps' in second['argv']
-    assert first['command'] == shlex.join(
-        ['python', '-m', 'dreamer_gail_plugin.main', *first['argv']])
+    assert first['command'] == shlex.join([
+        sys.executable, '-m', 'dreamer_gail_plugin', 'train', *first['argv']])
     times = [
         datetime.datetime.fromisoformat(x['time']) for x in (first, second)]
     age = datetime.datetime.now(datetime.UTC) - times[0]
@@ -277,7 +277,8 @@ class TestSignals:
     assert time.time() - start < 15
     assert 'Traceback' not in rest, rest
     *_, last = rest.strip().splitlines()
-    onwards = shlex.join(['python', *args[1:]])
+    onwards = shlex.join([
+        sys.executable, '-m', 'dreamer_gail_plugin', 'train', *args[3:]])
     assert last == f'Stopped by {number.name}. To go on: {onwards}'
     assert saved(tmp_path, 'step', folder) > 0
     with pytest.raises(ProcessLookupError):  # None of the group is left.

@@ -21,7 +21,7 @@ from . import config as configlib
 from . import demonstrations
 from . import evaluate
 
-PROGRAM = ('dreamer_gail_plugin.baselines',)
+PROGRAM = ('baselines',)
 MODULES = {
     'ppo': 'ppo', 'c51': 'c51', 'bc': 'bc', 'gail_ppo': 'adversarial',
     'airl_ppo': 'adversarial', 'sqil': 'sqil', 'mgail': 'mgail.learner'}
@@ -77,7 +77,8 @@ def usage(name):
       settings='Blocks of baselines/settings.yaml',
       steps='How long to train')
   general = sorted(x for x in flat if x in notes)
-  lines = [HELP.format(name=name), *helptext.table(flat, notes, general)]
+  head = arguments.as_typed(HELP.format(name=name))
+  lines = [head, *helptext.table(flat, notes, general)]
   for group in GROUPS.get(name, (name,)):
     keys = sorted(x for x in flat if x.startswith(f'{group}.'))
     lines += ['', f'{group}: {helptext.sentence(notes[group])}', *(

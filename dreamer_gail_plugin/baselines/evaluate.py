@@ -17,7 +17,7 @@ from ..running import provenance
 from . import config as configlib
 from . import demonstrations
 
-PROGRAM = ('dreamer_gail_plugin.baselines', 'evaluate')
+PROGRAM = ('baselines', 'evaluate')
 
 
 def main(argv):

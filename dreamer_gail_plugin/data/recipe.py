@@ -16,6 +16,7 @@ import string
 import numpy as np
 import tqdm
 
+from .. import arguments
 from .. import atomic
 from .. import envs
 from .. import upstream
@@ -86,8 +87,8 @@ def bundled(task):
       x.stem for x in folder.iterdir() if x.suffix in ('.h5', '.json')))
   raise UserError(
       f'--agent.gail.expert auto: no demonstrations are bundled for '
-      f'{task} (there are: {known}). Import some with `python -m '
-      f'dreamer_gail_plugin.demos` and name the file by this flag.')
+      f'{task} (there are: {known}). Import some with '
+      f'`{arguments.typed("demos")}` and name the file by this flag.')
 
 
 def cached(path):
@@ -170,12 +171,14 @@ def _play(path, data, bar):
         env, Playback(info['actions'], bar), info['length'], attrs['limit'])
     env.close()
     if digest(made) != info['sha256']:
+      again = attrs['command'].replace(
+          'python -m', arguments.typed('-m'), 1)
       raise UserError(
           f'{path}: trajectory {number}, played on this machine, is not what '
           f'was recorded (SHA-256 {digest(made)}, expected {info["sha256"]}). '
           f'It was recorded with {data["made_with"]}, here are '
           f'{_versions(suite)}. Install those, or record your own by '
-          f'`{attrs["command"]}` and name the file by --agent.gail.expert')
+          f'`{again}` and name the file by --agent.gail.expert')
     yield {**made, 'attrs': {k: info[k] for k in ('seed', 'source_id')}}
 
 

@@ -18,7 +18,7 @@ from ..running import provenance
 from . import protocol
 from . import saved
 
-PROGRAM = ('dreamer_gail_plugin.evaluate',)
+PROGRAM = ('evaluate',)
 
 
 def main(argv=None):

@@ -24,7 +24,7 @@ from . import output
 from . import saved
 from . import trajectories
 
-PROGRAM = ('dreamer_gail_plugin.evaluate.disc_reward',)
+PROGRAM = ('disc_reward',)
 NAME = 'disc_reward.json'  # In the logdir.
 ENDS = (1, 3, 10)  # Actions before an end.
 SIDES = ('expert', 'agent')

@@ -31,7 +31,7 @@ from . import output
 from . import saved
 from . import trajectories
 
-PROGRAM = ('dreamer_gail_plugin.evaluate.error_terms',)
+PROGRAM = ('error_terms',)
 NAME = 'error_terms.json'  # In the logdir.
 LENGTH = 48  # Steps of a sequence.
 CONTEXT = 32  # Steps of it that the model observes before it imagines.

@@ -35,7 +35,7 @@ from . import output
 from . import saved
 from . import trajectories
 
-PROGRAM = ('dreamer_gail_plugin.evaluate.model',)
+PROGRAM = ('model',)
 NAME = 'model.json'  # In the logdir.
 STEPS = (1, 3, 5, 10)  # Ahead, in the table.
 CONTEXT = 8  # Steps of an episode's part that must have been observed.

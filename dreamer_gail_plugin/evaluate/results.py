@@ -30,6 +30,7 @@ import json
 import pathlib
 import zlib
 
+from .. import arguments
 from .. import atomic
 from ..errors import UserError
 
@@ -94,8 +95,8 @@ def load(name):
   if not path.exists():
     raise UserError(
         f'{name}: there is no such folder of results and no such study '
-        f'({path}). Name one of both; `python -m '
-        f'dreamer_gail_plugin.experiments run` makes a folder.')
+        f'({path}). Name one of both; '
+        f'`{arguments.typed("experiments", "run")}` makes a folder.')
   return study(path)
 
 
@@ -130,8 +131,8 @@ def folder(path):
       raise _broken(file, error) from None
   if not found:
     raise UserError(
-        f'{path}: holds no results (*.json). Make some by `python -m '
-        f'dreamer_gail_plugin.experiments run`, or name another folder.')
+        f'{path}: holds no results (*.json). Make some by '
+        f'`{arguments.typed("experiments", "run")}`, or name another folder.')
   return found
 
 

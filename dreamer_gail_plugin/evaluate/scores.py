@@ -11,7 +11,6 @@ examples:
 import json
 import os
 import pathlib
-import shlex
 import sys
 
 import numpy as np
@@ -117,9 +116,8 @@ def curves(logdir):
   The viewer leaves the working directory, so the path is a whole one.
   """
   folder = pathlib.Path(logdir).expanduser().absolute().parent
-  return (
-      f'python -m scope_viewer --basedir {shlex.quote(str(folder))} '
-      '--workers 1')
+  return arguments.typed(
+      '-m', 'scope_viewer', '--basedir', folder, '--workers', 1)
 
 
 def summary(config, expert, make_env, chance=None):
@@ -142,7 +140,7 @@ def summary(config, expert, make_env, chance=None):
   lines += note + [
       '', f'Training scores of the last {WINDOW:,} steps. Next:',
       f'  {curves(config.logdir)}',
-      f'  python -m dreamer_gail_plugin evaluate --logdir {config.logdir}',
+      f'  {arguments.typed("evaluate", "--logdir", config.logdir)}',
       '  the same command with another --logdir and --seed, --task,',
       '  or --agent.gail.reward env for plain DreamerV3 with reward']
   return '\n'.join(lines)

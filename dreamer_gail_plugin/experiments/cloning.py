@@ -39,7 +39,7 @@ from ..running import device
 from ..running import provenance
 from ..variants import anchor
 
-PROGRAM = 'dreamer_gail_plugin.experiments.cloning'
+PROGRAM = ('-m', 'dreamer_gail_plugin.experiments.cloning')
 BATCH = 256
 UPDATES = 6_000
 EVERY = 500  # Updates between lines of the log.
@@ -79,7 +79,7 @@ def train(argv):
   config = device.platform(config)
   logdir = build.make_logdir(config)
   provenance.record(
-      logdir, (PROGRAM, 'train'), argv, config.seed, config.jax.platform)
+      logdir, (*PROGRAM, 'train'), argv, config.seed, config.jax.platform)
   config.save(logdir / 'config.yaml')
   device.prepare_jax(config)
   _dtype(config)
@@ -221,7 +221,7 @@ def evaluate(argv):
       kind: Actor(config, saved, kind == 'greedy') for kind in args.policy}
   return evaluatelib.judge(
       config, actors, updates, evaluatelib.expert_score(config), args,
-      provenance.command(argv, (PROGRAM, 'evaluate')))
+      provenance.command(argv, (*PROGRAM, 'evaluate')))
 
 
 def main(argv=None):

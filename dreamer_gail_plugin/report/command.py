@@ -6,14 +6,13 @@ test parses them back.
 """
 
 import collections
-import shlex
 
 import elements
 
+from .. import arguments
 from .. import configs
 from . import evaluations
 
-MODULE = 'python -m dreamer_gail_plugin.main'
 ASIDE = ('logdir', 'seed')
 
 
@@ -104,7 +103,7 @@ def rebuild(flat):
     lost += [key] if text is None else []
     flags += [] if text is None else [f'--{key}', text]
   words = (['--configs', *names] if names else []) + flags
-  return ' '.join([MODULE, shlex.join(words)]).strip(), sorted(lost)
+  return arguments.typed('train', *words), sorted(lost)
 
 
 def _differences(config, flat):

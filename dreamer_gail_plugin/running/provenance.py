@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import platform
-import shlex
 import subprocess
 import sys
 from importlib import metadata
@@ -14,6 +13,7 @@ from importlib import metadata
 import psutil
 
 from .. import atomic
+from ..arguments import typed
 from ..errors import UserError
 
 NAME = 'run.json'
@@ -32,7 +32,7 @@ def record(logdir, program, argv, seed, device):
 
   Args:
     logdir: folder of the run, which exists.
-    program: the module and the words between it and the flags, a list.
+    program: the words before the flags, as `arguments.typed` takes them.
     argv: the flags as they were given, None for those of this process.
     seed: of the run.
     device: the platform that computes, such as cpu or cuda.
@@ -157,8 +157,7 @@ def command(argv, program):
 
   `argv` and `program` are those of `record`.
   """
-  return shlex.join(
-      ['python', '-m', *program, *map(str, arguments(argv))])
+  return typed(*program, *arguments(argv))
 
 
 def arguments(argv):

@@ -99,7 +99,7 @@ class TestRuns:
     assert config.agent.gail.reward == reward
     start, = provenance.load(run.logdir / 'run.json')
     assert start['command'] == (
-        f'python -m dreamer_gail_plugin.baselines {name} --task '
+        f'dreamer-gail baselines {name} --task '
         f'minatar_breakout --settings debug --logdir {run.logdir}')
     for package in ('torch', 'jax') if name in configlib.TORCH else ('jax',):
       assert start['versions'][package] == importlib.metadata.version(package)

@@ -158,6 +158,5 @@ class TestBundled:
     assert main.describe_expert(config)
     said = capsys.readouterr().out
     assert f'Demonstrations: {tmp_path / config.task}.h5: 1 traj' in said
-    assert f'Human ones: python -m dreamer_gail_plugin.demos {importer} ' in (
-        said)
+    assert f'Human ones: dreamer-gail demos {importer} --help' in said
     assert 'Warning' not in said  # The same eyes.

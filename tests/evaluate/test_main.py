@@ -113,7 +113,7 @@ class TestResult:
     assert result['config']['agent']['gail']['reward'] == 'gail'
     assert result['versions']['dreamer'] == '3.3.0'
     assert result['command'].startswith(
-        'python -m dreamer_gail_plugin.evaluate --logdir ')
+        'dreamer-gail evaluate --logdir ')
     assert 0 < result['wall_seconds'] < 1000
 
   def test_summary_follows_from_the_episodes(self, run):

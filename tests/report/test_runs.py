@@ -382,13 +382,13 @@ class TestCommand:
     text, lost = command.rebuild(wanted.flat)
     assert lost == []
     words = shlex.split(text)
-    assert words[:3] == shlex.split(command.MODULE)
-    parsed = configs.load_config(words[3:])
+    assert words[:2] == ['dreamer-gail', 'train']
+    parsed = configs.load_config(words[2:])
     assert parsed.update(logdir=wanted.logdir) == wanted
 
   def test_is_short(self):
     text, _ = command.rebuild(reportruns.defaults().flat)
-    names = text.removeprefix(f'{command.MODULE} --configs ').split()
+    names = text.removeprefix('dreamer-gail train --configs ').split()
     assert sorted(names) == ['gail', 'minatar', 'tiny']
 
   def test_settings_of_another_version(self):
