@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from stable_baselines3.common import logger as sblogger
 from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.utils import set_random_seed
 from tianshou import data
@@ -23,6 +24,9 @@ def train(config, saver):
   venv = watch.Watch(ppo.make_envs(config, reward), recorder)
   algorithm = make(config, venv.observation_space, venv.action_space)
   saver.policy = algorithm.policy.model
+  evaluation = watch.greedy(config)
+  if evaluation:
+    evaluation.init_callback(Model(algorithm.policy.model, venv, recorder))
   memory = Memory(config, venv.observation_space.shape)
   rng = np.random.default_rng(config.seed)
   s, obs = config.c51, venv.reset()
@@ -41,6 +45,8 @@ def train(config, saver):
         stats = algorithm.update(memory.buffer, s.batch_size)
       recorder.add({'c51/loss': stats.get_loss_stats_dict()['loss']})
       updates += 1
+    if evaluation:
+      evaluation.on_step()
   recorder.close()
   venv.close()
   return algorithm.policy.model
@@ -68,6 +74,27 @@ def greedy(net, obs):
   """Return the actions (B,) of the highest value for observations."""
   with torch.no_grad():
     return net.values(obs).argmax(1).cpu().numpy()
+
+
+class Model:
+  """A network with what callbacks of stable-baselines3 ask of a model."""
+
+  def __init__(self, net, venv, recorder):
+    self.net, self.venv, self.recorder = net, venv, recorder
+    self.logger = sblogger.Logger(None, [watch.Metrics(recorder)])
+
+  @property
+  def num_timesteps(self):
+    return int(self.recorder.step)
+
+  def get_env(self):
+    return self.venv
+
+  def get_vec_normalize_env(self):
+    return None
+
+  def predict(self, obs, state=None, **_):
+    return greedy(self.net, obs), state
 
 
 class C51(c51.C51):

@@ -26,8 +26,8 @@ DEVICES = ('auto', 'cpu', 'cuda')
 # Flags that choose among the settings.
 FIRST = {'task': '', 'settings': [''], 'steps': 0.0, 'expert': 'auto'}
 COUNTS = (
-    'envs', 'stack', 'ppo.n_steps', 'disc.updates', 'mgail.length',
-    'c51.train_every', 'sqil.train_every', 'mgail.train_every')
+    'envs', 'stack', 'eval.games', 'ppo.n_steps', 'disc.updates',
+    'mgail.length', 'c51.train_every', 'sqil.train_every', 'mgail.train_every')
 
 
 @functools.cache
@@ -135,6 +135,9 @@ def _check(config, name):
     if not 0 < config.flat[key] <= 1:
       raise UserError(
           f'--{key} {config.flat[key]}: expected a share above 0, at most 1')
+  if config.eval.every < 0:
+    raise UserError(
+        f'--eval.every {config.eval.every}: must not be negative, 0 is never')
   if config.seed < 0:
     raise UserError(f'--seed {config.seed}: must not be negative.')
   if name == 'mgail' and config.device not in DEVICES:

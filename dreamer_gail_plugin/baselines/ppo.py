@@ -21,7 +21,7 @@ def train(config, saver):
   saver.policy = model.policy
   model.set_logger(
       sblogger.Logger(None, [watch.Metrics(recorder)]))
-  model.learn(int(config.steps.ppo))
+  model.learn(int(config.steps.ppo), callback=watch.greedy(config))
   # The last metrics wait for a next round.
   model.logger.dump(model.num_timesteps)
   recorder.close()

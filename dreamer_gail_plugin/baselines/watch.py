@@ -1,7 +1,13 @@
 """Between stable-baselines3 or imitation and a Recorder."""
 
+import warnings
+
+from stable_baselines3.common import callbacks
 from stable_baselines3.common import logger as sblogger
+from stable_baselines3.common import monitor
 from stable_baselines3.common import vec_env
+
+from . import gymenv
 
 
 class Watch(vec_env.VecEnvWrapper):
@@ -26,9 +32,9 @@ class Watch(vec_env.VecEnvWrapper):
 class Metrics(sblogger.KVWriter):
   """Passes what stable-baselines3 and imitation log on to a Recorder.
 
-  'train/loss' becomes `ppo/loss`, or that of another `learner`, and
-  'mean/disc/disc_acc' `disc/acc`. What they say of time and scores is left
-  out: the Recorder knows better.
+  'train/loss' becomes `ppo/loss`, or that of another `learner`,
+  'mean/disc/disc_acc' `disc/acc`, and `eval/` stays as it is. What else they
+  say of time and scores is left out: the Recorder knows better.
   """
 
   def __init__(self, recorder, learner='ppo'):
@@ -43,9 +49,26 @@ class Metrics(sblogger.KVWriter):
       elif key.startswith('mean/disc/'):
         name = key.removeprefix('mean/disc/').removeprefix('disc_')
         metrics[f'disc/{name}'] = value
-      elif key.startswith('bc/'):
+      elif key.startswith(('bc/', 'eval/')):
         metrics[key] = value
     self.recorder.add(metrics)
 
   def close(self):
     pass
+
+
+def greedy(config):
+  """Return stable-baselines3's callback for games by the greedy policy.
+
+  It writes their scores and lengths to LOGDIR/evaluations.npz. The games are
+  whole ones, with raw rewards, in an environment of their own. None if
+  `eval.every` is 0.
+  """
+  if not config.eval.every:
+    return None
+  warnings.filterwarnings('ignore', 'Training and eval env are not of the')
+  env = monitor.Monitor(
+      gymenv.Env(config.update(lives=False), config.envs, reward='raw'))
+  return callbacks.EvalCallback(
+      env, n_eval_episodes=config.eval.games, log_path=config.logdir,
+      eval_freq=max(1, int(config.eval.every) // config.envs), verbose=0)

@@ -28,6 +28,8 @@ class TestMistakes:
       (['--ppo.colour', '1'], 'settings.yaml'),
       (['--steps', '0.5'], 'expected at least 1'),
       (['--envs', '0'], '--envs 0: expected at least 1'),
+      (['--eval.games', '0'], '--eval.games 0: expected at least 1'),
+      (['--eval.every', '-1'], '--eval.every -1.0: must not be negative'),
       (['--seed', '-1'], '--seed -1'),
       (['--device', 'gpu'], '--device gpu: expected one of auto, cpu, cuda'),
       (['--mgail.train_every', '0'], 'train_every 0: expected at least 1'),
@@ -151,4 +153,5 @@ def test_the_papers_numbers():
       atari = ppo.env.atari
       assert (tuple(atari.size), atari.gray, atari.repeat, atari.pooling) == (
           (84, 84), True, 4, 2)
-    assert dict(ppo.eval) == {'chunks': 5, 'episodes': 50}
+    assert dict(ppo.eval) == {
+        'chunks': 5, 'episodes': 50, 'every': 1e6, 'games': 10}

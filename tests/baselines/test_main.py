@@ -161,6 +161,39 @@ class TestRuns:
     assert not np.array_equal(ends[1][key], ends[2][key])
 
 
+@extra
+class TestGreedy:
+
+  @pytest.mark.parametrize('name', ['ppo', 'c51'])
+  def test_games_as_it_trains(self, trained, name):
+    logdir = trained(name).logdir
+    found = np.load(logdir / 'evaluations.npz')
+    assert found['timesteps'].tolist() == [64, 128]
+    assert found['results'].shape == found['ep_lengths'].shape == (2, 2)
+    # Whole games of Breakout last longer than the ball needs to fall.
+    assert (found['ep_lengths'] > 5).all()
+    assert column(logdir, 'train/eval/mean_reward') == (
+        found['results'].mean(1).tolist())
+
+  @pytest.mark.slow
+  @pytest.mark.parametrize('name', ['ppo', 'c51'])
+  def test_does_not_change_what_is_learned(self, trained, tmp_path, name):
+    flags = [*DEBUG, '--eval.every', '0', '--logdir', str(tmp_path / 'run')]
+    policy = baselines.train(configlib.load(name, flags), [name, *flags])
+    assert not (tmp_path / 'run/evaluations.npz').exists()
+    for key, value in parameters(policy).items():
+      assert np.array_equal(value, trained(name).params[key]), key
+
+  def test_of_whole_games_and_raw_rewards(self, tmp_path):
+    from dreamer_gail_plugin.baselines import watch
+    # MinAtar tells no lives, so an environment with them is refused.
+    config = configlib.load('ppo', [
+        *DEBUG, '--lives', 'True', '--clip_reward', 'True', '--logdir',
+        str(tmp_path)])
+    env = watch.greedy(config).eval_env.envs[0].unwrapped
+    assert env.reward == 'raw'
+
+
 class TestEvaluation:
 
   @pytest.mark.parametrize('name', needs(['bc', 'c51', 'sqil', 'mgail']))
