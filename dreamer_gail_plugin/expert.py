@@ -84,12 +84,9 @@ class ExpertReplay:
 
   def __str__(self):
     stats = self.stats
-    score = stats['score']
-    score = 'unknown' if math.isnan(score) else f'{score:.1f}'
     return (
         f'{stats["trajectories"]} trajectories, {stats["steps"]:,} steps, '
-        f'mean expert score {score}, {stats["bytes"] / 1e6:.1f} MB '
-        f'({stats["memory"]})')
+        f'{stats["bytes"] / 1e6:.1f} MB ({stats["memory"]})')
 
   def sample(self):
     """Return the next batch, `expert/<key>` arrays (B, T, ...).

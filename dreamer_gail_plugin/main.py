@@ -61,10 +61,13 @@ def main(argv=None):
 
 def start(config, argv):
   """Run the script and tell how it went; returns what `main` does."""
+  step = samerun.done(config)
+  if step is not None and config.script in ('train', 'train_eval', 'parallel'):
+    print(samerun.note(config, step))
+    if samerun.finished(config, step):
+      return None
   expert = describe_expert(config)
   chance = preflight.expert(config) if expert else None
-  if config.script in ('train', 'train_eval'):
-    [print(line) for line in samerun.notes(config)]
   stopped = run(config, argv)
   if stopped:
     print(f'Stopped by {stopped.name}. To go on: {onwards(config, argv)}')

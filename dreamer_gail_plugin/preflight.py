@@ -25,6 +25,7 @@ def settle(config):
   images as often as their sizes allow. Raises UserError for images that no
   network of upstream's takes.
   """
+  print('Task:', config.task)
   config = scale(config)
   env = build.make_raw_env(config, 0)
   for key, text in texts(env).items():
@@ -169,8 +170,8 @@ def expert(config):
   if known:
     chance['score'], found = known[0], {'mean': known[0]}
   print(
-      f'Expert: {theirs["steps"]:,} steps, {theirs["games"]} whole games, '
-      f'score {_number(theirs["score"])}; random play scores '
+      f'Expert: score {_number(theirs["score"])}, {theirs["games"]} whole '
+      'games; random play scores '
       f'{_number(chance["score"])} '
       + ('in whole games (Wang et al., 2016)' if known else
          f'here in {chance["games"]} whole games, {chance["steps"]:,} steps'))

@@ -133,6 +133,7 @@ main.errors.run(main.main)
         logdir, '--agent.gail.expert', 'random', '--run.steps',
         str(killed[1] + 60), code=cls.SPY.format(path=str(copy)))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f'Goes on from step {killed[1]:,}: 60 are left' in done.stdout
     assert (logdir / 'expert_random.h5').stat().st_mtime_ns == before
     return copy, done.stdout
 
@@ -140,8 +141,9 @@ main.errors.run(main.main)
     lines = (logdir.parent / 'output').read_text().splitlines()
     first = next(i for i, x in enumerate(lines) if 'Step ' in x)
     assert first <= 15, lines[:first]
-    for what in ('Device: ', 'Replay memory: ', 'Demonstrations: ',
-                 'random play scores', 'Model: ', 'Logdir: ', 'Curves: '):
+    for what in ('Device: ', 'Task: minatar_', 'Replay memory: ',
+                 'Demonstrations: ', 'random play scores', 'Model: ',
+                 'Logdir: ', 'Curves: '):
       assert [x for x in lines[:first] if what in x], what
     # Metrics go to files, so no other line comes between those of progress.
     rest = [x for x in lines[first:] if 'Step ' not in x]

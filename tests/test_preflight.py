@@ -67,16 +67,17 @@ def demos(config, action, reward=1.0, games=40, **attrs):
 def test_one_line_a_key(config, capsys):
   preflight.settle(config(obs=spaces.Dict({
       'eye': PIXELS(3, 84, 84), 'arm': BOX})))
-  assert [x for x in capsys.readouterr().out.splitlines()][:3] == [
-      '  arm: 3 numbers',
+  assert capsys.readouterr().out.splitlines()[:4] == [
+      'Task: gym_tests/Plain-v0', '  arm: 3 numbers',
       '  eye: 84 x 84 x 3, channels first, resized to 64 x 64 with blending',
       '  action: 1 choice of 2']
 
 
 def test_other_suites_have_lines_too(capsys):
   preflight.settle(configs.load_config(['--configs', 'minatar', 'tiny']))
-  assert capsys.readouterr().out.splitlines()[:2] == [
-      '  image: 10 x 10 x 4', '  action: choice of 3']
+  assert capsys.readouterr().out.splitlines()[:3] == [
+      'Task: minatar_breakout', '  image: 10 x 10 x 4',
+      '  action: choice of 3']
 
 
 class TestHalve:
@@ -167,7 +168,7 @@ class TestExpert:
   def test_one_line(self, config, capsys):
     line, = self.lines(config(), capsys, np.int32(0))
     assert line.startswith(
-        'Expert: 440 steps, 40 whole games, score 10; random play scores ')
+        'Expert: score 10, 40 whole games; random play scores ')
     assert 4 < float(line.partition('random play scores ')[2].split()[0]) < 6
     assert line.endswith('whole games, 2,000 steps')
 

@@ -145,9 +145,16 @@ def step(logdir, folder, config):
 
 
 def last_step(logdir, config):
-  """Return `step` of the last save that tells it, None if there is none."""
-  told = (_step(logdir, x, config) for x in reversed(saves(logdir)))
-  return next((x for x in told if x != DAMAGED), None)
+  """Return `step` of the save that a start in the logdir loads, or None.
+
+  It reads all of that save, to see whether it is whole.
+  """
+  for name in FOLDERS:
+    found, _ = saveslib.newest(elements.Path(logdir) / name)
+    if found and _complete(elements.Path(found)):
+      told = _step(logdir, elements.Path(found), config)
+      return None if told == DAMAGED else told
+  return None
 
 
 def _step(logdir, folder, config):

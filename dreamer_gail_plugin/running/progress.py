@@ -37,7 +37,8 @@ class Progress:
 
   def line(self, summaries):
     """Return the line; what is not known yet is left out."""
-    step = max(step for step, _, _ in summaries)
+    # A loop ends after the environments' steps, so some may be beyond.
+    step = min(self.total, max(step for step, _, _ in summaries))
     values = collections.defaultdict(list)
     for _, name, value in summaries:
       values[name].append(value)

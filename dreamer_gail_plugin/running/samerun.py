@@ -8,6 +8,7 @@ import pathlib
 
 from .. import atomic
 from .. import configs
+from ..arguments import typed
 from ..errors import UserError
 from . import checkpoint
 from . import saves
@@ -39,25 +40,45 @@ def check(config, demos=None):
   return True
 
 
-def notes(config):
-  """Return lines on what a start in the logdir of a run does not do."""
+def done(config):
+  """Return the step from which a start in the logdir goes on, or None.
+
+  As `checkpoint.last_step` does; None where there is no run or no save.
+  """
   logdir = pathlib.Path(config.logdir).expanduser()
   if not (logdir / 'config.yaml').exists():
-    return []
-  old, found = configs.read(logdir / 'config.yaml').flat, []
-  done = checkpoint.last_step(logdir, config)
-  if done is None:
-    return []
-  if old.get('seed') != config.seed:
-    found.append(
-        f'This run has --seed {old.get("seed")}, and its agent is loaded: '
-        f'--seed {config.seed} starts no other one. For that give another '
-        '--logdir')
-  if done >= config.run.steps * checkpoint.repeat(config):
-    found.append(
-        f'This run is finished, at step {done:,}: nothing is left to '
-        f'train. To go on raise --run.steps, which is {config.run.steps:,.0f}')
-  return found
+    return None
+  return checkpoint.last_step(logdir, config)
+
+
+def finished(config, step):
+  """Return whether the run has nothing left to do at a step of `done`."""
+  return step >= _end(config)
+
+
+def note(config, step):
+  """Return a line on what a start in the logdir of a run does.
+
+  `step` is that of `done`.
+  """
+  if finished(config, step):
+    return (
+        f'This run is finished: step {step:,}, and --run.steps is '
+        f'{config.run.steps:,.0f}. To go on raise that; else see '
+        f'`{typed("evaluate", "--logdir", config.logdir)}`')
+  text = f'Goes on from step {step:,}: {_end(config) - step:,.0f} are left'
+  logdir = pathlib.Path(config.logdir).expanduser()
+  seed = configs.read(logdir / 'config.yaml').flat.get('seed')
+  if seed != config.seed:
+    text += (
+        f'. Its agent of --seed {seed} is loaded: --seed {config.seed} starts '
+        'no other one; for that give another --logdir')
+  return text
+
+
+def _end(config):
+  # In frames, as steps are logged.
+  return config.run.steps * checkpoint.repeat(config)
 
 
 def record(config, demos=None):

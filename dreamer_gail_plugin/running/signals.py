@@ -45,10 +45,11 @@ class Listener:
   def _end(self, number, frame):
     self.ending = signal.Signals(number)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    again = 'A second Ctrl+C' if number == signal.SIGINT else 'Ctrl+C'
     # Not by print, which this may have interrupted.
     os.write(2, (
-        f'\n{self.ending.name}: the run saves and ends. Ctrl+C ends it at '
-        'once.\n').encode())
+        f'\n{self.ending.name}: the run ends its step and saves. {again} ends '
+        'it at once, without a save.\n').encode())
 
   def _save(self, number, frame):
     self.saving = True

@@ -65,7 +65,9 @@ class TestLine:
   def test_beyond_the_end(self, output):
     output.line(summaries(59_000))
     self.now += 1
-    assert '| 0:00 left' in output.line(summaries(60_100))
+    line = output.line(summaries(60_100))
+    assert line.startswith('Step 60,000 of 60,000 (100%) | ')
+    assert '| 0:00 left' in line
 
   def test_duration(self):
     assert [progress.duration(x) for x in (0.4, 59.6, 61, 3600, 100_000)] == [

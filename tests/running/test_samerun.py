@@ -1,11 +1,14 @@
 """A logdir is one run."""
 
+import pickle
 import shutil
+import signal
 
 import elements
 import pytest
 
 from dreamer_gail_plugin import configs
+from dreamer_gail_plugin import main
 from dreamer_gail_plugin.running import samerun
 from helpers import savedruns
 from helpers.refusals import refused
@@ -87,37 +90,71 @@ def test_how_to_start_anew(run):
     again(run, '--task', 'gym_Pendulum-v1')
 
 
-class TestNotes:
+class TestGoingOn:
 
   @pytest.fixture
   def saved(self, tmp_path):
     """A run of seed 0 with a save at step 1234."""
     return savedruns.random(tmp_path / 'saved')
 
-  def notes(self, logdir, *flags):
-    return samerun.notes(configs.load_config([
-        '--configs', 'minatar', 'debug', '--random_agent', 'True',
-        '--logdir', str(logdir), *flags]))
+  FLAGS = ['--configs', 'minatar', 'debug', '--random_agent', 'True']
 
-  def test_nothing_to_say(self, saved, tmp_path):
-    assert self.notes(saved, '--run.steps', '1235') == []
-    assert self.notes(tmp_path / 'none', '--seed', '1') == []
+  def config(self, logdir, *flags):
+    return configs.load_config(
+        [*self.FLAGS, '--logdir', str(logdir), *flags])
+
+  def note(self, logdir, *flags):
+    config = self.config(logdir, *flags)
+    return samerun.note(config, samerun.done(config))
+
+  def test_no_run_and_no_save(self, run, tmp_path):
+    assert samerun.done(self.config(tmp_path / 'none')) is None
+    assert samerun.done(config(run)) is None
+
+  def test_unfinished(self, saved):
+    assert self.note(saved, '--run.steps', '2345') == (
+        'Goes on from step 1,234: 1,111 are left')
+
+  def test_frames(self, saved):
+    config = self.config(saved).update({
+        'task': 'atari_pong', 'run.steps': 2000})
+    assert samerun.note(config, samerun.done(config)) == (
+        'Goes on from step 4,936: 3,064 are left')
 
   def test_finished(self, saved):
-    line, = self.notes(saved, '--run.steps', '1234')
-    assert 'finished, at step 1,234' in line and 'raise --run.steps' in line
+    line = self.note(saved, '--run.steps', '1234')
+    assert 'finished: step 1,234' in line and '--run.steps is 1,234.' in line
+    assert f'dreamer-gail evaluate --logdir {saved}`' in line
+
+  def test_nothing_is_done_then(self, saved, monkeypatch, capsys):
+    fail = lambda *args: pytest.fail('built')
+    for name in ('make_agent', 'make_replay', 'make_logger'):
+      monkeypatch.setattr(main.build, name, fail)
+    before = {x: x.stat().st_mtime_ns for x in saved.rglob('*')}
+    flags = [*self.FLAGS, '--logdir', str(saved)]
+    assert main.main([*flags, '--run.steps', '1e3']) is None
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == self.note(saved, '--run.steps', '1e3')
+    assert before == {x: x.stat().st_mtime_ns for x in saved.rglob('*')}
+    monkeypatch.setattr(main, 'run', lambda *args: signal.SIGTERM)
+    assert main.main([*flags, '--run.steps', '2e3']) == 143
+    assert 'Goes on from step 1,234' in capsys.readouterr().out
 
   def test_damaged_saves_are_passed_over(self, saved):
     first, = saved.glob('checkpoint.pkl/2*')
-    last = first.with_name(f'{first.name}1')
+    last = first.with_name(f'{first.name}-000000002000')
     shutil.copytree(first, last)
-    (last / 'step.pkl').write_bytes(b'')
-    assert len(self.notes(saved, '--run.steps', '1234')) == 1
+    (last / 'step.pkl').write_bytes(pickle.dumps(2000))
+    (saved / 'checkpoint.pkl' / 'latest').write_text(last.name)
+    done = lambda: samerun.done(self.config(saved))
+    assert done() == 2000
+    (last / 'agent.pkl').write_bytes(b'')
+    assert done() == 1234
     (first / 'step.pkl').write_bytes(b'')
-    assert self.notes(saved, '--run.steps', '1234') == []
+    assert done() is None
 
   def test_another_seed(self, saved):
-    line, = self.notes(saved, '--run.steps', '2e3', '--seed', '5')
+    line = self.note(saved, '--run.steps', '2e3', '--seed', '5')
     assert '--seed 0' in line and '--seed 5 starts no other' in line
 
 
