@@ -15,7 +15,6 @@ from .evaluate import references
 
 PLAY = 2000  # Steps of random play, which the expert is compared with,
 SECONDS = 5  # and for how long it is played at most.
-FEW = 300  # Steps of demonstrations below which there is a warning.
 
 
 def settle(config):
@@ -175,9 +174,9 @@ def expert(config):
       f'{_number(chance["score"])} '
       + ('in whole games (Wang et al., 2016)' if known else
          f'here in {chance["games"]} whole games, {chance["steps"]:,} steps'))
-  if theirs['steps'] < FEW:
-    warn(f'{path}: has {theirs["steps"]} steps. Below {FEW} there is little '
-         'to learn from; record more')
+  if theirs['steps'] < store.FEW:
+    warn(f'{path}: has {theirs["steps"]} steps. Below {store.FEW} there is '
+         'little to learn from; record more')
   # Parts of games are compared by what a step pays.
   whole = theirs['games'] and (known or chance['games'])
   by = 'score' if whole else 'a step'

@@ -20,6 +20,7 @@ from .schema import FORMAT
 from .schema import ROOT_ATTRS
 from .schema import VERSION
 
+FEW = 300  # Steps below which there is little to learn from.
 CHUNK = 16  # Steps a chunk: a random window of 64 reads little beyond itself.
 
 

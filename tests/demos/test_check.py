@@ -81,6 +81,15 @@ def test_actions_without_bounds_are_told_of(tmp_path, capsys):
     gymnasium.registry.pop('tests/Free-v0')
 
 
+@pytest.mark.parametrize('steps, found', [(299, True), (300, False)])
+def test_few_steps(good, path, steps, found):
+  trajs, attrs = good
+  store.write(path, [{k: v[:steps] for k, v in trajs[0].items()}], attrs)
+  with store.Store(path) as demos:
+    text = [x for x in content.few(demos) if x.level == 'note']
+  assert bool(text) == found
+
+
 class TestAlignment:
 
   @pytest.mark.parametrize('name', BUNDLED)

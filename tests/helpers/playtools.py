@@ -18,7 +18,7 @@ def serving(task, out, wanted=100, seed=0):
       'task': task, 'source': 'test',
       'action_meanings': [] if first.continuous else first.names})
   play = server.Play(playing, controls(first, first.names), wanted)
-  with server.listen(0) as socket:
+  with server.listen([0]) as socket:
     program = server.make_server(play)
     thread = threading.Thread(
         target=program.run, kwargs={'sockets': [socket]}, daemon=True)

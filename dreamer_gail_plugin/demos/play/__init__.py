@@ -20,6 +20,7 @@ from ...errors import UserError
 from .. import tasks
 
 PACKAGES = ('filelock', 'starlette', 'uvicorn', 'websockets')
+PORTS = range(8001, 8021)  # That of the viewer of curves, 8000, is left.
 
 
 def add_arguments(parser):
@@ -35,7 +36,8 @@ def add_arguments(parser):
       '--actions', help='names of the actions, as in left,noop,right, or of '
       'the sliders, for tasks that do not tell; keys follow from the names')
   parser.add_argument(
-      '--port', type=arguments.count, default=8000, help='0 for any')
+      '--port', type=arguments.count, help='0 for any (default: '
+      f'{PORTS[0]}, or the next one that is free)')
   parser.add_argument(
       '--seed', type=arguments.count,
       help='makes the games repeatable (default: random)')
@@ -54,9 +56,11 @@ def run(args):
   from . import game
   from . import server
   from . import session
-  if args.port >= 2 ** 16:
+  if args.port is not None and args.port >= 2 ** 16:
     raise UserError(f'--port {args.port}: expected 0 to 65535')
   out = args.out or arguments.out_file(default_name(args.task))
+  if out.suffix != '.h5' and not out.exists():
+    raise UserError(f'--out {out}: expected a name that ends in .h5')
   first = game.make(args.task, 0)
   first.reset()
   first.screen()  # Fail now if it cannot be shown.
@@ -69,7 +73,8 @@ def run(args):
       'action_meanings': [] if first.continuous else names}
   if args.licence is not None:
     attrs['licence'] = args.licence
-  with server.lock(out), server.listen(args.port) as socket:
+  ports = PORTS if args.port is None else [args.port]
+  with server.lock(out), server.listen(ports) as socket:
     if out.exists():
       check_same(out, first.env, attrs)
     first.close()
@@ -85,6 +90,19 @@ def run(args):
     print(f'The last episode, {lost} steps, was not kept.')
   if playing.episodes:
     print(f'{out}: {playing.episodes} trajectories, {playing.steps} steps')
+    print('Next:', *after(args.task, out, first.continuous), sep='\n  ')
+
+
+def after(task, out, continuous):
+  """Return the commands that come after a recording."""
+  blocks = [task.partition('_')[0], 'tiny', 'gail']
+  blocks += [] if continuous else ['anchor']  # Which plays better.
+  return [
+      arguments.typed('demos', 'check', out),
+      arguments.typed('demos', 'show', out),
+      arguments.typed(
+          'train', '--configs', *blocks, '--task', task,
+          '--agent.gail.expert', out)]
 
 
 def check_packages():

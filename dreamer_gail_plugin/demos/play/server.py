@@ -213,19 +213,24 @@ def lock(path):
     held.release()
 
 
-def listen(port):
-  """Return a socket on this machine's own address, or raise UserError."""
-  socket = socketlib.socket()
-  socket.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEADDR, 1)
-  try:
-    socket.bind((HOST, port))
-    socket.listen()  # Whoever comes from now on is served.
-  except OSError as error:
-    socket.close()
-    raise UserError(
-        f'--port {port}: cannot be used ({error.strerror}). Choose another '
-        'one, or 0 for any that is free.') from None
-  return socket
+def listen(ports):
+  """Return a socket on this machine's own address, at the first free port.
+
+  Raises UserError if none of the ports can be used.
+  """
+  for port in ports:
+    socket = socketlib.socket()
+    socket.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEADDR, 1)
+    try:
+      socket.bind((HOST, port))
+      socket.listen()  # Whoever comes from now on is served.
+      return socket
+    except OSError as error:
+      socket.close()
+      reason = error.strerror
+  raise UserError(
+      f'--port {port}: cannot be used ({reason}). Choose another one, or 0 '
+      'for any that is free.')
 
 
 def make_server(play):

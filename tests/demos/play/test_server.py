@@ -351,10 +351,26 @@ class TestCommand:
     assert 'no folder' in refused('--out', tmp_path / 'none' / 'a.h5')
 
   def test_port_in_use(self, refused, tmp_path):
-    with server.listen(0) as socket:
+    with server.listen([0]) as socket:
       port = socket.getsockname()[1]
       text = refused('--out', tmp_path / 'a.h5', '--port', port)
     assert f'--port {port}' in text
+
+  def test_next_free_port(self, tmp_path, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(
+        server, 'serve', lambda play, socket: seen.append(
+            socket.getsockname()[1]))
+    with server.listen([0]) as first, server.listen([0]) as last:
+      ports = [x.getsockname()[1] for x in (first, last)]
+      monkeypatch.setattr(play, 'PORTS', ports)
+      last.close()
+      assert self.run('--out', tmp_path / 'a.h5') == 0
+    assert seen == ports[1:]
+
+  def test_name_of_another_kind(self, refused, tmp_path):
+    assert 'ends in .h5' in refused('--out', tmp_path / 'a.txt')
+    assert not list(tmp_path.iterdir())
 
   def test_file_in_use(self, refused, tmp_path):
     with server.lock(tmp_path / 'a.h5'):
@@ -410,6 +426,12 @@ class TestCommand:
       assert f'Kept episode {index}: 1 steps' in out
       assert 'The last episode, 1 steps, was not kept.' in out
       assert f'{index + 1} trajectories, {index + 1} steps' in out
+      check, show, train = out.split('Next:\n')[1].splitlines()
+      assert check.endswith(f'demos check {tmp_path / "a.h5"}')
+      assert show.endswith(f'demos show {tmp_path / "a.h5"}')
+      assert train.endswith(
+          'train --configs minatar tiny gail anchor --task minatar_breakout '
+          f'--agent.gail.expert {tmp_path / "a.h5"}')
     with store.Store(tmp_path / 'a.h5') as file:
       assert file.attrs['licence'] == 'CC0-1.0'
       assert file.attrs['task'] == TASK
