@@ -62,7 +62,8 @@ def add_arguments(parser):
       '--best', type=arguments.natural, default=2,
       help='so many, by score in meta_data.csv')
   add('--highscore', action='store_true',
-      help='let --best take trials that continue others, too')
+      help='let --best take trials that continue others, too: the "two '
+      'best-score trajectories" of the paper to the letter')
   add('--split', choices=select.SPLITS, default='all',
       help='only trials for training or testing; a chain is in one')
   add('--averaged', choices=select.AVERAGED, default='refuse',

@@ -151,6 +151,22 @@ class TestChains:
     assert attrs['expert_score'] == (220 + 100) / 2
     assert starts == [False, False, True]
 
+  @pytest.mark.parametrize('flags, taken', [
+      ([], [457, 407]), (['--highscore'], [539, 538])])
+  def test_two_best_of_the_paper(self, tmp_path, flags, taken):
+    # The best that start a game, or, to the letter, the best of all.
+    for number in (407, 457, 538, 539):
+      trial = Trial(tmp_path / 'source', 'seaquest', *blank(9), number)
+    trial.write_meta(*[
+        f'{game},{number},R,{load},{score},9,450,1,1,1,1%,FALSE,20'
+        for game, number, load, score in (
+            ('seaquest', 407, 0, 62580), ('seaquest', 457, 0, 64710),
+            ('seaquest_highscore', 538, 248, 514200),
+            ('seaquest_highscore', 539, 538, 585570))])
+    code, out = run(trial, *flags, number=None)
+    assert code == 0 and self.attrs(out)[0] == taken
+    assert self.attrs(out)[2] == [not flags] * 2
+
   def test_whole_chain(self, chain):
     _, out = run(chain, '--chain', 22, number=None)
     trials, attrs, starts = self.attrs(out)
