@@ -24,6 +24,7 @@ PROGRAMS = {
     'experiments': ('experiments.__main__', [], 'many runs and their tables'),
     'baselines': ('baselines.__main__', [], 'PPO, GAIL, AIRL, C51 and others'),
     'disc_reward': ('evaluate.disc_reward', [], 'what D pays for'),
+    'disc_rates': ('evaluate.disc_rates', [], 'how far D moves at a rate'),
     'model': ('evaluate.model', [], 'how far the world model foresees'),
     'error_terms': ('evaluate.error_terms', [], 'what the latents lose'),
     'perf': ('perf.__main__', [], 'time the train step and the stream'),

@@ -23,6 +23,7 @@ from dreamer_gail_plugin.demos.play import server
 from dreamer_gail_plugin.demos.play import session
 from dreamer_gail_plugin.evaluate import __main__ as evaluate
 from dreamer_gail_plugin.evaluate import actors
+from dreamer_gail_plugin.evaluate import disc_rates
 from dreamer_gail_plugin.evaluate import disc_reward
 from dreamer_gail_plugin.evaluate import error_terms
 from dreamer_gail_plugin.evaluate import model
@@ -139,6 +140,9 @@ PROGRAMS = {
     'disc_reward': (run, disc_reward.main, lambda source, out, data: [
         '--logdir', source, '--expert', data, '--agent', data,
         '--out', out / 'x.json']),
+    'disc_rates': (run, disc_rates.main, lambda source, out, data: [
+        '--logdir', source, '--expert', data, '--agent', data,
+        '--updates', '1', '--out', out / 'x.json']),
     'error_terms': (run, error_terms.main, lambda source, out, data: [
         '--logdir', source, '--expert', data, '--agent', data,
         '--out', out / 'x.json']),

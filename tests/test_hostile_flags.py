@@ -22,6 +22,7 @@ DEMOS = str(ROOT / 'expert_data' / 'gym_CartPole-v1.h5')
 LOGDIR = ('--logdir', 'run')
 # What is right but for the value that follows.
 FILM = ('film', *LOGDIR)
+RATES = ('disc_rates', *LOGDIR, '--expert', 'x.h5', '--agent', 'x.h5')
 PLANNER = (
     'demos', 'planner', '--task', 'gym_CartPole-v1', '--out', 'x.h5')
 ROLLOUT = ('demos', 'rollout', '--from', 'run', '--out', 'x.h5')
@@ -83,6 +84,7 @@ def refused():
   add(STUDY, PLACES, '--results', '--logdirs', but=PLACES[-3:-1])
   add(('experiments', 'table'), PLACES, None)
   add(('experiments', 'plot', 'minatar'), PLACES, '--out')
+  add(RATES, NUMBERS, '--rates', '--updates', '--units')
   add(('perf', 'step'), NUMBERS, '--repeats')
   add(('perf', 'step'), PLACES, '--out')
   for name in ('demos', 'experiments', 'baselines', 'perf'):
