@@ -12,6 +12,7 @@ __version__ = '0.1.0'
 PUBLIC = {
     'Agent': 'variants.compose',
     'ExpertReplay': 'expert',
+    'ExpertStream': 'expert',
     'expert_stream': 'build',
     'gail_config': 'configs',
     'load_policy': 'evaluate.policy',

@@ -149,7 +149,9 @@ class ExpertStream:
   """Adds expert batches to the batches of another stream.
 
   Both must have the same batch size and length; the result has the keys of
-  the source and the `expert/<key>` arrays. Saves and restores both.
+  the source and the `expert/<key>` arrays. Saves and restores both. Actions
+  stay in the units of the store; `expert_stream` brings them into the agent's
+  and makes all of it from a config.
   """
 
   def __init__(self, source, expert):
