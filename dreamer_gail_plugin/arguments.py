@@ -122,8 +122,9 @@ def typed(*words):
 
 
 def as_typed(text):
-  """Return text with its examples and `commands` as one types them here."""
-  return re.sub(rf'(?m)(^  |`){NAME}(?= )', lambda x: x[1] + typed(), text)
+  """Return text with its examples, and what to See, as one types them here."""
+  return re.sub(
+      rf'(?m)(^  |See `){NAME}(?= )', lambda x: x[1] + typed(), text)
 
 
 def _found(path):

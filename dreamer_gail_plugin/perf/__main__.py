@@ -32,7 +32,8 @@ from ..running import provenance
 # Each module has run(config, args), which returns the figure and results.
 PROGRAMS = {
     'step': 'train step, beside that of plain DreamerV3 and others',
-    'gpu': 'ten minutes on a GPU: step, memory, world model, training',
+    'gpu': 'step, memory, world model and training on a GPU, five minutes '
+           'of learning and what compiling takes',
     'stream': 'frames/s of the expert stream, from memory and from disk',
 }
 

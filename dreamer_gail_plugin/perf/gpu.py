@@ -1,5 +1,7 @@
-"""Ten minutes on a GPU: how fast, how large, what a model learns, what a run.
+"""On a GPU: how fast, how large, what a model learns, what a run.
 
+Two parts learn for 2.5 minutes each; compiling and timing come on top. It has
+not run on a GPU yet, so how long that takes is not known.
 It needs nothing from outside: demonstrations are those bundled for Seaquest.
 Each part is printed as a line of JSON when it ends, in case the next is cut.
 """
