@@ -90,6 +90,13 @@ def test_few_steps(good, path, steps, found):
   assert bool(text) == found
 
 
+def test_a_short_recording_lacks_what_is_rare(good, path, capsys):
+  trajs, attrs = good
+  store.write(path, [{k: v[:26] for k, v in trajs[0].items()}], attrs)
+  text = check(capsys, path, ['26 steps are few'], 0)
+  assert 'problem:' not in text
+
+
 class TestAlignment:
 
   @pytest.mark.parametrize('name', BUNDLED)
