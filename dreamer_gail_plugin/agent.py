@@ -14,9 +14,10 @@ D's reward enters once, as `rewimg` and `rewrep`, in the place of upstream's
 predicted and real rewards. To add one, add a function of D's logit to REWARDS
 in rewards.py.
 
-Variants subclass Agent. Its hooks are `_model`, `_act`, `_imagine`, `_policy`,
-`_variant_losses`, `_discriminate` and `reward`. `ext_space` and
-`_apply_replay_context` name the parts of a batch.
+Variants subclass Agent. Its hooks are `_model`, `_watch`, `_act`, `_imagine`,
+`_pairs`, `_policy`, `_variant_losses`, `_discriminate` and `reward`.
+`ext_space`, `_apply_replay_context` and `_expert_rows` name the parts of a
+batch.
 """
 
 from typing import NamedTuple
@@ -114,9 +115,7 @@ class Agent(dreamer.Dreamer):
     metrics.update(model.metrics)
 
     # Expert: observed with the replay already, or else now.
-    expfeat, expcarry = seen or worldmodel.observe(self, expert, training)
-    acts = {k: expert.obs[k] for k in self.act_space}
-    past = (expcarry, {k: v[:, -1] for k, v in acts.items()})
+    expfeat, acts, past = self._watch(expert, seen, training)
 
     # Imagination
     imag = self._imagine(carry[1], entries[1], repfeat, K, training)
@@ -126,8 +125,8 @@ class Agent(dreamer.Dreamer):
     metrics.update(self._top(acts, 'top_expert'))
 
     # Discriminator
-    inputs = pairs.collect(
-        self, (expert.obs, expfeat), (obs, prevact, repfeat),
+    inputs = self._pairs(
+        (expert.obs, expfeat), (obs, prevact, repfeat),
         (imag.feat, imag.act, con), K)
     rewimg, rewrep, mets = self._discriminate(inputs, training)
     metrics.update(prefix(mets, 'disc'))
@@ -185,13 +184,23 @@ class Agent(dreamer.Dreamer):
       obs, expert = [
           {**x, 'is_terminal': jnp.zeros_like(x['is_terminal'])}
           for x in (obs, expert)]
-    rows = worldmodel.expert_rows(self, expert, past)
+    rows = self._expert_rows(expert, past)
     return carry, {**obs, 'expert': rows}, prevact, stepid
+
+  def _expert_rows(self, expert, past):
+    # The Rows of the expert's arrays, which go on from the batch before.
+    return worldmodel.expert_rows(self, expert, past)
 
   def _model(self, replay, expert, training):
     # The world model's losses, and what it has observed of the expert's rows
     # on the way: nothing, as it learns from the agent's own play.
     return worldmodel.losses(self, replay, training), None
+
+  def _watch(self, expert, seen, training):
+    # The expert's features and actions, and what its next batch goes on from.
+    feat, carry = seen or worldmodel.observe(self, expert, training)
+    acts = {k: expert.obs[k] for k in self.act_space}
+    return feat, acts, (carry, {k: v[:, -1] for k, v in acts.items()})
 
   def _imagine(self, dyn_carry, dyn_entries, repfeat, K, training):
     # Roll the policy out for H steps from the last K replayed states.
@@ -211,6 +220,19 @@ class Agent(dreamer.Dreamer):
   def _act(self, inp):
     # Draw actions at latents (N, F).
     return sample(self.pol(inp, 1))
+
+  def _pairs(self, expert, replay, imagined, K):
+    # What D sees, see `pairs.collect`.
+    return pairs.collect(self, expert, replay, imagined, K)
+
+  def expert_pairs(self, obs, feat):
+    """Return D's inputs (B, T, F) and weights (B, T) of an expert's actions.
+
+    Args:
+      obs: arrays (B, T, ...), actions among them if the agent is told them.
+      feat: the states (B, T, ...) that the RSSM observed.
+    """
+    return pairs.of_expert(self, obs, feat)
 
   def _policy(self, inp, imag):
     # The distributions of actions at imagined latents (B*K, H+1, F), and

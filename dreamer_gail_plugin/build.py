@@ -28,7 +28,7 @@ from .variants import mirror
 from .variants import risk_stream
 
 # What the optimizers move but for D, so without the critic's slow copy.
-MODEL = r'^(enc|dyn|dec|rew|con|pol|val)/'
+MODEL = r'^(enc|dyn|dec|rew|con|pol|val|inv)/'
 
 
 def make_logdir(config):
@@ -235,11 +235,14 @@ def make_expert(config, length, env=None, seed=0, context=0):
     return _close(
         make_raw_env(config, 0),
         lambda env: make_expert(config, length, env, seed, context))
+  gail = config.agent.gail
+  obs_space, act_space = _raw_spaces(env)
+  if gail.actions != 'given':
+    act_space = {}
   return ExpertReplay(
-      expert_path(config), config.batch_size, length, *_raw_spaces(env),
-      seed=seed, task=config.task, singles=bool(config.agent.gail.anchor),
-      mirror=make_mirror(config, env), consec=config.agent.gail.consec,
-      context=context)
+      expert_path(config), config.batch_size, length, obs_space, act_space,
+      seed=seed, task=config.task, singles=bool(gail.anchor),
+      mirror=make_mirror(config, env), consec=gail.consec, context=context)
 
 
 def make_mirror(config, env):

@@ -38,14 +38,17 @@ class Discriminator(nj.Module):
 
     Discrete actions are one-hot. Continuous ones are clipped to [-1, 1], as
     the environment wrapper does, or D could tell imagined actions from
-    recorded ones by their overshoot alone.
+    recorded ones by their overshoot alone. Without an `act_space` x is the
+    state alone.
     """
     act = {
         k: act[k] if v.discrete else jnp.clip(act[k], -1, 1)
         for k, v in self.act_space.items()}
-    act = nn.DictConcat(self.act_space, 1)(act)
     stoch = feat['stoch'].reshape((*feat['stoch'].shape[:-2], -1))
-    return jnp.concatenate([f32(feat['deter']), f32(stoch), f32(act)], -1)
+    parts = [feat['deter'], stoch]
+    if act:
+      parts.append(nn.DictConcat(self.act_space, 1)(act))
+    return jnp.concatenate([f32(x) for x in parts], -1)
 
   def __call__(self, x):
     """Return logits, shape (...), of inputs x, shape (..., F)."""

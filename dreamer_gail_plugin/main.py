@@ -161,7 +161,8 @@ def anchor_advice(config):
 
   It is empty for other methods, and where the task allows no anchor.
   """
-  if configs.method(config.flat) != 'gail':
+  given = config.agent.gail.actions == 'given'
+  if configs.method(config.flat) != 'gail' or not given:
     return []
   try:
     build.make_model(configs.rows(config.update(configs.blocks()['anchor'])))

@@ -46,7 +46,7 @@ def collect(agent, expert, replay, imagined, K):
   repact = jax.tree.map(lambda x: x[:, 1:], window(prevact))
   going = f32(~window(obs['is_last']))
   return {
-      'expert': of_expert(agent, *expert),
+      'expert': agent.expert_pairs(*expert),
       'imag': (inputs(states, butlast(imgact)), butlast(alive)),
       'replay': (inputs(butlast(seen), repact), butlast(going)),
       'other': (inputs(butlast(other), repact), butlast(going)),

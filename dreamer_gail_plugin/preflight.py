@@ -20,12 +20,12 @@ SECONDS = 5  # and for how long it is played at most.
 def settle(config):
   """Print what each key of the task is; return the config that fits it.
 
-  Actions without bounds get those of the demonstrations, and networks halve
-  images as often as their sizes allow. Raises UserError for images that no
-  network of upstream's takes.
+  Actions without bounds get those of the demonstrations, those that the
+  demonstrations lack are inferred, and networks halve images as often as their
+  sizes allow. Raises UserError for images that no network of upstream's takes.
   """
   print('Task:', config.task)
-  config = scale(config)
+  config = infer(scale(config))
   env = build.make_raw_env(config, 0)
   for key, text in texts(env).items():
     print(f'  {key}: {text}')
@@ -63,13 +63,43 @@ def scale(config):
     return config
   with store.Store(path) as demos:
     if set(free) - set(demos.keys):
-      return config  # Which the comparison with the task will tell.
+      print(f'  {", ".join(free)}: without bounds and not in {path}, so the '
+            'agent acts from -1 to 1; --env.gym.scale gives other bounds')
+      return config
     found = [x for k, v in free.items() for x in largest(demos, k, *v)]
   print(
       f'  {", ".join(free)}: without bounds, so the agent acts within the '
       'largest numbers of the demonstrations, --env.gym.scale '
       f'{" ".join(f"{x:.4g}" for x in found)}')
   return config.update({'env.gym.scale': found})
+
+
+def infer(config):
+  """Return the config for demonstrations that perhaps lack actions.
+
+  What learns from the expert's actions is off then, with a line that says so.
+  """
+  path, gail = build.demonstrations(config), config.agent.gail
+  if not path or gail.actions != 'given' or not lacking(config, path):
+    return config
+  if gail.actor != 'reinforce':
+    raise UserError(
+        f'{path}: has no actions, and --agent.gail.actor {gail.actor} needs '
+        'them')
+  wanted = {'actions': 'inferred'}
+  if gail.anchor or gail.world == 'both':
+    wanted.update(anchor=0.0, risk=0.0, world='replay')
+  print(f'  {path} has no actions: '
+        + ' '.join(f'--agent.gail.{k} {v}' for k, v in wanted.items()))
+  return config.update({f'agent.gail.{k}': v for k, v in wanted.items()})
+
+
+def lacking(config, path):
+  """Return whether the store, if it is there, has none of the actions."""
+  if not path.is_file():
+    return False
+  with store.Store(path) as demos:
+    return not store.told(demos, build.raw_spaces(config)[1])
 
 
 def unbounded(act_space):

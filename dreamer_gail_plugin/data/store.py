@@ -177,6 +177,16 @@ def validate(store, obs_space, act_space, task=None):
         f'{store.attrs["preprocessing"] or "unknown settings"}.']))
 
 
+def told(store, act_space):
+  """Return the action spaces that a store holds all of, {} for a film's.
+
+  That is one with none of the actions; a store with some of several gets them
+  all, and `validate` tells what is missing.
+  """
+  acts = {k: v for k, v in act_space.items() if k != 'reset'}
+  return acts if set(acts) & set(store.keys) else {}
+
+
 def needed(key):
   """Return whether the stream needs this observation key."""
   return key != 'reward' and not key.startswith('log/')

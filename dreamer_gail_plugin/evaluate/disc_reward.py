@@ -16,7 +16,6 @@ import numpy as np
 
 from .. import arguments
 from .. import errors
-from .. import pairs
 from .. import worldmodel
 from ..errors import UserError
 from ..running import device
@@ -69,7 +68,7 @@ def paid(actor, path, config):
     model = actor.model
     feat, _ = worldmodel.observe(
         model, worldmodel.expert_rows(model, data), False)
-    inputs, known = pairs.of_expert(model, data, feat)
+    inputs, known = model.expert_pairs(data, feat)
     return model.rewfn(model.disc(inputs))[0], known[0] > 0
   rewards, marks = [], []
   for data in found:

@@ -16,6 +16,7 @@ CHOICES = {
         'train', 'train_eval', 'eval_only', 'parallel', 'parallel_env',
         'parallel_envs', 'parallel_replay'),
     'agent.gail.reward': ('env', *rewards.REWARDS),
+    'agent.gail.actions': ('given', 'inferred', 'none'),
     'agent.gail.negatives': ('imagination', 'replay', 'both'),
     'agent.gail.expert_latent': ('posterior', 'prior'),
     'agent.gail.world': ('replay', 'both'),
@@ -99,6 +100,11 @@ def relations(config):
       (agent.gail.actor == 'sac' and agent.gail.anchor,
        '--agent.gail.actor sac: goes without an anchor, --agent.gail.anchor '
        '0'),
+      (agent.gail.actions != 'given' and (
+          agent.gail.actor != 'reinforce' or agent.gail.world == 'both' or
+          agent.gail.anchor),
+       f'--agent.gail.actions {agent.gail.actions}: needs --agent.gail.actor '
+       'reinforce, --agent.gail.world replay and --agent.gail.anchor 0'),
       (bspace and rssm.deter % bspace,
        f'--agent.dyn.rssm.deter {rssm.deter}: must be a multiple of '
        f'--agent.dec.simple.bspace {bspace}'),

@@ -8,6 +8,7 @@ from . import absorbing
 from . import anchored
 from . import images
 from . import joint
+from . import observation
 from . import sac
 from . import vmail
 
@@ -26,6 +27,7 @@ def agent_class(config):
         vmail.VMail: gail.actor == 'dynamics',
         sac.SoftActorCritic: gail.actor == 'sac',
         joint.Joint: gail.world == 'both',
+        observation.Observation: gail.actions != 'given',
         agent.Agent: True}.items() if wanted]
   if config.image_loss != 'mse' or config.image_zero != 'gray':
     bases.append(images.Images)

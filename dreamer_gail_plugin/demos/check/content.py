@@ -83,8 +83,12 @@ def copies(demos):
 
 
 def actions(demos, parts):
-  """Return findings about constant actions and idling."""
+  """Return findings about missing or constant actions and idling."""
   found = []
+  if not findings.action_keys(demos):
+    return [note(
+        'the file holds no actions: the discriminator sees states alone then, '
+        'and cloning, the anchor and programs that need actions are off')]
   names = json.loads(demos.attrs['action_meanings'] or '[]')
   for key in findings.action_keys(demos):
     values = [x[key][~x['is_last']] for x in parts]

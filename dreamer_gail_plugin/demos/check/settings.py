@@ -20,7 +20,8 @@ def find(demos, task, play, options, named):
   """
   found = []
   try:
-    store.validate(demos, play.obs_space, play.act_space, task)
+    store.validate(
+        demos, play.obs_space, store.told(demos, play.act_space), task)
   except UserError as e:
     found.append(problem(str(e)))
   found += ranges(demos, play)
@@ -45,7 +46,8 @@ def find(demos, task, play, options, named):
 def fits(demos, env, task):
   """Return whether a store has the spaces and ranges of an environment."""
   try:
-    store.validate(demos, env.obs_space, env.act_space, task)
+    store.validate(
+        demos, env.obs_space, store.told(demos, env.act_space), task)
   except UserError:
     return False
   return True
