@@ -146,7 +146,8 @@ def method(flat):
 
   That is the reward's, `gail` or another, `null` where the expert is random
   play, or `vmail` or `vmail_sac` by the actor; each with `+anchor` if there is
-  one. Others are `env`, `random` and the baselines.
+  one, or with `_inferred` or `_none` where that is done with the expert's
+  actions. Others are `env`, `random` and the baselines.
   """
   if flat.get('random_agent'):
     return 'random'
@@ -158,6 +159,9 @@ def method(flat):
     reward = ACTORS[actor]
   elif flat.get('agent.gail.expert') == 'random':
     reward = 'null'
+  actions = flat.get('agent.gail.actions', 'given')
+  if actions != 'given':
+    return f'{reward}_{actions}'
   return f'{reward}+anchor' if flat.get('agent.gail.anchor') else reward
 
 

@@ -43,7 +43,7 @@ ALLOWED = {
     'agent': 'dreamer rewards discriminator worldmodel pairs expert',
 
     # Beyond the paper: on the method, never the reverse.
-    'variants': 'data expert dreamer discriminator worldmodel agent',
+    'variants': 'data expert dreamer discriminator worldmodel pairs agent',
 
     # Around a run. The names of rewards are values of a flag.
     'running': 'rewards configs',
@@ -57,9 +57,11 @@ ALLOWED = {
         'running build'),
     'demos.flags': '',
     'demos.tasks': 'configs envs',
-    'demos.importers': 'configs envs data demos.flags demos.tasks',
     'demos.experts': 'envs data demos.flags demos.tasks',
     'demos.play': 'envs data demos.tasks',
+    # Films of a game are read by the colours that it is shown in.
+    'demos.importers': (
+        'configs envs data running.videos demos.flags demos.tasks demos.play'),
     'demos': (
         'data build evaluate demos.flags demos.tasks demos.importers'),
     'baselines': (

@@ -28,6 +28,7 @@ COMMANDS = {
     'minari': ('importers', 'a Minari dataset'),
     'stable_baselines': (
         'importers', 'the npz of `generate_expert_traj`'),
+    'video': ('importers', 'a film or screen recording, without actions'),
     'replay': ('importers', 'what a DreamerV3 agent played, from its logdir'),
     'rollout': ('', 'a trained agent of ours, from its logdir'),
     'planner': ('experts', 'a scripted expert or random play, recorded here'),

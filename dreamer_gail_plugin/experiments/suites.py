@@ -131,6 +131,9 @@ METHODS = {
     'cloning': Method('the same as the anchor learns: the anchor', **CLONING),
     'constant': Method('twin of `gail`: each step is worth 1', CONSTANT),
     'gail': Method("D's reward, nothing cloned"),
+    'gail_inferred': Method(
+        "`gail` without the expert's actions, which it infers",
+        ('--agent.gail.actions', 'inferred')),
     'constant_paper': Method(
         'twin of `gail_paper`: each step is worth 1', CONSTANT,
         blocks=('gail_paper',)),
@@ -150,7 +153,8 @@ METHODS = {
 }
 # Those that run if none are named.
 DEFAULT = tuple(x for x, y in METHODS.items() if not (
-    y.baseline or x.startswith('vmail') or x.endswith('_paper')))
+    y.baseline or x.startswith('vmail') or
+    x.endswith(('_paper', '_inferred'))))
 
 
 def place(name):

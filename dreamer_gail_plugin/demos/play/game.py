@@ -124,7 +124,7 @@ class MinAtar(Game):
     channels = sorted(
         self.env.game.channels, key=self.env.game.channels.get)
     self.legend = tuple(zip(channels, PALETTE))
-    self.colours = np.array([_rgb(x) for x in PALETTE], np.uint8)
+    self.colours = np.array([rgb(x) for x in PALETTE], np.uint8)
 
   def screen(self):
     board = self.env.game.state()  # (10, 10, C)
@@ -259,5 +259,6 @@ def _playable(space):
       and np.isfinite([space.low, space.high]).all())
 
 
-def _rgb(text):
+def rgb(text):
+  """Return the three numbers of a colour such as '#4e9bff', a list."""
   return [int(text[i: i + 2], 16) for i in (1, 3, 5)]

@@ -204,7 +204,7 @@ class TestScreen:
     for row, column in np.ndindex(10, 10):
       names = [x for x, i in game.env.game.channels.items()
                if board[row, column, i]]
-      colours = {x: tuple(games._rgb(y)) for x, y in game.legend}
+      colours = {x: tuple(games.rgb(y)) for x, y in game.legend}
       shown = tuple(image[row, column].tolist())
       assert shown == (colours[names[0]] if names else (0, 0, 0))
 
