@@ -24,11 +24,14 @@ from . import evaluate
 PROGRAM = ('baselines',)
 MODULES = {
     'ppo': 'ppo', 'c51': 'c51', 'bc': 'bc', 'gail_ppo': 'adversarial',
-    'airl_ppo': 'adversarial', 'sqil': 'sqil', 'mgail': 'mgail.learner'}
+    'airl_ppo': 'adversarial', 'sqil': 'sqil', 'mgail': 'mgail.learner',
+    'gaifo_ppo': 'adversarial', 'bco': 'bco'}
 
 
 # Parts of the settings that a baseline reads, beside the general ones.
-GROUPS = {'gail_ppo': ('ppo', 'disc'), 'airl_ppo': ('ppo', 'disc')}
+GROUPS = {
+    **{x: ('ppo', 'disc') for x in ('gail_ppo', 'airl_ppo', 'gaifo_ppo')},
+    'bco': ('bco', 'bc')}
 HELP = """\
 usage: dreamer-gail baselines {name} [--FLAG VALUE...]
 

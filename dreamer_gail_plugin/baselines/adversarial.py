@@ -1,7 +1,8 @@
-"""GAIL and AIRL on PPO by the library `imitation`.
+"""GAIL, AIRL and GAIfO on PPO by the library `imitation`.
 
 PPO keeps its settings and learns from the discriminator. The environment's
-reward is replaced by zeros before any of it starts.
+reward is replaced by zeros before any of it starts. GAIfO (Torabi et al.,
+2019) is GAIL on pairs of observations.
 """
 
 import torch
@@ -19,7 +20,8 @@ from . import ppo
 from . import recorder as recorderlib
 from . import watch
 
-TRAINERS = {'gail_ppo': gail.GAIL, 'airl_ppo': airl.AIRL}
+TRAINERS = {
+    'gail_ppo': gail.GAIL, 'airl_ppo': airl.AIRL, 'gaifo_ppo': gail.GAIL}
 
 
 def train(config, saver, path):
@@ -52,7 +54,9 @@ def make_trainer(config, venv, model, episodes, logger):
   """Return imitation's GAIL or AIRL for a PPO model."""
   demonstrations.enough(episodes, 'disc.batch_size', config.disc.batch_size)
   spaces = venv.observation_space, venv.action_space
-  net = networks.Discriminator(*spaces)
+  observes = config.baseline == 'gaifo_ppo'
+  net = (
+      networks.Transitions if observes else networks.Discriminator)(*spaces)
   if config.baseline == 'airl_ppo':
     # f(s, a, s') = g(s, a) + gamma h(s') - h(s), equation 4 of Fu et al.
     net = reward_nets.ShapedRewardNet(

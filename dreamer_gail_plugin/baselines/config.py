@@ -16,8 +16,11 @@ SETTINGS = pathlib.Path(__file__).parent / 'settings.yaml'
 # name: title in reports
 NAMES = {
     'ppo': 'PPO', 'c51': 'C51', 'bc': 'BC', 'gail_ppo': 'GAIL on PPO',
-    'airl_ppo': 'AIRL on PPO', 'sqil': 'SQIL', 'mgail': 'MGAIL'}
-IMITATORS = ('bc', 'gail_ppo', 'airl_ppo', 'sqil', 'mgail')
+    'airl_ppo': 'AIRL on PPO', 'sqil': 'SQIL', 'mgail': 'MGAIL',
+    'gaifo_ppo': 'GAIfO on PPO', 'bco': 'BCO'}
+# These two learn from observations alone.
+OBSERVERS = ('gaifo_ppo', 'bco')
+IMITATORS = ('bc', 'gail_ppo', 'airl_ppo', 'sqil', 'mgail', *OBSERVERS)
 TORCH = tuple(x for x in NAMES if x != 'mgail')
 CHOOSE = ('c51', 'sqil', 'mgail')
 PACKAGES = ('torch', 'stable_baselines3', 'imitation', 'tianshou')
@@ -27,7 +30,8 @@ DEVICES = ('auto', 'cpu', 'cuda')
 FIRST = {'task': '', 'settings': [''], 'steps': 0.0, 'expert': 'auto'}
 COUNTS = (
     'envs', 'stack', 'eval.games', 'ppo.n_steps', 'disc.updates',
-    'mgail.length', 'c51.train_every', 'sqil.train_every', 'mgail.train_every')
+    'bco.rounds', 'bco.updates', 'mgail.length', 'c51.train_every',
+    'sqil.train_every', 'mgail.train_every')
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from .. import build
 from ..data import settings
 from ..data import store
 from ..errors import UserError
+from . import config as configlib
 from . import gymenv
 from . import resize
 
@@ -26,8 +27,10 @@ def check(config):
   if config.agent.gail.expert == 'random':
     build.record_random(config)
   path = resize.fitting(config, build.expert_path(config))
+  obs_space, act_space = build.raw_spaces(config)
   with store.Store(path) as demos:
-    store.validate(demos, *build.raw_spaces(config), config.task)
+    store.validate(
+        demos, obs_space, _told(config, act_space), config.task)
   settings.warn(config, path)
   return path
 
@@ -60,23 +63,30 @@ def episodes(config, path):
 
   Observations and actions are what the learner sees and does. Rewards are
   not read. The last action of an episode that is cut has no next observation
-  and is left out.
+  and is left out. Who learns from observations alone gets zeros for actions.
   """
   obs_space, act_space = build.raw_spaces(config)
   eyes = gymenv.Eyes(obs_space, config)
   key, = act_space
+  told = _told(config, act_space)
   result = []
   with store.Store(path) as demos:
     for index in range(len(demos)):
-      data = demos.read(index, keys=[*store.FLAGS, eyes.key, key])
+      data = demos.read(index, keys=[*store.FLAGS, eyes.key, *told])
+      space = act_space[key]
+      zeros = np.zeros((len(data['is_first']), *space.shape), space.dtype)
       acts = build.normalize_actions(
-          {f'expert/{key}': data[key]}, act_space)[f'expert/{key}']
+          {f'expert/{key}': data.get(key, zeros)}, act_space)[f'expert/{key}']
       starts = np.flatnonzero(data['is_first'])
       for start, stop in zip(
           [0, *starts[starts > 0]], [*starts[starts > 0], len(acts)]):
         if stop - start > 1:
           result.append(_episode(eyes, data, acts, slice(start, stop)))
   return result
+
+
+def _told(config, act_space):
+  return {} if config.baseline in configlib.OBSERVERS else act_space
 
 
 def _episode(eyes, data, acts, span):

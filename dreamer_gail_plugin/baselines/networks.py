@@ -83,6 +83,22 @@ class Discriminator(reward_nets.RewardNet):
     return self.head(inputs).squeeze(1)
 
 
+class Transitions(reward_nets.RewardNet):
+  """A logit of (s, s'), both through the network of the policy, 64 units."""
+
+  def __init__(self, obs_space, act_space, units=64):
+    super().__init__(obs_space, act_space)
+    self.extractor = extractor(obs_space)(obs_space)
+    self.head = nn.Sequential(
+        nn.Linear(2 * self.extractor.features_dim, units), nn.ReLU(),
+        nn.Linear(units, 1))
+
+  def forward(self, state, action, next_state, done):
+    """Return logits (B,) of preprocessed states and the ones after them."""
+    inputs = torch.cat([self.extractor(x) for x in (state, next_state)], 1)
+    return self.head(inputs).squeeze(1)
+
+
 class Potential(nn.Module):
   """A number (B, 1) of a state, by which AIRL shapes its reward."""
 

@@ -114,7 +114,7 @@ class TestRuns:
     assert metrics[-1]['step'] == step
     losses = {
         'bc': 'bc/loss', 'c51': 'c51/loss', 'sqil': 'sqil/loss',
-        'mgail': 'mgail/foreseen'}
+        'mgail': 'mgail/foreseen', 'bco': 'bco/right'}
     loss = column(run.logdir, f'train/{losses.get(name, "ppo/loss")}')
     assert loss and np.isfinite(loss).all()
 
@@ -138,6 +138,32 @@ class TestRuns:
     if name != 'bc':
       assert column(run.logdir, 'episode/score') != column(
           other.logdir, 'episode/score')
+
+  @pytest.mark.parametrize('name', needs(configlib.OBSERVERS))
+  def test_nor_are_the_expert_s_actions(self, trained, name, tmp_path):
+    # A store without any makes no difference.
+    path = tmp_path / 'film.h5'
+    with store.Store(build.expert_path(configlib.load(name, DEBUG))) as old:
+      trajs = [old.read(i) for i in range(len(old))]
+      for traj in trajs:
+        traj.update(attrs={'score': 1.0})
+        del traj['action']
+      store.write(path, trajs, {'task': 'minatar_breakout'})
+    flags = [*DEBUG, '--expert', str(path), '--logdir', str(tmp_path / 'run')]
+    policy = baselines.train(configlib.load(name, flags), [name, *flags])
+    for key, value in parameters(policy).items():
+      assert np.array_equal(value, trained(name).params[key]), key
+
+  @extra
+  def test_others_need_them(self, tmp_path):
+    path = tmp_path / 'film.h5'
+    data = dict(
+        image=np.zeros((40, 10, 10, 4), np.uint8),
+        **{k: np.zeros(40, bool) for k in store.FLAGS})
+    store.write(path, [data], {'task': 'minatar_breakout'})
+    config = configlib.load('bc', [*DEBUG, '--expert', str(path)])
+    with pytest.raises(UserError, match='action: store has no such key'):
+      demonstrations.check(config)
 
   @extra
   def test_and_is_by_ppo(self, trained):
