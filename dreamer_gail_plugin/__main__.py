@@ -27,6 +27,7 @@ PROGRAMS = {
     'disc_rates': ('evaluate.disc_rates', [], 'how far D moves at a rate'),
     'model': ('evaluate.model', [], 'how far the world model foresees'),
     'error_terms': ('evaluate.error_terms', [], 'what the latents lose'),
+    'encoders': ('evaluate.encoders', [], 'what a VAE would keep'),
     'perf': ('perf.__main__', [], 'time the train step and the stream'),
 }
 EXAMPLES = """\

@@ -25,6 +25,7 @@ from dreamer_gail_plugin.evaluate import __main__ as evaluate
 from dreamer_gail_plugin.evaluate import actors
 from dreamer_gail_plugin.evaluate import disc_rates
 from dreamer_gail_plugin.evaluate import disc_reward
+from dreamer_gail_plugin.evaluate import encoders
 from dreamer_gail_plugin.evaluate import error_terms
 from dreamer_gail_plugin.evaluate import model
 from dreamer_gail_plugin.evaluate import policy
@@ -143,6 +144,9 @@ PROGRAMS = {
     'disc_rates': (run, disc_rates.main, lambda source, out, data: [
         '--logdir', source, '--expert', data, '--agent', data,
         '--updates', '1', '--out', out / 'x.json']),
+    'encoders': (run, encoders.main, lambda source, out, data: [
+        '--logdir', source, '--frames', data, '--expert', data, '--agent',
+        data, '--updates', '1', '--out', out / 'x.json']),
     'error_terms': (run, error_terms.main, lambda source, out, data: [
         '--logdir', source, '--expert', data, '--agent', data,
         '--out', out / 'x.json']),

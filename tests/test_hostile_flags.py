@@ -84,6 +84,7 @@ def refused():
   add(STUDY, PLACES, '--results', '--logdirs', but=PLACES[-3:-1])
   add(('experiments', 'table'), PLACES, None)
   add(('experiments', 'plot', 'minatar'), PLACES, '--out')
+  add(('encoders', *RATES[1:], '--frames', 'x.h5'), NUMBERS, '--updates')
   add(RATES, NUMBERS, '--rates', '--updates', '--units')
   add(('perf', 'step'), NUMBERS, '--repeats')
   add(('perf', 'step'), PLACES, '--out')

@@ -16,9 +16,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import ninjax as nj
 import numpy as np
-import optax
 
 from .. import arguments
 from .. import discriminator
@@ -28,6 +26,7 @@ from .. import worldmodel
 from ..errors import UserError
 from ..running import device
 from . import output
+from . import probes
 from . import saved
 from . import trajectories
 
@@ -35,7 +34,6 @@ PROGRAM = ('error_terms',)
 NAME = 'error_terms.json'  # In the logdir.
 LENGTH = 48  # Steps of a sequence.
 CONTEXT = 32  # Steps of it that the model observes before it imagines.
-BATCH, UPDATES, EVERY, RATE = 256, 3000, 100, 1e-3  # Of a probe.
 STACK = 4  # Latest images that a probe sees at once.
 SPLITS = ('fit', 'choose', 'test')
 
@@ -190,34 +188,8 @@ def probe(parts, network, seed):
   are judged on the third.
   """
   disc = discriminator.Discriminator({}, **network, name='probe')
-  optimizer = optax.adam(RATE)
-  def loss(params, expert, agent, key):
-    logits = nj.pure(lambda x: disc(x))
-    hexp, hagent = [
-        logits(params, x, seed=key)[1] for x in (expert, agent)]
-    right = ((hexp > 0).mean() + (hagent < 0).mean()) / 2
-    return (
-        jax.nn.softplus(-hexp).mean() + jax.nn.softplus(hagent).mean()
-    ) / 2, right
-  @jax.jit
-  def update(params, state, expert, agent, key):
-    grads = jax.grad(loss, has_aux=True)(params, expert, agent, key)[0]
-    change, state = optimizer.update(grads, state)
-    return optax.apply_updates(params, change), state
-  judge = jax.jit(loss)
-  rng = np.random.default_rng(seed)
-  key = rng.integers(0, 2 ** 32, 2, np.uint32)
-  draw = lambda x: x[rng.integers(0, len(x), BATCH)]
-  with jax.transfer_guard('allow'):
-    params = nj.init(lambda x: disc(x))({}, parts[0][0][:1], seed=key)
-    state, best = optimizer.init(params), (np.inf, params)
-    for count in range(1, UPDATES + 1):
-      params, state = update(
-          params, state, *[draw(x) for x in parts[0]], key)
-      if count % EVERY == 0:
-        outside = float(judge(params, *parts[1], key)[0])
-        best = min(best, (outside, params), key=lambda x: x[0])
-    return float(judge(best[1], *parts[2], key)[1])
+  parts = [[(x,) for x in part] for part in parts]
+  return probes.fit(probes.tell(disc), parts, seed)[1][1]
 
 
 def drift(actor, parts):
