@@ -6,6 +6,7 @@ Run loops, replay, logger and wrappers are upstream's. The agent, the
 environments and the expert stream are the plugin's; `build` makes them.
 """
 
+import os
 import sys
 from functools import partial as bind
 
@@ -56,7 +57,25 @@ def main(argv=None):
   if config.replica or config.script.startswith('parallel_'):
     return start(config, argv)  # A part of a run.
   with lock.held(config.logdir):
-    return start(config, argv)
+    code = start(config, argv)
+  if code is None and config.run.twin:
+    twin(config, argv)
+  return code
+
+
+def twin(config, argv):
+  """Go on as the program that trains the run's constant twin.
+
+  Its logdir is that of the run, with `-constant` at the end. The process stays
+  the same, so that signals reach it; started again it goes on with the twin.
+  """
+  flags = [
+      *map(str, provenance.arguments(argv)), '--run.twin', 'False',
+      '--agent.gail.reward', 'constant',
+      '--logdir', f'{config.logdir.rstrip("/")}-constant']
+  print('The constant twin:', provenance.command(flags, PROGRAM), flush=True)
+  os.execv(sys.executable, [
+      sys.executable, '-m', __package__, *PROGRAM, *flags])
 
 
 def start(config, argv):

@@ -380,3 +380,38 @@ class TestAnchorAdvice:
     assert self.advice(blocks=blocks)
     assert not self.advice('--agent.gail.anchor_shift', '1', blocks=blocks)
     assert not self.advice('--batch_size', '7', blocks=blocks)
+
+
+class TestTwin:
+
+  @pytest.fixture
+  def started(self, tmp_path, monkeypatch):
+    """Run `main` without its run loop; return what it starts afterwards."""
+    def started(*flags, ends=None):
+      found = []
+      monkeypatch.setattr(main, 'start', lambda config, argv: ends)
+      monkeypatch.setattr(main.os, 'execv', lambda *args: found.append(args))
+      main.main([*FLAGS, '--logdir', str(tmp_path / 'log'), *flags])
+      return found
+    return started
+
+  def test_is_the_run_with_a_constant_reward_elsewhere(
+      self, started, tmp_path, capsys):
+    (program, argv), = started('--run.twin', 'True', '--seed', '3')
+    assert program == argv[0] == sys.executable
+    assert argv[1:4] == ['-m', 'dreamer_gail_plugin', 'train']
+    run = configs.load_config(
+        [*FLAGS, '--seed', '3', '--logdir', str(tmp_path / 'log')])
+    assert configs.load_config(argv[4:]) == run.update({
+        'agent.gail.reward': 'constant',
+        'logdir': str(tmp_path / 'log-constant')})
+    assert 'The constant twin: ' in capsys.readouterr().out
+
+  def test_not_unless_asked_for_or_if_the_run_was_stopped(self, started):
+    assert not started()
+    assert not started('--run.twin', 'True', ends=143)
+
+  @pytest.mark.parametrize('reward', ['env', 'constant'])
+  def test_of_rewards_that_have_none(self, started, reward):
+    with pytest.raises(errors.UserError, match='--run.twin True: follows'):
+      started('--run.twin', 'True', '--agent.gail.reward', reward)

@@ -1,7 +1,8 @@
 """Training scores of runs, beside those of random play and the expert.
 
 A table of the mean training score over the last steps of each run, as text
-and as JSON.
+and as JSON. Where the twin with a constant reward is among them, it says what
+D adds.
 
 examples:
   dreamer-gail scores ~/logdir/breakout ~/logdir/seaquest
@@ -21,6 +22,7 @@ from .. import configs
 from .. import errors
 from ..data import record
 from ..errors import UserError
+from . import twins
 
 WINDOW = 10_000  # Environment steps.
 NONE = {'mean': float('nan'), 'sd': float('nan'), 'episodes': 0}
@@ -194,6 +196,18 @@ def table(rows):
   return '\n'.join(lines)
 
 
+def shares(rows):
+  """Return a line on D's share for each method whose twin is there."""
+  scores = {}
+  for x in rows:
+    if x['episodes']:
+      methods = scores.setdefault(x['task'], {})
+      methods.setdefault(x['method'], []).append(x['mean'])
+  return [
+      f'{task}: {text}' for task, methods in scores.items()
+      for text in (twins.share(x, methods) for x in methods) if text]
+
+
 def main(argv=None):
   """Print the table of the runs named on the command line."""
   parser = arguments.Parser(
@@ -211,6 +225,7 @@ def main(argv=None):
       {**row(x, args.last), 'logdir': name}
       for x, name in zip(args.logdirs, names(args.logdirs))]
   print(table(rows))
+  [print(x) for x in shares(rows)]
   if args.out:
     # A NaN, which stands for no score, cannot be in JSON.
     rows = [{k: None if x != x else x for k, x in y.items()} for y in rows]

@@ -4,6 +4,8 @@ Agarwal et al. (2021), *Deep reinforcement learning at the edge of the
 statistical precipice*, recommend both for few and skewed scores.
 """
 
+import warnings
+
 import numpy as np
 import scipy.stats
 
@@ -85,6 +87,21 @@ def improvement_interval(xs, ys, seed, n=2000, level=0.95):
   values = [improvement(draw(xs), draw(ys)) for _ in range(n)]
   tail = 50 * (1 - level)
   low, high = np.percentile(values, [tail, 100 - tail])
+  return float(low), float(high)
+
+
+def welch(xs, ys, level=0.95):
+  """Return the ends (low, high) of Welch's interval of a difference of means.
+
+  `xs` and `ys` are arrays of two values or more.
+  """
+  xs, ys = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
+  if not (np.ptp(xs) or np.ptp(ys)):  # Else Welch's t is 0 / 0.
+    return (float(xs.mean() - ys.mean()),) * 2
+  with warnings.catch_warnings():  # Those of one of them may be all equal.
+    warnings.simplefilter('ignore', RuntimeWarning)
+    low, high = scipy.stats.ttest_ind(
+        xs, ys, equal_var=False).confidence_interval(level)
   return float(low), float(high)
 
 

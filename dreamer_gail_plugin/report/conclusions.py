@@ -4,14 +4,11 @@ The rule stands in docs/evaluation.md.
 """
 
 import dataclasses
-import warnings
-
-import scipy.stats
 
 from ..evaluate import stats
+from ..evaluate import twins
 from .style import number
 
-LEVEL = 0.95
 MOST = 5  # Methods that a sentence names.
 OPEN = 'nothing can be said'
 
@@ -40,16 +37,9 @@ class Lead:
 
 def lead(row, other):
   """Return the Lead of a Row over another; both need two runs or more."""
-  difference = row.mean - other.mean
-  low = high = difference
-  if row.sd or other.sd:  # Else Welch's t is 0 / 0.
-    with warnings.catch_warnings():  # Runs of one of them may be all equal.
-      warnings.simplefilter('ignore', RuntimeWarning)
-      low, high = scipy.stats.ttest_ind(
-          row.values, other.values, equal_var=False
-      ).confidence_interval(LEVEL)
+  low, high = stats.welch(row.values, other.values)
   return Lead(
-      row.method, other.method, difference, float(low), float(high),
+      row.method, other.method, row.mean - other.mean, low, high,
       stats.improvement([row.values], [other.values]))
 
 
@@ -78,6 +68,13 @@ def sentence(rows):
   return (
       f'Of the methods with two runs or more, {text} Not compared, as a '
       f'single run says nothing of another: {others}.')
+
+
+def shares(rows):
+  """Return sentences on D's share of the methods of one task, as text."""
+  scores = {x.method: x.values for x in rows}
+  found = [twins.share(x, scores) for x in scores]
+  return ' '.join(filter(None, found))
 
 
 def _nothing(rows):

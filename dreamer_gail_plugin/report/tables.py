@@ -57,7 +57,8 @@ def headlines(rows, experts):
   """Return [(task, text)]: what can be said of its methods."""
   lines = []
   for task in dict.fromkeys(x.task for x in rows):
-    text = conclusions.sentence([x for x in rows if x.task == task])
+    own = [x for x in rows if x.task == task]
+    text = f'{conclusions.sentence(own)} {conclusions.shares(own)}'.strip()
     if task in experts and np.isfinite(experts[task].score):
       text += f' The demonstrations have {number(experts[task].score)}.'
     lines.append((task, text))

@@ -88,6 +88,10 @@ def relations(config):
       (config.script == 'eval_only' and not run.from_checkpoint,
        '--script eval_only: evaluates a saved agent, name the logdir of its '
        'run by --run.from_checkpoint'),
+      (run.twin and (
+          config.script != 'train' or config.random_agent or
+          agent.gail.reward in ('env', 'constant')),
+       '--run.twin True: follows --script train with a reward of D'),
       (config.script == 'train_eval' and not run.eval_envs,
        '--run.eval_envs 0: --script train_eval needs one or more'),
       (config.script == 'parallel' and run.actor_batch > run.envs,

@@ -160,6 +160,17 @@ class TestTable:
     assert json.loads(out.read_text()) == [scores.row(logdir, 1)] * 2
     assert not list(logdir.glob('*.part'))
 
+  def test_d_s_share(self, logdir, tmp_path, capsys):
+    twin = tmp_path / 'log-constant'
+    twin.mkdir()
+    (twin / 'scores.jsonl').write_text(lines([(100, 1.5)]))
+    text = (logdir / 'config.yaml').read_text()
+    (twin / 'config.yaml').write_text(
+        text.replace('reward: gail', 'reward: constant'))
+    scores.main([str(logdir), str(twin), '--last', '1000'])
+    said = "dummy_five: D's share of gail: +4.5 to its twin constant (1.5)"
+    assert said in capsys.readouterr().out
+
 
 class TestSummary:
 

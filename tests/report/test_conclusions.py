@@ -95,3 +95,10 @@ class TestSentence:
     own = row('a', 1, 2)
     own.sources = ['training']
     assert 'a (1.50*)' in conclusions.sentence([own])
+
+
+def test_share_of_d():
+  rows = [row('gail', 20, 21), row('constant', 12, 13), row('env', 30, 31)]
+  text = conclusions.shares(rows)
+  assert text.startswith("D's share of gail: +8 to its twin constant (12.5)")
+  assert conclusions.shares(rows[1:]) == ''
