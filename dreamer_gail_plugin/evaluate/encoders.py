@@ -34,6 +34,7 @@ from . import trajectories
 
 PROGRAM = ('dreamer_gail_plugin.evaluate.encoders',)
 NAME = 'encoders.json'  # In the logdir.
+MOST = 2000  # Updates of a probe.
 UNITS = 256  # Of what decodes images.
 SIDES = ('expert', 'agent')
 COLUMNS = 'now', 'next', 'tell', 'accuracy'
@@ -53,8 +54,9 @@ def main(argv=None):
   parts = {
       side: error_terms.sequences(getattr(args, side), run.config)
       for side in SIDES}
-  fit = lambda loss, parts: probes.fit(loss, parts, args.seed, args.updates)
-  vae, params, *bound = learn(fit, run.config, args.frames)
+  fit = lambda loss, parts, most=MOST: probes.fit(
+      loss, parts, args.seed, min(args.updates, most))
+  vae, params, *bound = learn(fit, run.config, args.frames, args.updates)
   parts = {
       side: [encode(actor, vae, params, x) for x in found]
       for side, found in parts.items()}
@@ -79,8 +81,8 @@ def parse(argv=None):
       ('expert', 'demonstrations new to the run'),
       ('agent', 'store with play of the run')):
     add(f'--{name}', required=True, metavar='H5', help=what)
-  add('--updates', type=arguments.natural, default=probes.UPDATES,
-      help='of the VAE, and of each probe')
+  add('--updates', type=arguments.natural, default=10_000,
+      help=f'of the VAE; each probe has at most {MOST:,}')
   add('--seed', type=arguments.count, default=0, help='of VAE and probes')
   output.add_flags(add, NAME)
   return parser.parse_args(argv)
@@ -134,7 +136,7 @@ def flat(images):
       x.reshape((*x.shape[:-3], -1)) for x in images], -1) / 255
 
 
-def learn(fit, config, path):
+def learn(fit, config, path, updates):
   """Return a VAE, its parameters, learned from the images of a store, and
   what it has for those held out: the bound and its KL, in nats an image.
   """
@@ -146,7 +148,8 @@ def learn(fit, config, path):
   rssm = config.agent.dyn.rssm
   vae = VAE(model.enc, rssm.stoch * rssm.classes, name='vae')
   params, (loss, kl) = fit(vae.loss, [
-      [tuple(x[a: b] for x in images)] for a, b in zip(ends, ends[1:])])
+      [tuple(x[a: b] for x in images)] for a, b in zip(ends, ends[1:])],
+      updates)
   print(f'VAE: {loss:.2f} nats an image, {kl:.2f} of them KL')
   return vae, params, loss, kl
 

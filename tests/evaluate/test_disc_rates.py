@@ -2,9 +2,12 @@
 
 import json
 
+import jax
+import ninjax as nj
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin import discriminator
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.evaluate import disc_rates
 from dreamer_gail_plugin.evaluate import frozen
@@ -54,14 +57,19 @@ class TestLearn:
     assert slow['gap'] == pytest.approx(rows[0, 3e-9]['gap'], abs=1e-4)
 
   def test_pairs_of_no_weight_do_not_count(self):
-    (fit, held), agent = gaussians(0.0)
-    inputs = held[0].copy()
-    inputs[::2] += 50
-    weight = np.float32(np.arange(len(inputs)) % 2)
+    (_, (x, ones)), (_, agent) = gaussians(0.0)
+    far = x.copy()
+    far[::2] += 50
+    disc = discriminator.Discriminator({}, **NETWORK, name='probe')
+    params = nj.init(lambda x: disc(x))({}, x[:1], seed=np.uint32([0, 1]))
+    judge = jax.jit(lambda held: disc_rates.judge(disc, params, params, held))
     found = [
-        learn([[fit, x], agent], NETWORK, (1e-3,), 1)[1, 1e-3]
-        for x in ((inputs, weight), (inputs[1::2], weight[1::2]))]
-    assert found[0] == pytest.approx(found[1], rel=1e-4)
+        {k: float(v) for k, v in judge(held).items()} for held in (
+            ((far, np.float32(np.arange(len(x)) % 2)), agent),
+            ((far[1::2], ones[1::2]), agent), ((far, ones), agent))]
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
+    assert found[0]['gap'] != pytest.approx(found[2]['gap'], rel=0.1)
+    assert found[0]['still'] == 1 and found[0]['moved'] == 0
 
 
 @pytest.fixture(scope='module')

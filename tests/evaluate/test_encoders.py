@@ -67,7 +67,7 @@ class FakeEncoder:
 def test_vae_keeps_images_within_its_bound():
   vae = encoders.VAE(FakeEncoder(), 4, name='vae')
   _, (bound, kl) = probes.fit(
-      vae.loss, [[(boards(2000, x)[1],)] for x in range(3)], 0, 1500)
+      vae.loss, [[(boards(2000, x)[1],)] for x in range(3)], 0, 600)
   # No code can have fewer nats than ln 8; the prior alone has 3 of them.
   assert np.log(8) < bound < 2.9 and 0.5 < kl < bound
 
