@@ -69,8 +69,13 @@ def run(main, argv=None):
 
 
 def show(error):
-  """Print one of SHOWN as a line; return the exit code."""
-  print(f'error: {plain(str(error), "")}', file=sys.stderr, flush=True)
+  """Print one of SHOWN as a line; return the exit code.
+
+  The points of a list stand on lines of their own, with two spaces before
+  them, so that no name of a stranger's can make a line that looks like ours.
+  """
+  points = [plain(x, '') for x in str(error).split('\n  ')]
+  print('error:', '\n  '.join(points), file=sys.stderr, flush=True)
   return error.code
 
 

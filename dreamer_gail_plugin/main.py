@@ -105,6 +105,7 @@ def run(config, argv):
   """
   print('Logdir:', config.logdir)
   print('Curves:', scores.curves(config.logdir))
+  print('        then http://localhost:8000, and tick the run')
   make = lambda fn, *args: bind(fn, config, *args)
   agent, env = make(build.make_agent), make(build.make_env)
   stream, logger = make(build.make_stream), make(build.make_logger)

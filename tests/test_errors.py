@@ -40,6 +40,14 @@ def test_an_error_is_one_line(capsys, error, code):
       fr'error: x: a name\nin two lines {SHOWN}' + '\n')
 
 
+def test_points_stand_on_lines_of_their_own(capsys):
+  def main(argv):
+    raise errors.UserError('x: does not fit:\n  - a\n  - b\nerror: none')
+  leave(main)
+  assert capsys.readouterr().err == (
+      'error: x: does not fit:\n  - a\n  - b\\nerror: none\n')
+
+
 def test_what_is_printed(capsys):
   def main(argv):
     print('a\tb', STRANGE)

@@ -152,6 +152,8 @@ def describe(row):
   """Return one score as text, with its spread where that is known."""
   if row.get('episodes') == 0:
     return 'no episode has ended yet'
+  if np.isnan(row['mean']):
+    return 'unknown'
   text = f'{row["mean"]:8.2f}'
   if 'episodes' in row:
     text += f'  (sd {row["sd"]:.2f}, {row["episodes"]} episodes)'

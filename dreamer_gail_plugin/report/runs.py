@@ -16,6 +16,7 @@ from .. import configs
 from .. import errors
 from ..errors import UserError
 from ..evaluate.scores import kept
+from ..running import lock
 from ..running import provenance
 from . import evaluations
 
@@ -264,12 +265,20 @@ def _state(run):
   where = f'at step {run.last:,.0f}'
   if run.target:
     where += f' of {run.target:,.0f}'
-  if run.age < max(FRESH, 3 * run.flat.get('run.log_every', 0)):
+  fresh = run.age < max(FRESH, 3 * run.flat.get('run.log_every', 0))
+  if fresh and not _ended(run):
     run.problems.append(
         f'still running, {where}; last written {ago(run.age)}')
     return 'running'
   run.problems.append(f'stopped {where}, {ago(run.age)}')
   return 'stopped'
+
+
+def _ended(run):
+  # Runs of `train`, which have a run.json, hold a lock. A kill leaves it.
+  locks = (run.path / provenance.NAME).exists() and (
+      'baseline' not in run.flat)
+  return locks and not (run.path / lock.NAME).exists()
 
 
 def ago(seconds):

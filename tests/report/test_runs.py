@@ -86,6 +86,13 @@ class TestLoad:
         'still running, at step 1,000 of 2,000; last written less than a '
         'minute ago']
 
+  def test_a_run_without_its_lock_has_stopped(self, logdir):
+    reportruns.cut(logdir, 1000)
+    (logdir / 'run.json').write_text('{"format": 1, "starts": []}')
+    assert load(logdir).state == 'stopped'
+    (logdir / '.lock').touch()
+    assert load(logdir).state == 'running'
+
   def test_stopped(self, logdir):
     reportruns.cut(logdir, 1000)
     reportruns.age(logdir, 3 * 3600 + 5)

@@ -8,7 +8,8 @@ examples:
   dreamer-gail demos video --source play.mp4 --task atari_seaquest \\
       --out seaquest.h5
   dreamer-gail demos video --source screen.webm --task minatar_breakout \\
-      --fps 6 --crop 420 130 600 600 --ends 41.2 97.5 --out breakout.h5
+      --changes --crop 420 130 600 600 --games 3.5 41.2 43 97.5 \
+      --out breakout.h5
 """
 
 import collections
@@ -28,7 +29,7 @@ from . import screens
 LARGEST = 1 << 25  # Pixels of a frame.
 ERRORS = (av.error.FFmpegError, OSError, ValueError, TypeError)
 TIE = 2e-3  # Seconds, for times that are equal but for rounding.
-STILL = 0.5  # Share of repeated images from which on there is a warning.
+STILL = 0.1  # Share of repeated images from which on there is a note.
 
 # `time` in seconds from the start of the film, `image` (H, W, 3) uint8.
 Frame = collections.namedtuple('Frame', 'time image')
@@ -43,13 +44,13 @@ def add_arguments(parser):
   add('--fps', type=arguments.positive,
       help='steps of the game in a second of the film (Atari: 60 by its '
       'repeat; others: each frame is a step)')
+  add('--changes', action='store_true',
+      help='in the place of --fps: each change of the image is a step')
   add('--crop', type=arguments.count, nargs=4,
       metavar=('LEFT', 'TOP', 'WIDTH', 'HEIGHT'),
       help='where the game is, in pixels (all)')
-  add('--start', type=float, default=0.0, help='second at which to begin')
-  add('--stop', type=float, default=np.inf, help='second at which to stop')
-  add('--ends', type=float, nargs='+', default=[],
-      help='seconds at which a game was over; the next one begins there')
+  add('--games', type=float, nargs='+', metavar='SECOND',
+      help='where each game begins and is over (one game that is not over)')
   add('--name', default='', help='where the film is from, for the store')
   add('--licence', default='', help='what it may be used for')
   tasks.add_options(parser)
@@ -59,35 +60,91 @@ def run(args):
   """Import the film and write the store to `args.out`."""
   out = flags.output(args)
   path = flags.source(args, 'a film')
+  spans = games(args.games)
   options = tasks.options(args.task, tasks.given(args))
   env = tasks.make_env(args.task, 0, **options)
   look = screens.look(args.task, env)
-  fps = args.fps or look.fps
-  shown = window(
-      crop(read(path), args.crop, path), args.start, args.stop)
-  times, images = [], []
-  bar = tqdm.tqdm(steps(shown, fps, look.frames), 'read', unit=' steps')
-  for time, frames in bar:
-    times.append(time)
-    images.append(look.image(frames))
+  fps = None if args.changes else args.fps or look.fps
+  parts = gather(crop(read(path), args.crop, path), spans, look, fps)
   env.close()
-  if len(images) < 2:
+  data = [
+      flagged(changed(x) if args.changes else x, over) for x, over in parts]
+  data = [x for x in data if len(x['image']) > 1]
+  if not data:
     raise UserError(
-        f'--source {path}: has {len(images)} steps between --start and '
-        '--stop, expected two or more')
-  images = np.stack(images)
-  store.write(out, [{look.key: images, **borders(times, args.ends)}], {
+        f'--source {path}: has no game of two steps or more, see --games')
+  count = len(data)
+  data = {k: np.concatenate([x[k] for x in data]) for k in data[0]}
+  images = data.pop('image')
+  store.write(out, [{look.key: images, **data}], {
       'task': args.task, 'source': args.name or path.name,
       'licence': args.licence, 'preprocessing': options,
       'action_meanings': []})
-  print(f'{out}: {len(images):,} steps of {times[-1] - times[0]:.1f} seconds, '
-        f'{len(args.ends) + 1} games, no actions')
+  print(f'{out}: {len(images):,} steps in {count} '
+        f'game{"s" * (count > 1)}, no actions')
+  report(images, look)
+
+
+def games(seconds):
+  """Return [(begin, end)] of the games that --games names.
+
+  Without it there is one, without an end.
+  """
+  if not seconds:
+    return [(0.0, np.inf)]
+  if len(seconds) % 2 or np.any(np.diff(seconds) <= 0):
+    raise UserError(
+        f'--games {" ".join(f"{x:g}" for x in seconds)}: expected the second '
+        'of the begin and of the end of each game, one after another')
+  return list(zip(seconds[::2], seconds[1::2]))
+
+
+def gather(frames, spans, look, fps):
+  """Return [(images, over)] of the games, lists of what their steps show.
+
+  `over` is whether the film goes on after the end of the game.
+  """
+  edges = np.ravel(spans)
+  place = lambda frame: int(np.searchsorted(edges, frame.time, 'right'))
+  found, last = {}, 0
+  bar = tqdm.tqdm(desc='read', unit=' steps')
+  for last, group in itertools.groupby(frames, place):
+    if last % 2:  # Between two games nothing counts.
+      found[last // 2] = images = []
+      for shown in steps(group, fps, look.frames):
+        images.append(look.image(shown))
+        bar.update()
+  bar.close()
+  return [(x, last > 2 * i + 1) for i, x in found.items()]
+
+
+def changed(images):
+  """Return the images that differ from the one before."""
+  return [
+      x for i, x in enumerate(images)
+      if not i or (x != images[i - 1]).any()]
+
+
+def flagged(images, over):
+  """Return the arrays of a game: `image`, and the flags (T,)."""
+  steps = np.arange(len(images))
+  last = (steps == len(images) - 1) & over
+  return {
+      'image': np.array(images), 'is_first': steps == 0, 'is_last': last,
+      'is_terminal': last}
+
+
+def report(images, look):
+  """Print what makes a film differ from the game, if anything does."""
   still = np.mean((images[1:] == images[:-1]).all((1, 2, 3)))
-  print(f'  {still:.0%} of the images repeat the one before'
-        + (': is --fps too high?' if still > STILL else ''))
+  if still > STILL:
+    print(f'  {still:.0%} of the images repeat the one before: if the game '
+          'does not stand still, try --changes, or a lower --fps')
   if look.hidden:
     print(f'  of what stands on the boards {look.hidden:.1%} cannot be seen '
           'in random play and is guessed; the discriminator may tell by that')
+  for text in look.doubts():
+    print(f'  WARNING: {text}: is --crop right?')
 
 
 def read(path):
@@ -124,14 +181,8 @@ def crop(frames, box, path):
     yield frame
 
 
-def window(frames, start, stop):
-  """Yield the frames from one second to another."""
-  late = itertools.dropwhile(lambda x: x.time < start, frames)
-  return itertools.takewhile(lambda x: x.time < stop, late)
-
-
 def steps(frames, fps, count):
-  """Yield (time, frames) of each step: the last `count` images up to it.
+  """Yield what each step shows: the last `count` images up to it.
 
   Step k is shown in the middle of its time, as a recorder is late and the
   game is not always on time. Without `fps` each frame is a step.
@@ -141,10 +192,10 @@ def steps(frames, fps, count):
     start = frame.time if start is None else start
     recent.append(frame.image)
     if fps is None:
-      yield frame.time, list(recent)
+      yield list(recent)
       continue
-    while (time := start + (index + 0.5) / fps) < until:
-      yield time, list(recent)
+    while start + (index + 0.5) / fps < until:
+      yield list(recent)
       index += 1
 
 
@@ -161,21 +212,3 @@ def shown(frames):
     before = frame
   if before:
     yield before, before.time + lasts - TIE
-
-
-def borders(times, ends):
-  """Return the flags (T,) of steps at some times, by the ends of games.
-
-  Raises UserError for an end that is not between two steps.
-  """
-  last = np.zeros(len(times), bool)
-  for end in ends:
-    index = int(np.searchsorted(times, end, 'right')) - 1
-    if not 0 <= index < len(times) - 1 or last[index]:
-      raise UserError(
-          f'--ends {end:g}: expected seconds from {times[0]:.2f} to '
-          f'{times[-1]:.2f}, each between other steps')
-    last[index] = True
-  return {
-      'is_first': np.r_[True, last[:-1]], 'is_last': last,
-      'is_terminal': last}

@@ -81,8 +81,20 @@ class TestBoards:
     # Of aliens that go left and right it shows no difference.
     least = 0.9 if task == 'minatar_space_invaders' else 0.99
     assert np.mean((true == found).all(-1)) > least
-    assert ('cannot be seen' in capsys.readouterr().out) == (
-        task != 'minatar_freeway')
+    assert 'cannot be seen in random play' in capsys.readouterr().out
+
+  def test_a_crop_that_is_wrong_is_told(self, tmp_path, capsys):
+    _, shown = boards('minatar_breakout', 20)
+    images = [
+        np.pad(larger(x, 13), ((40, 18), (20, 150), (0, 0)),
+               constant_values=90) for x in shown]
+    path = film(tmp_path / 'a.mp4', images)
+    run(path, tmp_path)
+    said = capsys.readouterr().out
+    assert 'the frames are wider than what the agent sees: is --crop' in said
+    assert '% of the fields have no colour of the game: is --crop' in said
+    run(path, tmp_path, '--crop', '20', '40', '130', '130', '--overwrite')
+    assert 'WARNING' not in capsys.readouterr().out
 
   def test_of_our_films(self, tmp_path):
     true, _ = boards('minatar_breakout')
@@ -113,29 +125,36 @@ class TestTime:
     data = run(self.ramp(tmp_path, 10, 2), tmp_path, task='crafter_reward')
     assert self.values(data) == [10 * (x // 2) for x in range(40)]
 
-  def test_a_part(self, tmp_path):
+  def test_each_change_is_a_step(self, tmp_path):
     data = run(
-        self.ramp(tmp_path, 10, 1), tmp_path, '--start', '0.45', '--stop',
-        '1.01', task='crafter_reward')
-    assert self.values(data) == [50, 60, 70, 80, 90, 100]
+        self.ramp(tmp_path, 10, 4), tmp_path, '--changes',
+        task='crafter_reward')
+    assert self.values(data) == [10 * x for x in range(20)]
+    assert data['is_first'].tolist() == [True] + 19 * [False]
+    assert not data['is_last'].any()
 
-  def test_a_repeat_is_told(self, tmp_path, capsys):
+  def test_repeats_are_told(self, tmp_path, capsys):
     run(self.ramp(tmp_path, 10, 4), tmp_path, task='crafter_reward')
-    assert '76% of the images repeat the one before: is --fps too high?' in (
+    assert '76% of the images repeat the one before: ' in (
         capsys.readouterr().out)
 
-  def test_games_end_where_it_is_said(self, tmp_path):
+  @pytest.mark.parametrize('end, over', [('1.55', True), ('9', False)])
+  def test_games_are_where_it_is_said(self, tmp_path, end, over):
     data = run(
-        self.ramp(tmp_path, 10, 1), tmp_path, '--ends', '0.55', '1.2',
-        task='crafter_reward')
-    assert np.flatnonzero(data['is_first']).tolist() == [0, 6, 13]
-    assert np.flatnonzero(data['is_last']).tolist() == [5, 12]
+        self.ramp(tmp_path, 10, 1), tmp_path, '--games', '0.15', '0.55',
+        '0.95', end, task='crafter_reward')
+    last = 150 if over else 190
+    assert self.values(data) == [
+        20, 30, 40, 50, *range(100, last + 10, 10)]
+    assert np.flatnonzero(data['is_first']).tolist() == [0, 4]
+    assert np.flatnonzero(data['is_last']).tolist() == [3] + over * [9]
     assert np.array_equal(data['is_last'], data['is_terminal'])
 
-  @pytest.mark.parametrize('ends', [['-1'], ['1.9'], ['0.5', '0.55']])
-  def test_ends_that_cannot_be(self, tmp_path, ends):
-    with refused(f'--ends {ends[-1]}: expected seconds from 0.00 to 1.90'):
-      run(self.ramp(tmp_path, 10, 1), tmp_path, '--ends', *ends,
+  @pytest.mark.parametrize('seconds', [
+      ['1'], ['2', '1'], ['0', '1', '1', '2']])
+  def test_games_that_cannot_be(self, tmp_path, seconds):
+    with refused(f'--games {" ".join(seconds)}: expected the second'):
+      run(self.ramp(tmp_path, 10, 1), tmp_path, '--games', *seconds,
           task='crafter_reward')
     assert not (tmp_path / 'film.h5').exists()
 
@@ -181,7 +200,7 @@ class TestMistakes:
 
   @pytest.mark.parametrize('flags, words', [
       (['--crop', '1', '0', '64', '64'], '--crop 1 0 64 64: is not inside'),
-      (['--start', '9'], 'has 0 steps between --start and --stop')])
+      (['--games', '9', '10'], 'has no game of two steps or more')])
   def test_flags_beyond_it(self, tmp_path, flags, words):
     path = film(tmp_path / 'a.mkv', [np.zeros((64, 64, 3), np.uint8)] * 3,
                 codec='ffv1')
