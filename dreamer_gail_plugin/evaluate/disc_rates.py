@@ -28,7 +28,7 @@ from . import frozen
 from . import output
 from . import saved
 
-PROGRAM = ('dreamer_gail_plugin.evaluate.disc_rates',)
+PROGRAM = ('disc_rates',)
 NAME = 'disc_rates.json'  # In the logdir.
 UPDATES = 781_250  # 2.5e7 steps, each replayed 32 times in batches of 1024.
 BATCH = 256  # Pairs of each side in an update.

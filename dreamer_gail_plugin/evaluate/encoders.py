@@ -32,7 +32,7 @@ from . import probes
 from . import saved
 from . import trajectories
 
-PROGRAM = ('dreamer_gail_plugin.evaluate.encoders',)
+PROGRAM = ('encoders',)
 NAME = 'encoders.json'  # In the logdir.
 MOST = 2000  # Updates of a probe.
 UNITS = 256  # Of what decodes images.

@@ -122,6 +122,7 @@ class TestMain:
     kept = json.loads((run[0] / 'disc_rates.json').read_text())
     assert kept == found and found['latents'] == 'posterior'
     assert found['units'] == 8
+    assert f' disc_rates --logdir {run[0]} ' in found['command']
     assert [x['updates'] for x in found['rows']] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert 'accuracy' in capsys.readouterr().out
     with pytest.raises(UserError, match='--overwrite'):

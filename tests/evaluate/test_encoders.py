@@ -98,6 +98,7 @@ class TestMain:
     found = encoders.main(flags)
     assert json.loads((logdir / 'encoders.json').read_text()) == found
     assert list(found['views']) == ['VAE, z', 'model, h and z']
+    assert f' encoders --logdir {logdir} ' in found['command']
     for row in found['views'].values():
       assert row['now'] > 0 < row['next'] and row['accuracy'] <= 1
       assert row['tell'] <= np.log(2)
