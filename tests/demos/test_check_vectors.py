@@ -10,6 +10,7 @@ from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.demos import check
 from dreamer_gail_plugin.demos import tasks
 from dreamer_gail_plugin.demos.check import content
+from dreamer_gail_plugin.demos.check import physics
 from dreamer_gail_plugin.demos.check import play
 
 CARTPOLE, PENDULUM = 'gym_CartPole-v1', 'gym_Pendulum-v1'
@@ -139,3 +140,17 @@ def test_images_of_0_to_1(most, count):
   image = np.zeros((9, 8, 8, 3), np.uint8)
   image[4:] = most
   assert len(content.faint([{'image': image}])) == count
+
+
+def test_wide_vectors_are_left_out(monkeypatch):
+  class Wide:
+    parts = [{
+        'vector': np.random.default_rng(0).random((150, 768)),
+        'action': np.arange(150) % 3, **{
+            x: np.zeros(150, bool)
+            for x in ('is_first', 'is_last', 'is_terminal')}}]
+    folds = lambda self: (self.parts, self.parts)
+  monkeypatch.setattr(physics, 'Model', None)  # It would take 370 MB.
+  found, = physics.find(Wide.parts, Wide(), 'action', 3)
+  assert found.level == 'note'
+  assert 'vector and action are 771 numbers' in found.text

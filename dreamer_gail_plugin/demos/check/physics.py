@@ -11,10 +11,13 @@ import itertools
 import numpy as np
 
 from . import findings
+from .findings import note
 from .findings import problem
 
 CUBIC = 6  # Numbers of state and action up to which the degree is three.
-MOST = 24  # Numbers of state and action, above which it is not tried.
+# Numbers of state and action, above which it is not tried: their products of
+# two are 325 columns, of 20,000 steps 50 MB. Of 768 numbers they are 45 GB.
+MOST = 24
 LEAST = 100  # Steps of demonstrations in the range of random play.
 WRONG = 3  # A step is wrong if its error is so many times the largest.
 JUMP = 10  # And it is a jump if it is so many times.
@@ -35,10 +38,14 @@ def find(parts, play, key, classes):
   `classes` is the number of discrete actions, 0 for continuous ones.
   """
   fit, rest = play.folds()
-  model = Model(*_steps(fit, key, classes))
   known = _steps(rest, key, classes)
-  if known[0].shape[1] + known[1].shape[1] > MOST:
-    return []
+  count = known[0].shape[1] + known[1].shape[1]
+  if count > MOST:
+    return [note(
+        f'vector and {key} are {count} numbers, too many to learn from random '
+        f'play what an action does to them ({MOST} at most), so that was left '
+        'out')]
+  model = Model(*_steps(fit, key, classes))
   inside = model.inside(*known[:2])
   if inside.sum() < LEAST:
     return []
