@@ -1,6 +1,7 @@
 """What is said and settled of task and demonstrations before training."""
 
 import json
+import math
 
 import elements
 import numpy as np
@@ -149,11 +150,27 @@ def _halve(config, name, sides):
           f'--{key}.mults with another count of numbers')
     if max(own) < len(mults) - outer:
       changes[f'{key}.mults'] = list(mults[:max(own) + outer])
+  why = (
+      f'images of {size} leave room for fewer halvings' if changes else
+      'the blocks of the decoder do not divide its channels')
+  changes |= _blocks(config.update(changes))
   if changes:
-    print(
-        f'  {name}: images of {size} leave room for fewer halvings: '
-        + ', '.join(f'--{k} {v}' for k, v in changes.items()))
+    print(f'  {name}: {why}, so the run has ' + ' '.join(
+        f'--{k} {" ".join(map(str, np.ravel(v)))}'
+        for k, v in changes.items()))
   return config.update(changes)
+
+
+def _blocks(config):
+  # The decoder gives each block of `deter` as many channels of its smallest
+  # image. With other mults there may be a number that the blocks do not share.
+  decoder = config.agent.dec.simple
+  fits = math.gcd(
+      decoder.bspace, decoder.depth * decoder.mults[-1],
+      config.agent.dyn.rssm.deter)
+  if not decoder.bspace or fits == decoder.bspace:
+    return {}
+  return {'agent.dec.simple.bspace': fits}
 
 
 def compare(config):

@@ -2,8 +2,12 @@
 
 import elements
 import gymnasium
+import jax
+import jax.numpy as jnp
+import ninjax as nj
 import numpy as np
 import pytest
+from dreamerv3 import rssm
 from gymnasium import spaces
 
 from dreamer_gail_plugin import build
@@ -42,8 +46,10 @@ class Plain(gymnasium.Env):
 def config(tmp_path):
   def make(*flags, obs=BOX, act=TWO):
     gymnasium.register('tests/Plain-v0', Plain, kwargs=dict(obs=obs, act=act))
+    if '--configs' not in flags:
+      flags = ('--configs', 'gym', 'debug', 'gail', *flags)
     return configs.load_config([
-        '--configs', 'gym', 'debug', 'gail', '--task', 'gym_tests/Plain-v0',
+        '--task', 'gym_tests/Plain-v0',
         '--logdir', str(tmp_path / 'log'),
         '--agent.gail.expert', str(tmp_path / 'mine.h5'), *flags])
   yield make
@@ -62,6 +68,23 @@ def demos(config, action, reward=1.0, games=40, **attrs):
       'is_terminal': last, 'reward': np.float32(reward * ~first)}
   store.write(config.agent.gail.expert, games * [one], {
       'task': config.task, **attrs})
+
+
+def decoded(config):
+  """Return the shape of the images that the decoder of a config gives."""
+  space = {'image': build.spaces(config)[0]['image']}
+  size = config.agent.dyn.rssm
+
+  def decode(feat):
+    decoder = rssm.Decoder(space, **config.agent.dec.simple, name='dec')
+    return decoder({}, feat, jnp.zeros(1), False)[2]['image'].pred()
+  pure = nj.pure(decode)
+  feat = {
+      'deter': jnp.zeros((1, size.deter), jnp.bfloat16),
+      'stoch': jnp.zeros((1, size.stoch, size.classes), jnp.bfloat16)}
+  with jax.default_device(jax.devices('cpu')[0]):
+    return jax.eval_shape(
+        lambda x: pure({}, x, seed=0, create=True)[1], feat).shape[1:]
 
 
 def test_one_line_a_key(config, capsys):
@@ -98,6 +121,31 @@ class TestHalve:
     with refused('image', '50 x 50', '--env.gym.size 64 64'):
       preflight.settle(config('--env.gym.size', '50', '50', obs=PIXELS(
           96, 96, 3)))
+
+  # Also upstream's decoder, which is built without a computation.
+  @pytest.mark.parametrize('side', [16, 24, 32, 48])
+  @pytest.mark.parametrize('blocks', [['tiny'], ['small'], ['tiny', 'debug']])
+  def test_the_decoder_can_be_built(self, config, blocks, side):
+    given = config(
+        '--configs', 'gym', 'gail', *blocks, '--env.gym.image', 'last',
+        obs=PIXELS(side, side, 3))
+    assert decoded(preflight.settle(given)) == (side, side, 3)
+
+  def test_boards_in_a_large_network(self, capsys):
+    given = configs.load_config(['--configs', 'minatar', 'gail', 'large'])
+    assert decoded(preflight.settle(given)) == (10, 10, 4)
+    assert 'run has --agent.dec.simple.bspace 4\n' in capsys.readouterr().out
+
+  def test_the_line_can_be_pasted(self, config, capsys):
+    words = ('--configs', 'gym', 'tiny', 'gail', 'debug', '--env.gym.image',
+             'last')
+    given = config(*words, obs=PIXELS(16, 16, 3))
+    found = preflight.settle(given)
+    line = capsys.readouterr().out.splitlines()[-1]
+    flags = line.partition(' so the run has ')[2].split()
+    assert '--agent.dec.simple.mults 2 3 --agent.' in line
+    assert configs.change(given, flags) == found
+    assert preflight.settle(found) == found
 
   def test_blocks_that_fit_stay(self):
     before = configs.load_config(['--configs', 'minatar', 'tiny'])

@@ -1,6 +1,7 @@
 """Refuses values of flags that would fail only after the start."""
 
 import importlib.util
+import math
 import re
 
 import embodied.jax.nets
@@ -81,7 +82,8 @@ def values(config):
 def relations(config):
   """Raise UserError for numbers that do not go together."""
   run, agent, rssm = config.run, config.agent, config.agent.dyn.rssm
-  bspace = agent.dec.simple.bspace
+  decoder = agent.dec.simple
+  bspace, channels = decoder.bspace, decoder.depth * decoder.mults[-1]
   for wrong, text in (
       (config.replica >= config.replicas,
        f'--replica {config.replica}: must be below --replicas'),
@@ -112,6 +114,10 @@ def relations(config):
       (bspace and rssm.deter % bspace,
        f'--agent.dyn.rssm.deter {rssm.deter}: must be a multiple of '
        f'--agent.dec.simple.bspace {bspace}'),
+      (bspace > 1 and math.gcd(bspace, channels) == 1,
+       f'--agent.dec.simple.bspace {bspace}: has no factor in common with '
+       f'{channels}, --agent.dec.simple.depth times the last of '
+       '--agent.dec.simple.mults; give 1 or other numbers'),
       (agent.retnorm.perclo >= agent.retnorm.perchi,
        f'--agent.retnorm.perclo {agent.retnorm.perclo}: must be below '
        '--agent.retnorm.perchi'),

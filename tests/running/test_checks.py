@@ -78,6 +78,8 @@ class TestRelations:
       (['--replay.fracs.uniform', '0.5'], '--replay.fracs: the sum'),
       (['--agent.dyn.rssm.blocks', '3'], 'must be a multiple of'),
       (['--agent.dec.simple.bspace', '3'], '--agent.dec.simple.bspace 3'),
+      (['--agent.dec.simple.depth', '3', '--agent.dec.simple.mults', '2', '3'],
+       'no factor in common with 9'),
       (['--agent.retnorm.perclo', '95'], 'must be below'),
       (['--agent.opt.schedule', 'linear'], '--agent.opt.warmup')])
   def test_refused(self, flags, words):
