@@ -6,9 +6,13 @@ Until the run has something to save, Ctrl+C and SIGTERM end it at once.
 import contextlib
 import os
 import signal
+import time
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 ALL = (*ENDING, signal.SIGUSR1)
+# Seconds in which further signals are the same one: `uv run` hands on to its
+# program what the terminal or `kill` has sent to both of them.
+SAME = 1
 
 
 class Stop(Exception):
@@ -44,12 +48,17 @@ class Listener:
 
   def _end(self, number, frame):
     self.ending = signal.Signals(number)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for x in ENDING:
+      signal.signal(x, signal.SIG_IGN)
     again = 'A second Ctrl+C' if number == signal.SIGINT else 'Ctrl+C'
     # Not by print, which this may have interrupted.
     os.write(2, (
         f'\n{self.ending.name}: the run ends its step and saves. {again} ends '
         'it at once, without a save.\n').encode())
+    # Waiting here is simple, and the run has nothing to lose by it.
+    time.sleep(SAME)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, self._end)
 
   def _save(self, number, frame):
     self.saving = True
