@@ -173,7 +173,9 @@ def row(logdir, last):
   except (AttributeError, KeyError, TypeError, ValueError) as error:
     raise UserError(
         f'{filename}: is not the config of a run: {error}') from None
-  steps, scores = read(logdir)
+  # The file appears when the first episode ends.
+  begun = filename.with_name('scores.jsonl').exists()
+  steps, scores = read(logdir) if begun else np.zeros((2, 0))
   return {
       **named, 'steps': int(steps.max(initial=0)), 'last': last,
       **average(steps, scores, last), 'logdir': pathlib.Path(logdir).name}

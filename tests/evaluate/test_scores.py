@@ -160,6 +160,17 @@ class TestTable:
     assert json.loads(out.read_text()) == [scores.row(logdir, 1)] * 2
     assert not list(logdir.glob('*.part'))
 
+  def test_a_run_without_a_game_yet(self, logdir, capsys):
+    new = logdir / 'new'
+    new.mkdir()
+    shutil.copy(logdir / 'config.yaml', new)
+    scores.main([str(logdir), str(new), '--out', str(logdir / 'x.json')])
+    *_, first, second = capsys.readouterr().out.splitlines()
+    assert '5.00  (sd 1.00, 2 episodes)' in first
+    assert 'no episode has ended yet  ' in second
+    rows = json.loads((logdir / 'x.json').read_text())
+    assert (rows[1]['mean'], rows[1]['steps']) == (None, 0)
+
   def test_d_s_share(self, logdir, tmp_path, capsys):
     twin = tmp_path / 'log-constant'
     twin.mkdir()
