@@ -6,6 +6,7 @@ the game.
 """
 
 import copy
+import os
 import re
 
 import gymnasium
@@ -236,6 +237,9 @@ class Gym(Game):
     if 'rgb_array' not in env.game.metadata.get('render_modes', ()):
       return env
     env.close()
+    # SDL complains of each game where there is no desktop. Its pictures are
+    # drawn into arrays, for which it needs none.
+    os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
     suite, name = tasks.split(self.task)
     return envs.make(
         suite, name, **tasks.options(self.task), seed=self.seed,
