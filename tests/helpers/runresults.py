@@ -1,6 +1,8 @@
 """Hand-made results of runs on two tasks, where random play scores 2."""
 
 BREAKOUT, SEAQUEST = 'minatar_breakout', 'minatar_seaquest'
+# Files of scores/ that hold something else than results of runs.
+OTHERS = ('speed', 'steady', 'disc_rates', 'encoders')
 # The expert scores 12, so normalised is (x - 2) / 10.
 SCORES = {
     ('gail', BREAKOUT): [12, 8], ('gail', SEAQUEST): [7, 9],

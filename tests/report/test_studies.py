@@ -122,7 +122,7 @@ def test_strange_values(tmp_path, changes):
 
 @pytest.mark.parametrize('path', sorted(
     x for x in SCORES.glob(f'*{results.SUFFIX}')
-    if x.name.partition('.')[0] not in ('speed', 'steady')),
+    if x.name.partition('.')[0] not in runresults.OTHERS),
     ids=lambda x: x.name)
 def test_committed_ones(path):
   runs = studies.load(path, named=False)
