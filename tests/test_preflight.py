@@ -291,6 +291,19 @@ class TestCompare:
     with refused('mine.h5', 'image', '64 x 64 x 3', 'import it again'):
       preflight.compare(before)
 
+  def test_other_words_for_the_same_numbers(self, config):
+    before = config(obs=PIXELS(16, 16, 3))
+    demos(before, np.int32(0), arrays={
+        'vector': '16 x 16 x 3 as 768 numbers, a grid of codes'})
+    assert preflight.compare(before) == ['vector']
+
+  def test_other_numbers(self, config):
+    before = config(obs=PIXELS(16, 16, 3))
+    demos(before, np.int32(0), arrays={
+        'vector': '16 x 48 as 768 numbers, a grid of codes'})
+    with refused('16 x 48'):
+      preflight.compare(before)
+
   def test_files_of_before(self, config):
     before = config(obs=PIXELS(84, 84, 3))
     demos(before, np.int32(0))

@@ -14,7 +14,7 @@ from ..errors import UserError
 
 KINDS = ('auto', 'last', 'first', 'vector')
 LARGEST = 64  # Images of more pixels a side are made this size by default.
-PICTURE = 32  # Sides below this are those of a grid of codes.
+PICTURE = 32  # Sides below this may be those of a grid of codes.
 BOARD = 8  # Sides below this are too small for an image of any kind.
 CHANNELS = 32  # An axis of more is no axis of channels.
 FLOAT = np.dtype(np.float32)
@@ -80,8 +80,7 @@ def _decide(key, space, asked):
   if shades == 'board' and order and min(sides) >= BOARD:
     return order, ''
   if shades != 'pixels' or max(sides or space.shape) < PICTURE:
-    what = 'a board of 0 and 1' if shades == 'board' else 'a grid of codes'
-    return None, what if small or shades == 'board' else ''
+    return None, _reason(shades, order) if small or shades == 'board' else ''
   if order and axes > 2 and min(sides) < BOARD:
     order = None  # Such a stripe is rather an image with its axes in disorder.
   if order or space.dtype.kind == 'f':
@@ -91,6 +90,15 @@ def _decide(key, space, asked):
       'which of its axes are the channels. Say it by --env.gym.image '
       f'{key}=last (height, width, channels), {key}=first (channels, height, '
       f'width) or {key}=vector')
+
+
+def _reason(shades, order):
+  # Bytes of 0 to 255 tell neither codes nor a small image.
+  return {
+      'board': 'a board of 0 and 1', 'codes': 'a grid of codes',
+      'pixels': (
+          'a grid of codes, or an image so small that only --env.gym.image '
+          f'{order or "last"} makes it one')}[shades]
 
 
 def layout(shape):

@@ -59,8 +59,9 @@ def test_images(box, shape, said):
 
 
 @pytest.mark.parametrize('box, said', [
-    (pixels(7, 7, 3), '7 x 7 x 3 as 147 numbers, a grid of codes'),
-    (pixels(3, 7, 7), 'a grid of codes'),
+    (pixels(7, 7, 3), '7 x 7 x 3 as 147 numbers, a grid of codes, or an image '
+     'so small that only --env.gym.image last makes it one'),
+    (pixels(3, 16, 16), 'only --env.gym.image first makes it one'),
     (pixels(11, 11, 3, high=10), 'a grid of codes'),
     (pixels(40, 40, 3, high=18), 'a grid of codes'),
     (pixels(25, 25), 'a grid of codes'),

@@ -47,8 +47,9 @@ class TestEnvWatchdog:
 class TestStopSignals:
 
   @pytest.fixture
-  def env(self):
+  def env(self, monkeypatch):
     """Return a class of environments; its list `sends` are (step, signal)."""
+    monkeypatch.setattr(signals, 'SAME', 0.01)
     class Env(dummies.Dummy):
       sends, steps = [], 0
       def step(self, action):
@@ -76,7 +77,8 @@ class TestStopSignals:
     assert step == 80 if loop is train else 0 < step < 80
     assert replayed(logdir) == step
     assert metrics(logdir)['step'] > step - 20
-    assert capfd.readouterr().err.count(f'{number.name}: the run saves') == 1
+    said = capfd.readouterr().err
+    assert said.count(f'{number.name}: the run ends its step') == 1
     self.go(logdir, env, loop)
     assert saved(logdir, 'step') == 200
 

@@ -10,11 +10,15 @@ examples:
       --out breakout.h5
   dreamer-gail demos planner --task gym_reach:Reach-v0 --policy reach:expert \\
       --out reach.h5
+
+The environment has the settings of flags such as --env.gym.image last, which
+training then needs, too.
 """
 
 import functools
 import os
 import pathlib
+import shlex
 
 import tqdm
 
@@ -79,6 +83,7 @@ def add_arguments(parser):
   parser.add_argument(
       '--workers', type=arguments.natural, default=os.cpu_count(),
       help='processes; the result does not depend on it')
+  tasks.add_options(parser)
 
 
 def run(args):
@@ -91,11 +96,12 @@ def run(args):
   out = flags.output(args)
   if out.suffix == '.json':
     recipe.suited(out, args.task)
-  env = tasks.make_env(args.task, args.seed)
+  options = tasks.options(args.task, tasks.given(args))
+  env = tasks.make_env(args.task, args.seed, **options)
   env.close()
   found = list(tqdm.tqdm(
       record.record(
-          functools.partial(tasks.make_env, args.task),
+          functools.partial(tasks.make_env, args.task, **options),
           make_policy(args.task, args.policy), args.trajectories,
           args.length, args.seed, args.limit,
           min(args.workers, args.trajectories)),
@@ -105,12 +111,15 @@ def run(args):
       'source': f'{args.policy} policy of dreamer_gail_plugin.demos planner',
       'licence': 'MIT' if args.task.startswith(('minatar_', 'gym_')) and (
           ':' not in args.policy) else '',
-      'preprocessing': tasks.options(args.task),
+      'preprocessing': options,
       'action_meanings': getattr(env, 'action_meanings', []),
       'seed': args.seed,
       'command': command(args),
       **record.summary(found),
   }
+  texts = getattr(env, 'texts', {})
+  if texts:
+    attrs['arrays'] = texts
   if out.suffix == '.json':
     recipe.save(out, found, {**attrs, 'limit': args.limit})
   else:
@@ -119,6 +128,8 @@ def run(args):
   print(
       f'score {attrs["mean_score"]:.2f} (sd {attrs["score_sd"]:.2f}), '
       f'{attrs["episodes"]} complete episodes')
+  for key, text in texts.items():
+    print(f'  {key}: {text}')
 
 
 def make_policy(task, policy):
@@ -143,8 +154,9 @@ def make_policy(task, policy):
 
 def command(args):
   """Return the command that makes the same store."""
+  options = ''.join(f' {shlex.quote(x)}' for x in tasks.given(args))
   return (
       f'python -m dreamer_gail_plugin.demos planner --task {args.task} '
       f'--policy {args.policy} --trajectories {args.trajectories} '
       f'--length {args.length} --limit {args.limit} --seed {args.seed} '
-      f'--out {pathlib.Path(args.out).name}')
+      f'--out {pathlib.Path(args.out).name}{options}')

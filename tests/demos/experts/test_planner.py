@@ -1,8 +1,10 @@
 import functools
+import json
 import types
 
 import elements
 import embodied
+import gymnasium
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from dreamer_gail_plugin.demos.experts import breakout
 from dreamer_gail_plugin.demos.experts import planner
 from dreamer_gail_plugin.demos.experts import seaquest
 from dreamer_gail_plugin.errors import UserError
+from helpers import strangetasks
 from helpers.refusals import exit_code
 
 BUNDLED = sorted(x for x in planner.PLANNERS if x.startswith('minatar_'))
@@ -377,6 +380,37 @@ class TestCommand:
     assert self.run(tmp_path, **flags) == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+  @pytest.mark.parametrize('flags, said, key', [
+    ([], 'vector: 16 x 16 x 3 as 768 numbers, a grid of codes, or an image so '
+     'small that only --env.gym.image last makes it one', 'vector'),
+    (['--env.gym.image', 'last'], 'image: 16 x 16 x 3, channels last',
+     'image'),
+    (['--env.gym.size', '8', '8', '--env.gym.image', 'last'],
+     'image: 16 x 16 x 3, channels last, resized to 8 x 8 with blending',
+     'image')])
+  def test_options_of_the_environment(
+      self, tmp_path, monkeypatch, capsys, flags, said, key):
+    space = gymnasium.spaces.Box(0, 255, (16, 16, 3), np.uint8)
+    monkeypatch.setattr(strangetasks.Dicts, 'observation_space', space)
+    monkeypatch.setattr(
+        strangetasks.Dicts, 'action_space', gymnasium.spaces.Discrete(2))
+    monkeypatch.setattr(
+        strangetasks.Dicts, 'pay', lambda self, action: float(action))
+    task = 'gym_helpers.strangetasks:StrangeDicts-v0'
+    assert self.run(
+        tmp_path, '--policy', 'random', *flags, task=task) == 0
+    assert f'  {said}\n  action: ' in capsys.readouterr().out
+    with store.Store(tmp_path / 'a.h5') as file:
+      assert key in file.keys
+      assert file.attrs['command'].endswith(' '.join(['--out a.h5', *flags]))
+      made = json.loads(file.attrs['preprocessing'])
+      assert made['image'] == ('last' if flags else 'auto')
+      assert f'{key}: {json.loads(file.attrs["arrays"])[key]}' == said
+    assert command.main([
+        'check', str(tmp_path / 'a.h5'), *flags, '--task', task]) in (0, 1)
+    out = capsys.readouterr().out
+    assert 'of random play' in out and 'made with' not in out
 
   @pytest.mark.parametrize('flag', ('trajectories', 'length', 'workers'))
   def test_numbers(self, tmp_path, capsys, flag):
