@@ -47,10 +47,11 @@ def main(argv=None):
   run = saved.Run(args.logdir)
   device.prepare_jax(run.config)
   actor = run.actor()
-  if not actor.imitates or actor.model.enc.veckeys:
+  if not actor.imitates or actor.model.enc.veckeys or (
+      not actor.model.disc.act_space):
     raise UserError(
-        f'--logdir {args.logdir}: expected a run with a discriminator, on '
-        'images alone.')
+        f'--logdir {args.logdir}: expected a run with a discriminator of '
+        'states and actions, on images alone.')
   parts = {
       side: error_terms.sequences(getattr(args, side), run.config)
       for side in SIDES}

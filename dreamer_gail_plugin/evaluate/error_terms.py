@@ -48,6 +48,10 @@ def main(argv=None):
   actor = run.actor()
   if not actor.imitates:
     raise UserError(f'--logdir {args.logdir}: this run has no discriminator.')
+  if not actor.model.disc.act_space:
+    raise UserError(
+        f'--logdir {args.logdir}: its D sees no actions, which are compared '
+        'here (--agent.gail.actions).')
   if not actor.model.dec.imgkeys:
     raise UserError(
         f'--logdir {args.logdir}: {config.task} has no images, whose '

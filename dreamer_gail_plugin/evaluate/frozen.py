@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from .. import pairs
 from .. import worldmodel
 from ..errors import UserError
 from . import trajectories
@@ -26,7 +25,7 @@ def expert(model, data):
   """Return D's inputs (1, T, F) and weights (1, T) of the expert's pairs."""
   feat, _ = worldmodel.observe(
       model, worldmodel.expert_rows(model, data), False)
-  return pairs.of_expert(model, data, feat)
+  return model.expert_pairs(data, feat)
 
 
 def imagined(model, data):
@@ -37,8 +36,8 @@ def imagined(model, data):
   states = {k: feat[k] for k in ('deter', 'stoch')}
   imag = model._imagine(carry, states, feat, count, False)
   con = model.con(model.feat2tensor(imag.feat), 2).prob(1)
-  return pairs.collect(
-      model, (data, feat), (data, rows.prevact, feat),
+  return model._pairs(
+      (data, feat), (data, rows.prevact, feat),
       (imag.feat, imag.act, con), count)['imag']
 
 
