@@ -8,8 +8,7 @@ examples:
   dreamer-gail demos video --source play.mp4 --task atari_seaquest \\
       --out seaquest.h5
   dreamer-gail demos video --source screen.webm --task minatar_breakout \\
-      --changes --crop 420 130 600 600 --games 3.5 41.2 43 97.5 \
-      --out breakout.h5
+      --changes --crop 420 130 600 600 --games 3.5 41.2 --out mine.h5
 """
 
 import collections
