@@ -52,7 +52,8 @@ def make_agent(config):
   keys = (
       'logdir', 'seed', 'jax', 'batch_size', 'batch_length', 'replay_context',
       'report_length', 'replica', 'replicas')
-  print('Compiling the agent, which may take minutes the first time')
+  print('Compiling the agent, which may take minutes the first time; XLA may '
+        'call that very slow')
   with quiet.hushed(config.verbose):
     [elements.print(line) for line in cls.banner]
     agent = cls(obs_space, act_space, elements.Config(

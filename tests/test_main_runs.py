@@ -6,7 +6,6 @@ import os
 import pathlib
 import pickle
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import scope
 
+from dreamer_gail_plugin.arguments import typed
 from dreamer_gail_plugin.running import provenance
 from helpers import upstreams
 from helpers.toyenv import TASK
@@ -161,8 +161,7 @@ main.errors.run(main.main)
       assert start['machine']['device'] == 'cpu'
     assert '--run.save_every' in first['argv']
     assert '--run.steps' in second['argv']
-    assert first['command'] == shlex.join([
-        sys.executable, '-m', 'dreamer_gail_plugin', 'train', *first['argv']])
+    assert first['command'] == typed('train', *first['argv'])
     times = [
         datetime.datetime.fromisoformat(x['time']) for x in (first, second)]
     age = datetime.datetime.now(datetime.UTC) - times[0]
@@ -279,8 +278,7 @@ class TestSignals:
     assert time.time() - start < 15
     assert 'Traceback' not in rest, rest
     *_, last = rest.strip().splitlines()
-    onwards = shlex.join([
-        sys.executable, '-m', 'dreamer_gail_plugin', 'train', *args[3:]])
+    onwards = typed('train', *args[3:])
     assert last == f'Stopped by {number.name}. To go on: {onwards}'
     assert saved(tmp_path, 'step', folder) > 0
     with pytest.raises(ProcessLookupError):  # None of the group is left.

@@ -38,7 +38,7 @@ class Progress:
   def line(self, summaries):
     """Return the line; what is not known yet is left out."""
     # A loop ends after the environments' steps, so some may be beyond.
-    step = min(self.total, max(step for step, _, _ in summaries))
+    step = int(min(self.total, max(step for step, _, _ in summaries)))
     values = collections.defaultdict(list)
     for _, name, value in summaries:
       values[name].append(value)

@@ -67,6 +67,9 @@ class TestLine:
     self.now += 1
     line = output.line(summaries(60_100))
     assert line.startswith('Step 60,000 of 60,000 (100%) | ')
+    # The total of a flag such as 1e7 is no whole number to Python.
+    assert '.0 of' not in progress.Progress(
+        1500.0, agents.config().agent).line(summaries(1504))
     assert '| 0:00 left' in line
 
   def test_duration(self):
