@@ -6,6 +6,8 @@ import os
 import pathlib
 import pickle
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +18,6 @@ import numpy as np
 import pytest
 import scope
 
-from dreamer_gail_plugin.arguments import typed
 from dreamer_gail_plugin.running import provenance
 from helpers import upstreams
 from helpers.toyenv import TASK
@@ -35,6 +36,15 @@ def command(logdir, *flags, code=None):
   """Run the program to its end in a process of its own."""
   args, env = arguments(logdir, *flags, code=code)
   return subprocess.run(args, env=env, capture_output=True, text=True)
+
+
+def printed(*flags):
+  """Return the command that a process started by `arguments` prints."""
+  name = os.path.basename(sys.executable)
+  found = shutil.which(name) == sys.executable
+  return shlex.join([
+      name if found else sys.executable, '-m', 'dreamer_gail_plugin', 'train',
+      *flags])
 
 
 def arguments(logdir, *flags, code=None):
@@ -161,7 +171,7 @@ main.errors.run(main.main)
       assert start['machine']['device'] == 'cpu'
     assert '--run.save_every' in first['argv']
     assert '--run.steps' in second['argv']
-    assert first['command'] == typed('train', *first['argv'])
+    assert first['command'] == printed(*first['argv'])
     times = [
         datetime.datetime.fromisoformat(x['time']) for x in (first, second)]
     age = datetime.datetime.now(datetime.UTC) - times[0]
@@ -278,7 +288,7 @@ class TestSignals:
     assert time.time() - start < 15
     assert 'Traceback' not in rest, rest
     *_, last = rest.strip().splitlines()
-    onwards = typed('train', *args[3:])
+    onwards = printed(*args[3:])
     assert last == f'Stopped by {number.name}. To go on: {onwards}'
     assert saved(tmp_path, 'step', folder) > 0
     with pytest.raises(ProcessLookupError):  # None of the group is left.
