@@ -27,11 +27,12 @@ def settle(config):
   sizes allow. Raises UserError for images that no network of upstream's takes.
   """
   print('Task:', config.task)
-  config = infer(scale(config))
+  config = scale(config)
   env = build.make_raw_env(config, 0)
   for key, text in texts(env).items():
     print(f'  {key}: {text}')
   env.close()
+  config = infer(config, env.act_space)
   return config if config.random_agent else halve(config)
 
 
@@ -76,14 +77,17 @@ def scale(config):
   return config.update({'env.gym.scale': found})
 
 
-def infer(config):
+def infer(config, act_space):
   """Return the config for demonstrations that perhaps lack actions.
 
   What learns from the expert's actions is off then, with a line that says so.
   """
   path, gail = build.demonstrations(config), config.agent.gail
-  if not path or gail.actions != 'given' or not lacking(config, path):
+  if not path or not path.is_file() or gail.actions != 'given':
     return config
+  with store.Store(path) as demos:
+    if store.told(demos, act_space):
+      return config
   if gail.actor != 'reinforce':
     raise UserError(
         f'{path}: has no actions, and --agent.gail.actor {gail.actor} needs '
@@ -94,14 +98,6 @@ def infer(config):
   print(f'  {path} has no actions: '
         + ' '.join(f'--agent.gail.{k} {v}' for k, v in wanted.items()))
   return config.update({f'agent.gail.{k}': v for k, v in wanted.items()})
-
-
-def lacking(config, path):
-  """Return whether the store, if it is there, has none of the actions."""
-  if not path.is_file():
-    return False
-  with store.Store(path) as demos:
-    return not store.told(demos, build.raw_spaces(config)[1])
 
 
 def unbounded(act_space):

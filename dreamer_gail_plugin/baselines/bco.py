@@ -7,6 +7,8 @@ Both networks are cloned by the library `imitation`, the inverse model from
 two observations.
 """
 
+import collections
+
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -40,16 +42,19 @@ def train(config, saver, path):
       networks.policy(x, acts) for x in (seen, pair_space(seen))]
   saver.policy = policy
   steps = max(1, int(config.steps.bco) // config.bco.rounds // venv.num_envs)
-  memory = max(1, int(config.bco.memory) // (steps * venv.num_envs))
   shown = np.concatenate([pairs(x.obs[:-1], x.obs[1:]) for x in episodes])
   obs = np.concatenate([x.obs[:-1] for x in episodes])
-  rounds = []
+  # The steps of all rounds, the oldest of which are dropped.
+  known = collections.deque(
+      maxlen=max(2, int(config.bco.memory) // venv.num_envs))
   for number in range(config.bco.rounds):
-    found = play(venv, policy if number else None, steps)
-    rounds = [*rounds, found][-memory:]
-    known, done = map(np.concatenate, zip(*rounds))
-    held = int(HELD * len(found[1])) or 1
-    clone(config, recorder, inverse, known[:-held], done[:-held])
+    fresh = 0
+    for pair in play(venv, policy if number else None, steps):
+      known.append(pair)
+      fresh += len(pair[1])
+    found = [np.concatenate(x) for x in zip(*known)]
+    held = int(HELD * min(fresh, len(found[1]))) or 1
+    clone(config, recorder, inverse, *[x[:-held] for x in found])
     recorder.add({'bco/right': right(inverse, found, held)})
     clone(config, recorder, policy, obs, named(inverse, shown))
   recorder.close()
@@ -69,20 +74,19 @@ def pairs(before, after):
 
 
 def play(venv, policy, steps):
-  """Return pairs (N, ...) and the actions between them, of so many steps.
+  """Yield pairs (N, ...) and the actions between them, of so many steps.
 
-  The policy is sampled, None is random play. A step that ends an episode is
-  left out, as its last observation is another game's.
+  N are the environments whose episode goes on: after its end the observation
+  is another game's. The policy is sampled, None is random play.
   """
-  space, found = venv.action_space, []
+  space = venv.action_space
   obs = venv.reset()
   for _ in range(steps):
     acts = np.stack([space.sample() for _ in obs]) if policy is None else (
         policy.predict(obs)[0])
     after, _, done, _ = venv.step(acts)
-    found.append((pairs(obs, after)[~done], acts[~done]))
+    yield pairs(obs, after)[~done], acts[~done]
     obs = after
-  return [np.concatenate(x) for x in zip(*found)]
 
 
 def clone(config, recorder, policy, obs, acts):

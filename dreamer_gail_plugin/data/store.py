@@ -178,10 +178,9 @@ def validate(store, obs_space, act_space, task=None):
 
 
 def told(store, act_space):
-  """Return the action spaces that a store holds all of, {} for a film's.
+  """Return the action spaces, or {} where a store has none of the actions.
 
-  That is one with none of the actions; a store with some of several gets them
-  all, and `validate` tells what is missing.
+  Of a store with some of several `validate` then tells what is missing.
   """
   acts = {k: v for k, v in act_space.items() if k != 'reset'}
   return acts if set(acts) & set(store.keys) else {}

@@ -22,7 +22,6 @@ from .. import atomic
 from .. import discriminator
 from .. import errors
 from ..errors import UserError
-from ..running import device
 from ..running import provenance
 from . import frozen
 from . import output
@@ -41,10 +40,7 @@ def main(argv=None):
   run = saved.Run(args.logdir)
   run.config = run.config.update({'agent.gail.expert_latent': (
       args.latents or run.config.agent.gail.expert_latent)})
-  device.prepare_jax(run.config)
-  actor = run.actor()
-  if not actor.imitates:
-    raise UserError(f'--logdir {args.logdir}: this run has no discriminator.')
+  actor = run.judge()
   sides = frozen.sides(actor, args.expert, args.agent, run.config)
   gail = run.config.agent.gail
   network = {**gail.disc, 'units': args.units or gail.disc.units}

@@ -17,8 +17,6 @@ import numpy as np
 from .. import arguments
 from .. import errors
 from .. import worldmodel
-from ..errors import UserError
-from ..running import device
 from . import output
 from . import saved
 from . import trajectories
@@ -34,10 +32,7 @@ def main(argv=None):
   args = parse(argv)
   out = output.place(args, NAME)
   run = saved.Run(args.logdir)
-  device.prepare_jax(run.config)
-  actor = run.actor()
-  if not actor.imitates:
-    raise UserError(f'--logdir {args.logdir}: this run has no discriminator.')
+  actor = run.judge()
   results = {side: summary(*paid(
       actor, getattr(args, side), run.config)) for side in SIDES}
   show(results)

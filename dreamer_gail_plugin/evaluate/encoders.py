@@ -25,7 +25,6 @@ from .. import errors
 from .. import pairs
 from .. import worldmodel
 from ..errors import UserError
-from ..running import device
 from . import error_terms
 from . import output
 from . import probes
@@ -45,13 +44,11 @@ def main(argv=None):
   args = parse(argv)
   out = output.place(args, NAME)
   run = saved.Run(args.logdir)
-  device.prepare_jax(run.config)
-  actor = run.actor()
-  if not actor.imitates or actor.model.enc.veckeys or (
-      not actor.model.disc.act_space):
+  actor = run.judge()
+  if actor.model.enc.veckeys or not actor.model.disc.act_space:
     raise UserError(
-        f'--logdir {args.logdir}: expected a run with a discriminator of '
-        'states and actions, on images alone.')
+        f'--logdir {args.logdir}: expected a run on images alone, whose D '
+        'sees actions.')
   parts = {
       side: error_terms.sequences(getattr(args, side), run.config)
       for side in SIDES}

@@ -24,7 +24,6 @@ from .. import errors
 from .. import pairs
 from .. import worldmodel
 from ..errors import UserError
-from ..running import device
 from . import output
 from . import probes
 from . import saved
@@ -44,10 +43,7 @@ def main(argv=None):
   out = output.place(args, NAME)
   run = saved.Run(args.logdir)
   config = run.config
-  device.prepare_jax(config)
-  actor = run.actor()
-  if not actor.imitates:
-    raise UserError(f'--logdir {args.logdir}: this run has no discriminator.')
+  actor = run.judge()
   if not actor.model.disc.act_space:
     raise UserError(
         f'--logdir {args.logdir}: its D sees no actions, which are compared '

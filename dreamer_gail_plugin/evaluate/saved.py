@@ -56,6 +56,18 @@ class Run:
     except UserError as error:
       raise UserError(f'{self.folder}: {error}') from None
 
+  def judge(self):
+    """Return the Actor of a run that has a discriminator, with JAX prepared.
+
+    Raises UserError as `actor` does, and if there is no discriminator.
+    """
+    device.prepare_jax(self.config)
+    actor = self.actor()
+    if not actor.imitates:
+      raise UserError(
+          f'--logdir {self.logdir}: this run has no discriminator.')
+    return actor
+
 
 def load_config(logdir):
   """Return the Config that a run was started with.

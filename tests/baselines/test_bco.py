@@ -29,7 +29,7 @@ class Row:
 
 def test_pairs_are_within_a_game():
   from dreamer_gail_plugin.baselines import bco
-  shown, acts = bco.play(Row(), None, 30)
+  shown, acts = map(np.concatenate, zip(*bco.play(Row(), None, 30)))
   assert shown.shape == (40, 4, 6, 6) and acts.shape == (40,)
   assert bco.pair_space(SPACE).shape == (4, 6, 6)
   for pair, act in zip(shown, acts):
@@ -43,7 +43,7 @@ def test_the_inverse_model_learns():
   config = configlib.load('bco', [
       '--bco.updates', '60', '--bc.batch_size', '32', '--device', 'cpu'])
   inverse = networks.policy(bco.pair_space(SPACE), ACTS)
-  found = bco.play(Row(), None, 120)
+  found = [np.concatenate(x) for x in zip(*bco.play(Row(), None, 120))]
   class Quiet:
     add = print
   before = bco.right(inverse, found, 60)

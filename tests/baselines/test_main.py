@@ -5,19 +5,15 @@ import json
 import types
 
 import elements
-import gymnasium
 import numpy as np
 import pytest
 
 from dreamer_gail_plugin import build
-from dreamer_gail_plugin import envs
 from dreamer_gail_plugin.baselines import __main__ as baselines
 from dreamer_gail_plugin.baselines import config as configlib
 from dreamer_gail_plugin.baselines import demonstrations
-from dreamer_gail_plugin.baselines import gymenv
 from dreamer_gail_plugin.baselines.mgail import actor as mgailactor
 from dreamer_gail_plugin.baselines.mgail import learner
-from dreamer_gail_plugin.data import record
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.envs import minatar
 from dreamer_gail_plugin.errors import UserError
@@ -198,8 +194,10 @@ class TestGreedy:
     assert found['results'].shape == found['ep_lengths'].shape == (2, 2)
     # Whole games of Breakout last longer than the ball needs to fall.
     assert (found['ep_lengths'] > 5).all()
-    assert column(logdir, 'train/eval/mean_reward') == (
-        found['results'].mean(1).tolist())
+    # They are logged alone or, in a fast run, as their mean.
+    means = found['results'].mean(1).tolist()
+    assert column(logdir, 'train/eval/mean_reward') in (
+        means, [sum(means) / 2])
 
   @pytest.mark.slow
   @pytest.mark.parametrize('name', ['ppo', 'c51'])
@@ -304,193 +302,3 @@ def through_a_model(config, greedy):
       {}, np.zeros((1, 4, 10, 10), np.uint8), seed=np.uint32([0, 1]))
   actor = mgailactor.Actor(config, model, params, greedy)
   return actor, lambda seen: np.asarray(jax.nn.softmax(actor.logits(seen)))[0]
-
-
-class TestDemonstrations:
-
-  def config(self, *flags):
-    return configlib.load('bc', [*DEBUG, *flags])
-
-  def test_episodes_of_the_bundled_store(self):
-    config = self.config()
-    path = demonstrations.check(config)
-    episodes = demonstrations.episodes(config, path)
-    with store.Store(path) as demos:
-      data = demos.read(0)
-    # Three games that the recorder stopped, and the start of a fourth.
-    assert len(episodes) == 40
-    assert not any(x.terminal for x in episodes)
-    stop = np.flatnonzero(data['is_last'])[0]
-    first, second = episodes[:2]
-    assert first.obs.shape == (stop + 1, 4, 10, 10)
-    assert np.array_equal(
-        first.obs, np.moveaxis(data['image'][: stop + 1], -1, 1))
-    assert np.array_equal(first.acts, data['action'][:stop])
-    assert np.array_equal(second.acts[:5], data['action'][stop + 1: stop + 6])
-
-  def test_the_same_eyes_as_in_the_environment(self, tmp_path):
-    config = self.config('--stack', '2')
-    make = lambda seed: envs.make('minatar', 'breakout', seed=seed)
-    path = tmp_path / 'x.h5'
-    store.write(path, record.record(make, record.Random, 1, 80), {
-        'task': 'minatar_breakout', 'source': '', 'licence': '',
-        'preprocessing': '', 'action_meanings': ''})
-    episodes = demonstrations.episodes(config, path)
-    assert len(episodes) > 2 and episodes[0].terminal
-    env = gymenv.Env(config, 0, 'none')
-    env.env = make(record.seeds(0, 0)[0])
-    for episode in episodes:
-      seen = [env.reset()[0]]
-      for action in episode.acts:
-        obs, reward, terminal, limit, _ = env.step(action)
-        seen.append(obs)
-        assert reward == 0 and not limit
-      assert terminal == episode.terminal
-      assert np.array_equal(np.stack(seen), episode.obs)
-    # The newest image is last; at the start the first stands for both.
-    obs = episodes[0].obs
-    assert obs.shape[1:] == (8, 10, 10)
-    assert np.array_equal(obs[0, :4], obs[0, 4:])
-    assert np.array_equal(obs[1:, :4], obs[:-1, 4:])
-    assert not np.array_equal(obs[1, :4], obs[1, 4:])
-
-  def test_of_another_task(self):
-    path = build.expert_path(self.config())
-    config = configlib.load(
-        'bc', ['--task', 'minatar_seaquest', '--expert', str(path)])
-    with pytest.raises(UserError, match='do not fit the task'):
-      demonstrations.check(config)
-
-
-@extra
-def test_a_time_limit_is_no_end_to_sqil():
-  from imitation.data import types as imtypes
-
-  from dreamer_gail_plugin.baselines import sqil
-  obs = np.float32([[0.1], [0.2]])  # Of an environment each.
-  buffer = sqil.Buffer(
-      10, gymnasium.spaces.Box(-1, 1, (1,)), gymnasium.spaces.Discrete(2),
-      [imtypes.Trajectory(obs, np.zeros(1, int), None, True)],
-      'cpu', n_envs=2)
-  buffer.add(
-      obs, obs, np.zeros((2, 1)), np.zeros(2), np.ones(2),
-      [{'TimeLimit.truncated': x} for x in (True, False)])
-  found = buffer.sample(80)
-  limit = np.isclose(found.observations[:40].flatten(), 0.1)
-  assert 0 < limit.sum() < 40
-  assert np.array_equal(found.dones[:40].flatten() == 1, ~limit)
-
-
-@extra
-class TestMemory:
-
-  def test_stacks_are_put_together_again(self):
-    from tianshou.data import Batch  # noqa: F401
-
-    from dreamer_gail_plugin.baselines import c51
-    config = configlib.load('c51', [*DEBUG, '--stack', '2', '--envs', '1'])
-    memory = c51.Memory(config, (2, 3, 3))
-    image = lambda *x: np.stack([np.full((3, 3), v, np.uint8) for v in x])
-    # A game of three steps that ends, and one that a time limit cuts.
-    steps = [
-        ((1, 1), (1, 2), 0, 0), ((1, 2), (2, 3), 0, 0),
-        ((2, 3), (3, 4), 1, 0), ((5, 5), (5, 6), 0, 0), ((5, 6), (6, 7), 1, 1)]
-    for number, (obs, after, done, limit) in enumerate(steps):
-      infos = [{'terminal_observation': image(*after),
-                'TimeLimit.truncated': bool(limit)}]
-      memory.add(
-          image(*obs)[None], np.array([number]), image(*after)[None],
-          np.float32([number]), np.array([bool(done)]), infos)
-    batch = memory.buffer[np.arange(5)]
-    found = batch.obs.reshape(5, 2, 9)[:, :, 0].tolist()
-    assert found == [list(x[0]) for x in steps]
-    assert batch.terminated.tolist() == [0, 0, 1, 0, 0]
-    assert batch.truncated.tolist() == [0, 0, 0, 0, 1]
-
-
-@extra
-class TestC51:
-
-  @pytest.mark.parametrize('flags, want', [
-      (['--c51.double', 'False'], [1, 0]), (['--c51.double', 'True'], [0, 1])])
-  def test_who_picks_the_next_action(self, flags, want):
-    import torch
-    from tianshou.data import Batch
-
-    from dreamer_gail_plugin.baselines import c51
-    config = configlib.load('c51', [*DEBUG, '--c51.atoms', '2', *flags])
-    algorithm = c51.make(
-        config, gymnasium.spaces.Box(0, 255, (4, 10, 10), np.uint8),
-        gymnasium.spaces.Discrete(2))
-    # Of the copy action 1 is the best, with all on atom 0 of action 0; what
-    # learns has it the other way round.
-    def net(values):
-      logits = 30 * torch.tensor(values)[None]
-      return lambda obs, state=None, info=None: (logits.softmax(-1), state)
-    low_high, high_low = [[1., 0.], [0., 1.]], [[0., 1.], [1., 0.]]
-    algorithm.policy.model.forward = net(high_low)
-    algorithm.model_old.module.forward = net(low_high)
-    support = algorithm.policy.support
-    batch = Batch(obs_next=np.zeros((1, 4, 10, 10), np.uint8), info=[None])
-    batch.returns = support.repeat(1, 1)
-    found = algorithm._target_dist(batch)[0].tolist()
-    assert found == pytest.approx(want[::-1], abs=1e-3)
-
-
-class Fake:
-  """Three lives: a game of six steps, of which the second loses one."""
-
-  obs_space = {
-      'image': elements.Space(np.uint8, (8, 8, 1)),
-      'reward': elements.Space(np.float32)}
-  act_space = {
-      'action': elements.Space(np.int32, (), 0, 2),
-      'reset': elements.Space(bool)}
-
-  def step(self, action):
-    self.time = 0 if action['reset'] else self.time + 1
-    image = np.full((8, 8, 1), self.time, np.uint8)
-    return {
-        'image': image, 'reward': np.float32(3 * self.time),
-        'is_first': self.time == 0, 'is_last': self.time == 6,
-        'is_terminal': self.time in (2, 6)}
-
-
-class TestEnv:
-
-  def make(self, monkeypatch, **kwargs):
-    monkeypatch.setattr(build, 'make_env', lambda *args, **kw: Fake())
-    config = configlib.load('ppo', ['--task', 'atari_pong', '--stack', '2'])
-    return gymenv.Env(config, 0, **kwargs)
-
-  def test_a_lost_life_ends_the_episode_and_not_the_game(self, monkeypatch):
-    env = self.make(monkeypatch, reward='sign')
-    assert env.observation_space.shape == (2, 8, 8)
-    obs, _ = env.reset()
-    assert obs[:, 0, 0].tolist() == [0, 0]
-    obs, reward, *_ = env.step(0)
-    assert obs[:, 0, 0].tolist() == [0, 1] and reward == 1
-    obs, _, terminal, limit, info = env.step(0)
-    assert terminal and not limit and not info
-    obs, _ = env.reset()
-    assert obs[:, 0, 0].tolist() == [2, 2]
-    for _ in range(4):
-      obs, _, terminal, _, info = env.step(0)
-    assert terminal
-    assert info['game'] == {'score': 3 * 21, 'length': 7}
-    assert env.reset()[0][:, 0, 0].tolist() == [0, 0]
-
-  def test_rewards(self, monkeypatch):
-    for name, wanted in (('none', 0.0), ('raw', 3.0), ('sign', 1.0)):
-      env = self.make(monkeypatch, reward=name)
-      env.reset()
-      assert env.step(0)[1] == wanted
-
-  def test_is_a_gymnasium_environment(self):
-    from gymnasium.utils import env_checker
-    config = configlib.load('ppo', DEBUG)
-    env = gymenv.Env(config, 0, 'raw')
-    assert isinstance(env.action_space, gymnasium.spaces.Discrete)
-    obs, _ = env.reset()
-    assert env.observation_space.contains(obs)
-    env_checker.check_reset_return_type(env)

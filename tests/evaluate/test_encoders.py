@@ -106,7 +106,7 @@ class TestMain:
 
   def test_run_without_discriminator(self, run, tmp_path):
     logdir = savedruns.random(tmp_path / 'random')
-    with pytest.raises(UserError, match='run with a discriminator'):
+    with pytest.raises(UserError, match='has no discriminator'):
       encoders.main([
           '--logdir', str(logdir), '--frames', 'x.h5', '--expert', 'x.h5',
           '--agent', 'x.h5'])

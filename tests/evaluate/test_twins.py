@@ -3,6 +3,7 @@
 import pytest
 import scipy.stats
 
+from dreamer_gail_plugin import rewards
 from dreamer_gail_plugin.evaluate import twins
 
 
@@ -16,6 +17,10 @@ def test_names(method, wanted):
   methods = {
       method, 'constant', 'constant+anchor', 'constant_paper', 'random'}
   assert twins.name(method, methods) == wanted
+
+
+def test_all_rewards_of_d_have_one():
+  assert {*twins.REWARDS, twins.CONSTANT} == {*rewards.REWARDS}
 
 
 def test_the_twin_of_the_same_variant_goes_first():

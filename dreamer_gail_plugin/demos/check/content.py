@@ -33,9 +33,8 @@ def few(demos):
   if steps >= store.FEW:
     return []
   return [note(
-      f'{steps} steps are few. From {store.FEW} of MinAtar Breakout a cloned '
-      'policy scored 2.7, from 10,240 it scored 21.4; and gail, 11.7, did no '
-      'better than a constant reward (docs/results.md). Record 1,000 or more')]
+      f'{steps} steps are few: docs/results.md has what methods learn from '
+      f'{store.FEW}, which cloning suffers by most. Record 1,000 or more')]
 
 
 def numbers(demos):

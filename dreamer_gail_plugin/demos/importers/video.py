@@ -106,7 +106,7 @@ def gather(frames, spans, look, fps):
   edges = np.ravel(spans)
   place = lambda frame: int(np.searchsorted(edges, frame.time, 'right'))
   found, last = {}, 0
-  bar = tqdm.tqdm(desc='read', unit=' steps')
+  bar = tqdm.tqdm(desc='read', unit=' images')
   for last, group in itertools.groupby(frames, place):
     if last % 2:  # Between two games nothing counts.
       found[last // 2] = images = []
