@@ -7,7 +7,8 @@ run has these keys:
   suite, method, task, seed: which run.
   steps: in the environment; updates of `bc`; they mean nothing to cloning.
   setting: what tells it from other runs of the method in the same study, as
-    in `penalty 10`; absent where nothing does. In studies only.
+    in `penalty 10`; absent where nothing does. In a run's file it is how many
+    steps were shown.
   expert: mean score of the demonstrations that are bundled for the task.
   flags: of the program that trained it, at the commit it ran at.
   commits: of the checkout; `+` if it was changed, several if the run went on
@@ -103,13 +104,14 @@ def load(name):
 def merge(names):
   """Return the results in several places, as `load` does for one.
 
-  A method is taken from the first place that has it, since runs that are
-  averaged must have the same settings.
+  A method, with its setting, is taken from the first place that has it, since
+  runs that are averaged must have the same settings.
   """
   found, taken = [], set()
+  key = lambda x: (x.get('setting', ''), x['method'])
   for name in names:
-    found += [x for x in load(name) if x['method'] not in taken]
-    taken.update(x['method'] for x in found)
+    found += [x for x in load(name) if key(x) not in taken]
+    taken.update(map(key, found))
   return found
 
 

@@ -45,7 +45,8 @@ def _add_run(commands):
       commands, 'run', 'train and evaluate what is not done yet',
       'run minatar --steps 80000 --seeds 1',
       'run paper --scale 1e-5 --seeds 1',
-      'run vector --methods gail env ppo')
+      'run vector --methods gail env ppo',
+      'run few --shown 300 --seeds 1')
   parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
   parser.add_argument(
       '--seeds', type=arguments.natural, default=3, help='how many')
@@ -67,6 +68,10 @@ def _add_run(commands):
       '--methods', nargs='+', metavar='METHOD',
       help=f'of {", ".join(suites.METHODS)}; if not given, '
       f'{", ".join(suites.DEFAULT)}')
+  parser.add_argument(
+      '--shown', nargs='+', metavar='STEPS', type=arguments.natural,
+      help='of `few`: how many steps are demonstrated (default: 100, 300, '
+      '1024 and all, 10240)')
   parser.add_argument(
       '--jobs', type=arguments.natural, default=1,
       help='runs at a time; more than one are given a core each')
@@ -113,6 +118,8 @@ def _reader(commands, name, text, *examples):
       'places', nargs='+', metavar='STUDY', type=arguments.place,
       help='name of a study or a folder of results; a method is taken from '
       'the first one that has it')
+  parser.add_argument(
+      '--methods', nargs='+', metavar='METHOD', help='all if not given')
   parser.add_argument(
       '--policy', choices=('sampled', 'greedy'), default='sampled',
       help='whose scores are read')
@@ -185,7 +192,15 @@ def _pack(args, _):
 def _scores(args):
   from ..evaluate import results
   from . import table
-  return table.Scores(results.merge(args.places), args.policy)
+  found = results.merge(args.places)
+  wrong = set(args.methods or ()) - {x['method'] for x in found}
+  if wrong:
+    raise UserError(
+        f'--methods {min(wrong)}: there is no result of it, but of '
+        f'{", ".join(dict.fromkeys(x["method"] for x in found))}.')
+  return table.Scores(
+      [x for x in found if not args.methods or x['method'] in args.methods],
+      args.policy)
 
 
 if __name__ == '__main__':

@@ -132,7 +132,9 @@ class Job:
     plan, found = self.plan, evaluations(self.plan.logdir)
     first = next(iter(found.values()))
     return {
-        'format': results.FORMAT, 'suite': plan.suite, 'method': plan.method,
+        'format': results.FORMAT,
+        **({'setting': plan.setting} if plan.setting else {}),
+        'suite': plan.suite, 'method': plan.method,
         'task': plan.task, 'seed': plan.seed, 'steps': plan.total,
         'expert': plan.expert(), 'flags': list(plan.flags),
         'commits': self.state['commits'], 'versions': first['versions'],

@@ -33,6 +33,7 @@ def brief(result, setting=''):
   if '--logdir' in flags:
     start = flags.index('--logdir')
     del flags[start: start + 2]
+  setting = setting or result.get('setting', '')
   own = {k: v for k, v in result.items() if k not in ('config', 'setting')}
   return _short({
       **({'setting': setting} if setting else {}), **own, 'flags': flags,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import json
 import pathlib
 import sys
@@ -26,6 +27,7 @@ class Plan:
   """One run: `extra` are flags for main, `logdirs` and `results` folders.
 
   A `rehearsal` has networks of a few units and an evaluation of two games.
+  `shown` is the number of demonstrated steps, 0 for all that are bundled.
   """
 
   suite: str
@@ -37,11 +39,25 @@ class Plan:
   logdirs: pathlib.Path
   results: pathlib.Path
   rehearsal: bool = False
+  shown: int = 0
 
   @property
   def name(self):
     """Return the name of its logdir and of its result."""
-    return f'{self.task}-{self.method}-{self.seed}'
+    shown = f'{self.shown}-' if self.shown else ''
+    return f'{self.task}-{self.method}-{shown}{self.seed}'
+
+  @property
+  def setting(self):
+    """Return what tells it from other runs of its method and seed."""
+    return f'{self.shown:,} steps' if self.shown else ''
+
+  @property
+  def demonstrations(self):
+    """Return the file to learn from, or None for what is bundled."""
+    if self.shown in (0, suites.BUNDLED):
+      return None
+    return self.logdirs / 'demonstrations' / f'{self.task}_{self.shown}.h5'
 
   @property
   def logdir(self):
@@ -71,8 +87,12 @@ class Plan:
         '--configs', *suite.blocks_of(self.task), *blocks,
         *self._rehearsed('blocks'),
         *suite.flags, '--task', self.task, *suite.tasks[self.task],
-        '--run.steps', str(self.steps), *self.extra,
-        '--seed', str(self.seed), '--logdir', str(self.logdir))
+        '--run.steps', str(self.steps), *self._shown('--agent.gail.expert'),
+        *self.extra, '--seed', str(self.seed), '--logdir', str(self.logdir))
+
+  def _shown(self, flag):
+    path = self.demonstrations
+    return (flag, str(path)) if path else ()
 
   def _rehearsed(self, kind):
     return suites.REHEARSAL[kind] if self.rehearsal else ()
@@ -90,6 +110,14 @@ class Plan:
   def expert(self):
     """Return the mean score of the bundled demonstrations or None."""
     return bundled(self.suite, self.task)
+
+  def show(self):
+    """Return the command that makes its demonstrations."""
+    return [
+        *PYTHON, 'dreamer_gail_plugin.demos', 'planner', '--task', self.task,
+        '--limit', suites.GAME, '--trajectories', '1',
+        '--length', str(self.shown), '--seed', '0',
+        '--out', str(self.demonstrations)]
 
   def train(self):
     """Return the command that trains."""
@@ -118,8 +146,8 @@ class BaselinePlan(Plan):
     steps = ('--steps', str(self.steps)) if self.steps else ()
     return (
         '--task', self.task, *self._rehearsed('baseline'),
-        *suite.tasks[self.task], *steps, *self.extra,
-        '--seed', str(self.seed), '--logdir', str(self.logdir),
+        *suite.tasks[self.task], *steps, *self._shown('--expert'),
+        *self.extra, '--seed', str(self.seed), '--logdir', str(self.logdir),
         # `evaluate` does that.
         '--eval.episodes', '0')
 
@@ -168,16 +196,25 @@ def make(args, extra):
     if suites.METHODS[method].baseline:
       baselines.installed(method)
   found = []
-  for seed in range(args.seeds):
-    for task in tasks:
-      for method in methods:
-        baseline = suites.METHODS[method].baseline
-        steps = own.get(method) or _budget(suite, args, task, baseline)
-        found.append((BaselinePlan if baseline else Plan)(
-            args.suite, method, task, seed, steps, tuple(extra),
-            args.logdirs, args.results, args.scale < 1))
+  for seed, task, method, shown in itertools.product(
+      range(args.seeds), tasks, methods, _shown(args, suite)):
+    baseline = suites.METHODS[method].baseline
+    steps = own.get(method) or _budget(suite, args, task, baseline)
+    found.append((BaselinePlan if baseline else Plan)(
+        args.suite, method, task, seed, steps, tuple(extra),
+        args.logdirs, args.results, args.scale < 1,
+        shown if suites.METHODS[method].watches else 0))
+  found = list(dict.fromkeys(found))  # What learns from none has no number.
   [plan.config for plan in found]  # Wrong flags end it here.
   return found
+
+
+def _shown(args, suite):
+  if args.shown and not suite.shown:
+    raise UserError(
+        f'--shown: {args.suite} shows all the demonstrations that are '
+        f'bundled. Leave it out, or run `few`.')
+  return args.shown or suite.shown or (0,)
 
 
 def _budget(suite, args, task, baseline):

@@ -1,6 +1,10 @@
-"""The figure of a study: learning curves, and the scores of methods."""
+"""The figure of a study: learning curves, and the scores of methods.
+
+Or, of a study of few demonstrations, scores by the steps shown.
+"""
 
 import io
+import re
 
 import numpy as np
 from PIL import Image
@@ -10,24 +14,30 @@ from ..errors import UserError
 from ..report import figures
 from ..report import style
 from ..report import summary
+from . import suites
 from . import table
 
 DPI = 160
 COLUMNS = 3
 WINDOW = 10_000  # Steps of a mean training score.
+SHOWN = re.compile(r'([\d,]+) steps')  # The setting of runs of `few`.
 
 
 def draw(scores, path):
   """Write the figure of the Scores as a PNG.
 
-  Raises UserError for a study of settings, whose lines would be too many.
+  Raises UserError for a study of other settings than numbers of steps shown,
+  whose lines would be too many.
   """
-  if any(setting for setting, _ in scores.rows):
+  settings = list(filter(None, (x for x, _ in scores.rows)))
+  if not all(map(SHOWN.fullmatch, settings)):
     raise UserError(
         'plot: this study compares settings, more than a figure can show; '
         'print its table instead.')
-  panels = [curves(scores, x) for x in scores.tasks]
-  tiles = [image(x) for x in [x for x in panels if x] + [bars(scores)]]
+  draws = by_shown if settings else curves
+  panels = [draws(scores, x) for x in scores.tasks]
+  panels += [] if settings else [bars(scores)]
+  tiles = [image(x) for x in panels if x]
   with atomic.write(path) as part:
     tiled(tiles).save(part, 'PNG')
 
@@ -52,6 +62,61 @@ def curves(scores, task):
       table.name(task), found, names, 'environment steps',
       'score', [figures.Line(
           scores.marks[task][1], 'expert', style.EXPERT)])
+
+
+def by_shown(scores, task):
+  """Draw the scores of a task by the steps shown; return the axes or None.
+
+  A point is the mean over seeds and its whisker goes from the lowest to the
+  highest. What learns from no demonstrations is a horizontal line.
+  """
+  names = list(dict.fromkeys(x for _, x in scores.rows))
+  paint, shapes = style.colours(names), style.markers(names)
+  rows = [x for x in scores.rows if len(scores.of(x, task))]
+  learners = [x for x in names if suites.METHODS[x].watches]
+  if not {x for _, x in rows} & set(learners):
+    return None
+  with style.panel(table.name(task), 3.1 + 0.17 * len(names)) as ax:
+    for method in learners:
+      values = {shown(x): scores.of(x, task) for x in rows if x[1] == method}
+      if values:
+        _points(ax, values, paint[method], shapes[method], method)
+    lines = {
+        x: scores.of(('', x), task).mean() for x in names
+        if x not in learners and ('', x) in rows}
+    random, expert = scores.marks[task]
+    for text, value, colour, dashes in [
+        *((k, v, paint[k], '-.') for k, v in lines.items() if k != 'random'),
+        ('random', random, style.RANDOM, ':'),
+        ('expert', expert, style.EXPERT, '--')]:
+      ax.axhline(value, color=colour, linestyle=dashes, label=text)
+    steps = sorted({shown(x) for x in scores.rows if x[1] in learners})
+    ax.set_xscale('log')
+    ax.set_xlim(steps[0] / 1.3, steps[-1] * 1.3)  # The same in all panels.
+    ax.set_xticks(steps, [f'{x:,}' for x in steps])
+    ax.minorticks_off()
+    ax.set_xlabel('steps shown')
+    ax.set_ylabel('score')
+    ax.figure.legend(
+        loc='outside lower left', fontsize=8.5, frameon=False, ncols=2)
+    return ax
+
+
+def _points(ax, values, colour, marker, label):
+  # Of {steps: scores (seeds,)}.
+  xs = sorted(values)
+  means = np.array([values[x].mean() for x in xs])
+  ends = [[values[x].min() for x in xs], [values[x].max() for x in xs]]
+  ax.errorbar(
+      xs, means, yerr=abs(means - ends), color=colour, label=label,
+      marker=marker, markersize=5, markerfacecolor='white', capsize=2.5,
+      elinewidth=1.1, zorder=4)
+
+
+def shown(row):
+  """Return how many steps were shown to the runs of a row."""
+  found = SHOWN.fullmatch(row[0])
+  return int(found[1].replace(',', '')) if found else suites.BUNDLED
 
 
 def curve(runs, policy):

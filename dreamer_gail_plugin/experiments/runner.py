@@ -2,6 +2,7 @@
 
 import collections
 import os
+import subprocess
 import sys
 import time
 
@@ -25,12 +26,23 @@ def run(todo, count=1):
   print(f'{len(todo)} runs, {len(todo) - len(open_)} of them done already')
   if not open_:
     return []
+  _demonstrate(open_)
   failed = _work(open_, count)
   done = len(open_) - len(failed)
   print(f'{done} of {len(open_)} runs done, {len(failed)} failed')
   for plan in failed:
     print(f'  failed: {plan.name}, see {plan.logdir / jobs.LOG}')
   return failed
+
+
+def _demonstrate(todo):
+  # Make the demonstrations that are not there yet.
+  for path, plan in {x.demonstrations: x for x in todo}.items():
+    if path and not path.exists():
+      print(f'{path}: {plan.shown} steps of the planner', flush=True)
+      path.parent.mkdir(parents=True, exist_ok=True)
+      if subprocess.run(plan.show(), stdout=subprocess.DEVNULL).returncode:
+        raise UserError(f'{path}: could not be made, see above.')
 
 
 def _work(waiting, count):

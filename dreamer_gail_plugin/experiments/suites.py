@@ -13,7 +13,9 @@ class Suite:
   dreamer_gail_plugin.main and `evaluation` those of
   dreamer_gail_plugin.evaluate. The flags of tasks are also those of the
   baselines. Without `blocks` they are the task's suite and `small`. `steps`
-  {task: steps} and `methods` are what runs if nothing is named.
+  {task: steps} and `methods` are what runs if nothing is named. `shown` are
+  numbers of steps: methods learn from demonstrations of so many each. Without
+  it they learn from all that are bundled.
   """
 
   tasks: dict
@@ -22,6 +24,7 @@ class Suite:
   evaluation: tuple = ('--no-films',)
   steps: dict = dataclasses.field(default_factory=dict)
   methods: tuple = ()
+  shown: tuple = ()
 
   def blocks_of(self, task):
     """Return the blocks of configs.yaml for a task."""
@@ -35,7 +38,8 @@ class Method:
   `train` and `evaluate` are the modules, with their first words, that are run
   with the flags of dreamer_gail_plugin.main and .evaluate. `blocks` follow
   those of the suite. `plays` says whether it learns from steps in the
-  environment, `resumes` whether it goes on where it was stopped, else anew.
+  environment, `watches` whether from demonstrations, `resumes` whether it
+  goes on where it was stopped, else anew.
   `baseline` names one of dreamer_gail_plugin.baselines, which has flags and
   numbers of steps of its own.
   """
@@ -46,6 +50,7 @@ class Method:
   evaluate: tuple = ('dreamer_gail_plugin.evaluate',)
   blocks: tuple = ('gail',)
   plays: bool = True
+  watches: bool = True
   resumes: bool = True
   baseline: str = ''
 
@@ -55,31 +60,41 @@ def baseline(name):
   module = 'dreamer_gail_plugin.baselines'
   return Method(
       baselines.NAMES[name], train=(module, name),
-      evaluate=(module, 'evaluate'), plays=name != 'bc', resumes=False,
-      baseline=name)
+      evaluate=(module, 'evaluate'), plays=name != 'bc',
+      watches=name not in ('ppo', 'c51'), resumes=False, baseline=name)
 
 
 CLONES = 'dreamer_gail_plugin.experiments.cloning'
 # Games end where those of the demonstrations did, or scores would not
 # compare. Freeway's own clock ends it.
-LIMIT = ('--env.minatar.length', '300')
+GAME = '300'
+LIMIT = ('--env.minatar.length', GAME)
 
 # Nobody looks at the videos.
 QUIET = (
     '--agent.report', 'False', '--run.report_every', '1e9',
     '--logger.outputs', 'jsonl')
 
+MINATAR = Suite(
+    tasks={
+        'minatar_breakout': LIMIT,
+        'minatar_seaquest': LIMIT,
+        'minatar_asterix': LIMIT,
+        'minatar_freeway': (),
+        'minatar_space_invaders': LIMIT,
+    },
+    blocks=('minatar', 'tiny'),
+    flags=QUIET)
+BUNDLED = 10_240  # Steps of the demonstrations of each of these games.
+
 SUITES = {
-    'minatar': Suite(
-        tasks={
-            'minatar_breakout': LIMIT,
-            'minatar_seaquest': LIMIT,
-            'minatar_asterix': LIMIT,
-            'minatar_freeway': (),
-            'minatar_space_invaders': LIMIT,
-        },
-        blocks=('minatar', 'tiny'),
-        flags=QUIET),
+    'minatar': MINATAR,
+    # With and without the expert's actions.
+    'few': dataclasses.replace(
+        MINATAR, shown=(100, 300, 1024, BUNDLED),
+        methods=(
+            'random', 'constant', 'gail', 'gail_inferred', 'cloning',
+            'plain_cloning', 'bco', 'gaifo_ppo')),
     # Minutes a run, for screening: the end of a game is failure in the first
     # and success in the second.
     'vector': Suite(
@@ -118,9 +133,10 @@ METHODS = {
     # A few steps, as the evaluation wants a run.
     'random': Method(
         'random play', ('--random_agent', 'True', '--run.steps', '100'),
-        plays=False),
+        plays=False, watches=False),
     'env': Method(
-        'DreamerV3, with reward', ('--agent.gail.reward', 'env')),
+        'DreamerV3, with reward', ('--agent.gail.reward', 'env'),
+        watches=False),
     # Images as upstream takes them and the last parameters: shows what of a
     # score is due to how the anchor learns.
     'plain_cloning': Method(
@@ -129,22 +145,25 @@ METHODS = {
             '--agent.gail.anchor_mirror', 'False',
             '--agent.image_zero', 'gray'), **CLONING),
     'cloning': Method('the same as the anchor learns: the anchor', **CLONING),
-    'constant': Method('twin of `gail`: each step is worth 1', CONSTANT),
+    'constant': Method(
+        'twin of `gail`: each step is worth 1', CONSTANT, watches=False),
     'gail': Method("D's reward, nothing cloned"),
     'gail_inferred': Method(
         "`gail` without the expert's actions, which it infers",
         ('--agent.gail.actions', 'inferred')),
     'constant_paper': Method(
         'twin of `gail_paper`: each step is worth 1', CONSTANT,
-        blocks=('gail_paper',)),
+        blocks=('gail_paper',), watches=False),
     'gail_paper': Method("the paper's settings", blocks=('gail_paper',)),
     'constant+anchor': Method(
         'twin of `gail+anchor`: each step is worth 1', CONSTANT, **ANCHORED),
     'gail+anchor': Method(
         "D's reward, anchor and risk critic", **ANCHORED),
-    'null': Method('`gail` with random play for an expert', NULL),
+    'null': Method(
+        '`gail` with random play for an expert', NULL, watches=False),
     'null+anchor': Method(
-        '`gail+anchor` with random play for an expert', NULL, **ANCHORED),
+        '`gail+anchor` with random play for an expert', NULL, watches=False,
+        **ANCHORED),
     'vmail': Method('V-MAIL', blocks=('vmail',)),
     'vmail_sac': Method(
         'V-MAIL with discrete SAC', ('--agent.gail.actor', 'sac'),

@@ -445,6 +445,7 @@ class TestPaper:
         'suite': 'paper', 'seeds': 1, 'steps': None, 'steps_of': None,
         'scale': 1.0, 'logdirs': pathlib.Path('logs'),
         'results': pathlib.Path('results'), 'tasks': None, 'methods': None,
+        'shown': None,
         **dict(args)})
     return {x.name: x for x in plans.make(parsed, [])}
 
