@@ -161,6 +161,17 @@ def positive(text):
   return value
 
 
+def minutes(text):
+  """Return the minutes of a time such as 90m, 24h or 2d, for argparse."""
+  found = re.fullmatch(r'(\d{1,6})([mhd])', text)
+  value = found and int(found[1]) * {'m': 1, 'h': 60, 'd': 1440}[found[2]]
+  if not value or value < 10:
+    raise ValueWrong(
+        f'{_shown(text)}: expected a time of 10 minutes or more, such as '
+        f'90m, 24h or 2d')
+  return value
+
+
 def _whole(text, least):
   try:
     value = float(text)  # Such as 8e4.

@@ -10,6 +10,7 @@ examples:
   dreamer-gail experiments table runs/results/minatar
 """
 
+import functools
 import importlib.util
 import pathlib
 import sys
@@ -20,6 +21,8 @@ from .. import errors
 from ..baselines import config as baselines
 from ..errors import UserError
 from . import suites
+
+DAY = 24 * 60  # Minutes.
 
 
 def main(argv=None):
@@ -46,7 +49,8 @@ def _add_run(commands):
       'run minatar --steps 80000 --seeds 1',
       'run paper --scale 1e-5 --seeds 1',
       'run vector --methods gail env ppo',
-      'run few --shown 300 --seeds 1')
+      'run few --shown 300 --seeds 1',
+      'run minatar --cluster slurm --partition gpu --gpus 1 --timeout 24h')
   parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
   parser.add_argument(
       '--seeds', type=arguments.natural, default=3, help='how many')
@@ -73,8 +77,9 @@ def _add_run(commands):
       help='of `few`: how many steps are demonstrated (default: 100, 300, '
       '1024 and all, 10240)')
   parser.add_argument(
-      '--jobs', type=arguments.natural, default=1,
-      help='runs at a time; more than one are given a core each')
+      '--jobs', '--workers', type=arguments.natural, metavar='N',
+      help='runs at a time (default: 1, on a cluster all); more than one on '
+      'this machine are given a core each')
   parser.add_argument(
       '--results', type=arguments.out_folder, metavar='FOLDER',
       help='where results go (default: runs/results/SUITE)')
@@ -82,6 +87,24 @@ def _add_run(commands):
       '--logdirs', type=arguments.out_folder, metavar='FOLDER',
       help='where runs are',
       default=pathlib.Path('runs/experiments'))
+  _add_cluster(parser)
+
+
+def _add_cluster(parser):
+  parser.add_argument(
+      '--cluster', choices=('local', 'slurm'), default='local',
+      help='local: processes of this machine; slurm: jobs of a cluster, which '
+      'go on where they were stopped')
+  parser.add_argument(
+      '--partition', metavar='NAME', help='of SLURM, for the jobs')
+  parser.add_argument(
+      '--gpus', type=arguments.natural, metavar='N', help='of a job')
+  parser.add_argument(
+      '--cpus', type=arguments.natural, metavar='N', help='of a job')
+  parser.add_argument(
+      '--timeout', type=arguments.minutes, metavar='TIME',
+      help='of a job, as 90m or 2d, after which it is queued again (default: '
+      '24h)')
 
 
 def _add_table(commands):
@@ -149,12 +172,33 @@ def _run(args, extra):
         f'{errors.near(args.suite, suites.SUITES)}There are: '
         f'{", ".join(suites.SUITES)}')
   args.results = args.results or pathlib.Path('runs/results') / args.suite
-  plan = plans.make(args, extra)
+  plan, work = plans.make(args, extra), _work(args)
   try:
-    return 1 if runner.run(plan, args.jobs) else 0
+    return 1 if runner.run(plan, work) else 0
   except KeyboardInterrupt:
-    print('Stopped. The same command goes on with it.', file=sys.stderr)
+    print({
+        'local': 'Stopped. The same command goes on with it.',
+        'slurm': 'The jobs go on. The same command shows them again, scancel '
+                 'ends them.'}[args.cluster], file=sys.stderr)
     return 130
+
+
+def _work(args):
+  flags = {x: getattr(args, x) for x in (
+      'partition', 'gpus', 'cpus', 'timeout')}
+  given = [f'--{k}' for k, v in flags.items() if v is not None]
+  if args.cluster == 'local':
+    if given:
+      raise UserError(f'{given[0]}: needs --cluster slurm')
+    from . import runner
+    return functools.partial(runner.local, args.jobs or 1)
+  from . import cluster
+  return functools.partial(cluster.work, {
+      'partition': args.partition, 'gpus_per_node': args.gpus,
+      'cpus_per_task': args.cpus,
+      # Since 22.05 srun does not take it from sbatch.
+      'srun_args': args.cpus and [f'--cpus-per-task={args.cpus}'],
+      'array_parallelism': args.jobs}, args.timeout or DAY)
 
 
 def _table(args, _):

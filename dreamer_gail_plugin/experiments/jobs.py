@@ -72,9 +72,14 @@ class Job:
     self.process.wait()
     self._end()
 
-  def steps(self):
-    """Return how many steps it has trained, as far as its logs tell."""
-    return steps(self.plan)
+  def stop(self, seconds):
+    """End it with a save, for which it has so many seconds."""
+    self.process.terminate()
+    try:
+      self.process.wait(seconds)
+      self._save(time.time())
+    except subprocess.TimeoutExpired:
+      self.kill()
 
   def _next(self):
     done = self.state['done']
@@ -105,6 +110,8 @@ class Job:
   def _child(self):
     # PR_SET_PDEATHSIG: killed with its parent, which else starts it twice.
     LIBC.prctl(1, signal.SIGKILL)
+    # A cluster sends it to all processes of a job, for submitit's.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     if self.core is not None:
       os.sched_setaffinity(0, {self.core})
 
@@ -219,8 +226,7 @@ def machine(plan, evaluation, core):
       'device': device, **provenance.gpu(device)}
 
 
-def tail(plan, lines=15):
-  """Return the end of what a run has printed."""
-  path = plan.logdir / LOG
+def tail(path, lines=15):
+  """Return the end of what was printed into a file."""
   text = path.read_text(errors='replace') if path.exists() else ''
   return '\n'.join(f'  {x}' for x in text.splitlines()[-lines:])

@@ -15,23 +15,23 @@ from . import plans
 PAUSE = 0.2  # Seconds between looks at the processes.
 
 
-def run(todo, count=1):
+def run(todo, work):
   """Do the plans that are not done yet; return those that failed.
 
-  `count` at a time. Those that failed are told with the end of their output,
-  and the others go on.
+  `work` does a list of plans, with a Bar that shows them; it returns
+  {plan: text} of those that failed, which says how and names the log.
   """
   # All of them first, so that nothing starts where something is wrong.
   open_ = [x for x in todo if not plans.check(x)]
   print(f'{len(todo)} runs, {len(todo) - len(open_)} of them done already')
   if not open_:
-    return []
+    return {}
   _demonstrate(open_)
-  failed = _work(open_, count)
+  failed = work(open_, Bar(open_))
   done = len(open_) - len(failed)
   print(f'{done} of {len(open_)} runs done, {len(failed)} failed')
-  for plan in failed:
-    print(f'  failed: {plan.name}, see {plan.logdir / jobs.LOG}')
+  for text in failed.values():
+    print(f'  {text}')
   return failed
 
 
@@ -45,10 +45,20 @@ def _demonstrate(todo):
         raise UserError(f'{path}: could not be made, see above.')
 
 
-def _work(waiting, count):
+def local(count, waiting, bar):
+  """Do the plans on this machine, `count` at a time; as `work` of `run`.
+
+  Those that failed are told with the end of their output, and the others go
+  on.
+  """
   waiting, active = collections.deque(waiting), {}
-  cores, failed = sorted(os.sched_getaffinity(0)), []
-  bar = _Bar(waiting)
+  cores, failed = sorted(os.sched_getaffinity(0)), {}
+
+  def fail(plan, text):
+    log = plan.logdir / jobs.LOG
+    bar.failed(plan, text)
+    failed[plan] = f'failed: {plan.name}, see {log}'
+
   try:
     while waiting or active:
       for slot in range(count):
@@ -58,9 +68,9 @@ def _work(waiting, count):
           try:
             active[slot] = jobs.Job(plan, core)
           except (UserError, OSError) as error:
-            bar.failed(plan, f'  {error}')
-            failed.append(plan)
-      bar.show(active.values())
+            fail(plan, f'  {error}')
+      bar.show([x.plan for x in active.values()], ', '.join(
+          f'{x.plan.name} {x.stage}' for x in active.values()))
       time.sleep(PAUSE)
       for slot, job in list(active.items()):
         good = job.poll()
@@ -69,8 +79,7 @@ def _work(waiting, count):
         del active[slot]
         bar.ended(job.plan)
         if not good:
-          bar.failed(job.plan, jobs.tail(job.plan))
-          failed.append(job.plan)
+          fail(job.plan, jobs.tail(job.plan.logdir / jobs.LOG))
   finally:
     for job in active.values():
       job.kill()
@@ -78,9 +87,11 @@ def _work(waiting, count):
   return failed
 
 
-class _Bar:
-  # Steps of all runs, with rate and time left. Evaluations count as the time
-  # that they take and not as steps.
+class Bar:
+  """Steps of all runs, with rate and time left.
+
+  Evaluations count as the time that they take and not as steps.
+  """
 
   def __init__(self, waiting):
     self.runs, self.over = len(waiting), 0
@@ -92,30 +103,37 @@ class _Bar:
         total=total, initial=before, unit='step', unit_scale=True,
         smoothing=0, mininterval=self.every)
 
-  def show(self, active):
+  def show(self, active, text):
+    """Show the steps of the plans that are at work, and a text on them."""
     if time.time() - self.last < self.every:
       return
     self.last = time.time()
-    for job in active:
-      steps = job.steps()
+    for plan in active:
+      steps = jobs.steps(plan)
       # A run that was killed goes on from its last save, before its last log.
-      self.bar.initial -= max(0, self.open[job.plan] - steps)
-      self.open[job.plan] = steps
-    names = ', '.join(f'{x.plan.name} {x.stage}' for x in active)
+      self.bar.initial -= max(0, self.open[plan] - steps)
+      self.open[plan] = steps
     self.bar.set_postfix_str(
-        f'{self.over}/{self.runs} runs, {names}', refresh=False)
+        f'{self.over}/{self.runs} runs, {text}', refresh=False)
     self.bar.n = sum(self.open.values())
     self.bar.refresh()
 
+  def write(self, text):
+    """Print a text above the line."""
+    self.bar.write(text, file=sys.stderr)
+
   def ended(self, plan):
+    """Tell that a run has ended."""
     self.over += 1
     self.open[plan] = plan.total
-    self.bar.write(f'{plan.name}: ended', file=sys.stderr)
+    self.write(f'{plan.name}: ended')
 
   def failed(self, plan, text):
+    """Tell that a run has failed, with the end of its output."""
     self.open[plan] = plan.total
-    self.bar.write(f'{plan.name}: FAILED\n{text}', file=sys.stderr)
+    self.write(f'{plan.name}: FAILED\n{text}')
 
   def close(self):
+    """End the line."""
     self.bar.n = sum(self.open.values())
     self.bar.close()

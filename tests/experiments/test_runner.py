@@ -25,10 +25,14 @@ from dreamer_gail_plugin.experiments import __main__ as experiments
 from dreamer_gail_plugin.experiments import plans
 from dreamer_gail_plugin.experiments import runner
 from dreamer_gail_plugin.experiments import suites
+from helpers.sweeps import ENV
+from helpers.sweeps import FAKE
+from helpers.sweeps import GAIL
+from helpers.sweeps import flags
+from helpers.sweeps import result
+from helpers.sweeps import started
 
 ROOT = pathlib.Path(__file__).parents[2]
-FAKE = str(ROOT / 'tests' / 'helpers' / 'fakebench.py')
-GAIL, ENV = 'minatar_breakout-gail-0', 'minatar_breakout-env-0'
 
 
 @pytest.fixture
@@ -36,28 +40,6 @@ def start(tmp_path, monkeypatch):
   """Return a function that runs experiments with the stand-in."""
   monkeypatch.setattr(plans, 'PYTHON', (sys.executable, FAKE))
   return lambda *args: experiments.main(flags(tmp_path, *args))
-
-
-def flags(folder, *args):
-  """Return the command line of two runs below a folder."""
-  given = list(args)
-  for name, values in {
-      '--seeds': ['1'], '--steps': ['20000'], '--tasks': ['minatar_breakout'],
-      '--methods': ['gail', 'env']}.items():
-    given += [] if name in given else [name, *values]
-  return [
-      'run', 'minatar', '--logdirs', str(folder / 'logs'),
-      '--results', str(folder / 'results'), *given]
-
-
-def started(folder, name):
-  """Return which programs of a run were started, in order."""
-  return (folder / 'logs' / name / 'started.txt').read_text().split()
-
-
-def result(folder, name):
-  """Return the result of a run."""
-  return json.loads((folder / 'results' / f'{name}.json').read_text())
 
 
 class TestRun:
@@ -428,11 +410,11 @@ def test_progress_of_a_run_that_goes_back_to_its_last_save(tmp_path):
       tmp_path / 'results')
   plan.logdir.mkdir(parents=True)
   (plan.logdir / 'metrics.jsonl').write_text('{"step": 9000}\n')
-  bar = runner._Bar([plan])
+  bar = runner.Bar([plan])
   for steps in (9000, 8000, 8500):
     bar.last = 0
-    bar.show([types.SimpleNamespace(
-        plan=plan, stage='train', steps=lambda: steps)])
+    (plan.logdir / 'metrics.jsonl').write_text(f'{{"step": {steps}}}\n')
+    bar.show([plan], 'train')
   shown = bar.bar.format_dict
   bar.close()
   assert (shown['initial'], shown['n']) == (8000, 8500)
