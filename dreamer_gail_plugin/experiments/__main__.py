@@ -50,7 +50,7 @@ def _add_run(commands):
       'run paper --scale 1e-5 --seeds 1',
       'run vector --methods gail env ppo',
       'run few --shown 300 --seeds 1',
-      'run minatar --cluster slurm --partition gpu --gpus 1 --timeout 24h')
+      'run minatar --cluster slurm --partition gpu --gpus 1')
   parser.add_argument('suite', metavar='SUITE', help=', '.join(suites.SUITES))
   parser.add_argument(
       '--seeds', type=arguments.natural, default=3, help='how many')
