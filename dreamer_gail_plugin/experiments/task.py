@@ -31,7 +31,7 @@ class Task:
 
   def __init__(self, plan, seconds):
     self.plan, self.seconds = plan, seconds
-    self.job, self.start = None, None
+    self.job, self.start, self.first = None, None, None
 
   def __call__(self):
     """Do what is left of the run; return whether it succeeded.
