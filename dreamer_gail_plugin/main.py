@@ -87,7 +87,7 @@ def start(config, argv):
       return None
   expert = describe_expert(config)
   chance = preflight.expert(config) if expert else None
-  stopped = run(config, argv)
+  stopped = run(config, argv, early(step, onwards(config, argv)))
   if stopped:
     print(f'Stopped by {stopped.name}. To go on: {onwards(config, argv)}')
     return 128 + stopped
@@ -97,11 +97,12 @@ def start(config, argv):
     [print(line) for line in anchor_advice(config)]
 
 
-def run(config, argv):
+def run(config, argv, early):
   """Make the log directory and start upstream's run loop.
 
-  `argv` are the flags of the config, None for those of this process. Returns
-  the signal that has ended the run, or None.
+  `argv` are the flags of the config, None for those of this process; `early`
+  is what to say of a signal before the first step. Returns the signal that
+  has ended the run, or None.
   """
   print('Logdir:', config.logdir)
   print('Curves:', scores.curves(config.logdir))
@@ -139,9 +140,15 @@ def run(config, argv):
     provenance.save_config(logdir, config)
     samerun.record(config, build.demonstrations(config))
   setup(config)
-  with signals.handled() as listener:
+  with signals.handled(early) as listener:
     scripts[config.script]()
   return listener.ending
+
+
+def early(step, command):
+  """Return what to say where a run of `step` saved steps is stopped early."""
+  kept = f'the save of step {step:,} stays' if step else 'nothing is saved'
+  return f': {kept}. To go on: {command}'
 
 
 def onwards(config, argv):

@@ -11,9 +11,11 @@ import pathlib
 import h5py
 
 from ..errors import UserError
+from ..errors import near
 
 RATIO = 1100  # Deflate cannot do better than 1032 to 1.
 SMALL = 1 << 20  # Bytes that may be claimed in any case.
+SUFFIXES = ('.h5', '.hdf5', '.json')  # Of demonstrations, recipes included.
 SPARE = 1 << 16  # Bytes of what HDF5 writes beside the data of an array.
 
 
@@ -21,7 +23,7 @@ def open_file(path, wanted='a demonstration store'):
   """Return an h5py.File to read; raises UserError if it is not one."""
   if not path.exists():
     raise UserError(
-        f'{path}: no such file; give the path of {wanted}, see '
+        f'{path}: no such file. {_near(path)}Give the path of {wanted}, see '
         'docs/demonstrations.md for how to make one')
   if not path.is_file():
     raise UserError(f'{path}: not a file; expected an HDF5 store')
@@ -148,6 +150,15 @@ def reserve(file, arrays):
   size = sum(x.nbytes for x in arrays)
   _take(file.filename, file.id.get_filesize(), size + (
       size >> 3) + SPARE * (len(arrays) + 1))
+
+
+def _near(path):
+  try:
+    there = [x for x in os.listdir(path.parent) if x.endswith(SUFFIXES)]
+  except OSError:
+    return ''
+  whole = path.name if path.suffix in SUFFIXES else f'{path.name}.h5'
+  return near(whole, there, f'{path.parent}/')
 
 
 def _take(path, start, size):

@@ -29,13 +29,13 @@ def check(config, spaces):
   steps = min(config.replay.size, config.run.steps)
   need, free = each * steps, free_memory()
   print(
-      f'Replay memory: up to {need / 1e9:.1f} GB ({steps:,.0f} steps of '
-      f'{each:,} bytes); free now: {free / 1e9:.1f} GB')
+      f'Replay memory: up to {size(need)} ({steps:,.0f} steps of '
+      f'{each:,} bytes); free now: {size(free)}')
   if need > free:
     fits = float(f'{0.8 * free / each:.1e}')
     raise UserError(
-        f'--replay.size {config.replay.size:.1e}: needs {need / 1e9:.1f} GB, '
-        f'but {free / 1e9:.1f} GB are free. Use --replay.size {fits:.1e} or '
+        f'--replay.size {config.replay.size:.1e}: needs {size(need)}, '
+        f'but {size(free)} are free. Use --replay.size {fits:.1e} or '
         f'less.')
 
 
@@ -59,6 +59,11 @@ def step_bytes(config, spaces):
     dyn = config.agent.dyn[config.agent.dyn.typ]
     total += 4 * (dyn.deter + dyn.stoch * dyn.classes)
   return total
+
+
+def size(count):
+  """Return a number of bytes as text, such as 4.4 MB."""
+  return f'{count / 1e9:.1f} GB' if count >= 1e9 else f'{count / 1e6:.1f} MB'
 
 
 def free_memory():

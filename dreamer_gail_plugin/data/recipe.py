@@ -70,7 +70,7 @@ def load(path):
 def stored(name):
   """Return the path of a store; if `name` is a recipe, play it first."""
   path = pathlib.Path(name)
-  return cached(path) if path.suffix == '.json' else path
+  return cached(path) if path.suffix == '.json' and path.exists() else path
 
 
 def bundled(task):

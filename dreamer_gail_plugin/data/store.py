@@ -7,6 +7,7 @@ ever unpickled, and object types, links and external data are refused.
 import contextlib
 import json
 import pathlib
+import shlex
 import shutil
 
 import numpy as np
@@ -172,9 +173,9 @@ def validate(store, obs_space, act_space, task=None):
         f'{store.path}: these demonstrations do not fit the task '
         f'{task or "given"}:', *[f'  - {x}' for x in diffs],
         '  Choose the task they were made for '
-        f'(--task {wanted or "NAME"}), or import or record them again with '
-        'the settings of this task; they were made with '
-        f'{store.attrs["preprocessing"] or "unknown settings"}.']))
+        f'(--task {wanted or "NAME"}), give the options that they were made '
+        f'with ({_options(store, task)}), or import or record them again '
+        'with those of this task.']))
 
 
 def told(store, act_space):
@@ -303,6 +304,17 @@ def _bad_border(is_first, is_last):
   return (
       f'step {at} has is_last {bool(is_last[at])} and step {at + 1} has '
       f'is_first {bool(is_first[at + 1])}, expected both or neither')
+
+
+def _options(store, task):
+  # As flags: also what the task has by itself, as that is not known here.
+  made = json.loads(store.attrs['preprocessing'] or 'null')
+  if not isinstance(made, dict):
+    return made or 'unknown'
+  suite = (store.attrs['task'] or task or '').partition('_')[0]
+  return shlex.join(
+      str(y) for k, v in made.items() if v not in ('', None, [])
+      for y in (f'--env.{suite}.{k}', *(v if isinstance(v, list) else [v])))
 
 
 def _diff_spec(spec, key, space):

@@ -1,11 +1,14 @@
 """Signals to a run: Ctrl+C and SIGTERM end it with a save, SIGUSR1 saves.
 
-Until the run has something to save, Ctrl+C and SIGTERM end it at once.
+Before the first step Ctrl+C and SIGTERM end it at once, with a line that says
+so. Python's own handlers would wait there until XLA has compiled.
 """
 
 import contextlib
 import os
 import signal
+import sys
+import threading
 import time
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -38,6 +41,7 @@ class Listener:
       return
     if not self.listening:
       self.listening = True
+      signal.set_wakeup_fd(-1)
       for number in ENDING:
         signal.signal(number, self._end)
     if self.saving:
@@ -68,16 +72,55 @@ LISTENER = Listener()
 
 
 @contextlib.contextmanager
-def handled():
-  """Handle the signals while a run loop runs; yield the listener."""
+def handled(early=''):
+  """Handle the signals while a run loop runs; yield the listener.
+
+  `early` follows the words on a signal that comes before the first step.
+  """
   LISTENER.__init__()
   old = {x: signal.getsignal(x) for x in ALL}
   try:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGUSR1, LISTENER._save)
-    LISTENER.active = True
-    yield LISTENER
+    with _ended_at_once(early):
+      signal.signal(signal.SIGUSR1, LISTENER._save)
+      LISTENER.active = True
+      yield LISTENER
   finally:
     LISTENER.active = False
     for number, handler in old.items():
       signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _ended_at_once(words):
+  """Let ENDING end the process until the listener listens.
+
+  Python's C code writes their numbers into a pipe, which a thread reads.
+  """
+  end, start = os.pipe()
+  os.set_blocking(start, False)
+  for number in ENDING:
+    signal.signal(number, lambda *_: None)
+  old = signal.set_wakeup_fd(start)
+  thread = threading.Thread(target=_end_early, args=(end, words), daemon=True)
+  thread.start()
+  try:
+    yield
+  finally:
+    signal.set_wakeup_fd(old)
+    os.close(start)
+    thread.join()
+    os.close(end)
+
+
+def _end_early(pipe, words):
+  while read := os.read(pipe, 1):
+    if read[0] not in ENDING:
+      continue
+    if LISTENER.listening:  # It came just before; now it is heard.
+      os.kill(os.getpid(), read[0])
+      continue
+    sys.stdout.flush()
+    os.write(2, (
+        f'\nStopped by {signal.Signals(read[0]).name} before the first '
+        f'step{words}\n').encode())
+    os._exit(128 + read[0])

@@ -49,7 +49,7 @@ class TestMemory:
     each = memory.step_bytes(given, spaces)
     self.free(monkeypatch, 300_000 * each)
     with refused(
-        '--replay.size 1.0e+06: needs', f'{1e6 * each / 1e9:.1f} GB',
+        '--replay.size 1.0e+06: needs', memory.size(1e6 * each),
         'Use --replay.size 2.4e+05 or less'):
       memory.check(given, spaces)
     memory.check(given.update({'replay.size': 2.4e5}), spaces)
@@ -70,6 +70,10 @@ class TestMemory:
     self.free(monkeypatch, 0)
     with refused('--replay.size') if refuses else contextlib.nullcontext():
       memory.check(given, build.spaces(given))
+
+  def test_size(self):
+    sizes = [4_446_000, 20.74e9]
+    assert [*map(memory.size, sizes)] == ['4.4 MB', '20.7 GB']
 
   def test_less_than_a_batch(self):
     # 8 sequences of 10 steps and one of context.

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from dreamer_gail_plugin.data import recipe
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 
@@ -189,6 +190,17 @@ class TestOpen:
     fails(lambda: store.Store(path), str(path), 'no such file')
     fails(lambda: store.Store(path.parent), 'not a file')
 
+  @pytest.mark.parametrize('name', ['mine', 'mine.json', 'mime.h5'])
+  def test_near_names(self, tmp_path, name):
+    (tmp_path / 'mine.h5').write_bytes(b'')
+    (tmp_path / 'mine').with_suffix('.txt').write_bytes(b'')
+    fails(lambda: store.Store(tmp_path / name),
+          f'Did you mean {tmp_path}/mine.h5? ')
+    fails(lambda: store.Store(recipe.stored(tmp_path / name)), 'mine.h5? ')
+    with pytest.raises(UserError) as caught:
+      store.Store(tmp_path / 'elsewhere' / name)
+    assert 'Did you mean' not in str(caught.value)
+
   def test_not_hdf5(self, path):
     path.write_text('hello')
     fails(lambda: store.Store(path), str(path), 'whole HDF5 file')
@@ -279,7 +291,7 @@ class TestValidate:
         'task wants it',
         '  - action: store has 3 actions (stay left right), task wants 18']
     assert '--task toy_task' in message
-    assert '{"size": [4, 5]}' in message
+    assert '--env.toy.size 4 5' in message
 
   def test_image_type(self, path):
     image = np.zeros((10, 4, 5, 1), np.float32)

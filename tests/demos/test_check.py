@@ -333,6 +333,47 @@ class TestFindings:
     finally:
       gymnasium.registry.pop('tests/Named-v0')
 
+  def test_images_by_an_option(self, path, capsys):
+    class Small(gymnasium.Env):
+      observation_space = gymnasium.spaces.Box(0, 255, (16, 16, 3), np.uint8)
+      action_space = gymnasium.spaces.Discrete(2)
+
+      def reset(self, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.observation_space.sample(), {}
+
+      def step(self, action):
+        return self.observation_space.sample(), 0.0, False, False, {}
+    gymnasium.register('tests/Small-v0', Small, max_episode_steps=20)
+    task, flag = 'gym_tests/Small-v0', '--env.gym.image last'
+    options = {**tasks.options(task), 'image': 'last'}
+    def write():
+      env = tasks.make_env(task, 0, **options)
+      part = record.rollout(env, record.Random(env), 60)
+      store.write(path, [part], {'task': task, 'preprocessing': options})
+    try:
+      write()
+      # Those of the file, then the user's, which may be wrong.
+      for flags in ((), flag.split()):
+        text = check(
+            capsys, path, [f'train with {flag}\n', 'compared: 60'],
+            code=0, flags=flags)
+        assert 'problem:' not in text
+      text = check(
+          capsys, path, ['do not fit', f'{flag} --env.gym.scale 0.0'],
+          flags=['--env.gym.image', 'first'])
+      assert 'train with' not in text
+      options['image'] = 'auto'
+      write()
+      assert 'train with' not in check(capsys, path, code=0)
+      options['image'] = 'nonsense'
+      with store.Store(path) as demos:
+        part = demos.read(0)
+      store.write(path, [part], {'task': task, 'preprocessing': options})
+      check(capsys, path, ['compared: 60'], code=0)
+    finally:
+      gymnasium.registry.pop('tests/Small-v0')
+
   def test_bad_file_is_one_error(self, path, capsys):
     path.write_bytes(b'nothing')
     assert run('check', path) == 2

@@ -95,13 +95,6 @@ class TestStopSignals:
     assert [int(x.name.split('-')[1]) for x in checkpoint.saves(logdir)] == [
         0, 40, 80, 200]
 
-  def test_nothing_to_save_at_first(self):
-    with signals.handled():
-      assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-      assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-      signals.LISTENER.obey(None)
-      assert callable(signal.getsignal(signal.SIGTERM))
-
   def test_afterwards_all_is_as_before(self, tmp_path, env):
     before = [signal.getsignal(x) for x in signals.ALL]
     env.sends = [(20, signal.SIGTERM)]

@@ -77,13 +77,21 @@ def make(demos, args):
     env = tasks.make_env(task, 0, **options)
     if not named:
       # What the file says of itself is tried first, if it is so.
-      own = settings.adopted(demos, options)
-      found = own != options and tasks.make_env(task, 0, **own)
+      found, own = adopted(demos, task, options)
       if found and settings.fits(demos, found, task):
         env, options = found, own
     return Play(env, args.seed), options, []
   except UserError as e:
     return None, {}, [note(f'the task {task} cannot be made here: {e}')]
+
+
+def adopted(demos, task, options):
+  """Return the environment with the file's settings, or None, and these."""
+  own = settings.adopted(demos, options)
+  try:
+    return tasks.make_env(task, 0, **own) if own != options else None, own
+  except UserError:  # The file may say anything.
+    return None, own
 
 
 def find(demos, task, play, options, named=False):

@@ -24,7 +24,8 @@ def find(demos, task, play, options, named):
         demos, play.obs_space, store.told(demos, play.act_space), task)
   except UserError as e:
     found.append(problem(str(e)))
-  found += ranges(demos, play)
+  found += ranges(demos, play) + image(
+      demos, task, play, options)
   made = json.loads(demos.attrs['preprocessing'] or 'null')
   if not isinstance(made, dict):
     return found + [note(
@@ -41,6 +42,21 @@ def find(demos, task, play, options, named):
           'discriminator can tell the expert by that. Train with '
           f'--env.{suite}.{key} {text(there)}, or make it again')
       for key, there, wanted in differ]
+
+
+def image(demos, task, play, options):
+  """Return a finding if a run needs the option `image` to fit the store.
+
+  `play` was made with `options`.
+  """
+  suite, usual = tasks.split(task)[0], tasks.options(task)
+  same = options.get('image') == usual.get('image')
+  if same or not fits(demos, play, task) or fits(
+      demos, tasks.make_env(task, 0, **usual), task):
+    return []
+  return [note(
+      f'made with image {options["image"]}, without which {suite} has other '
+      f'arrays: train with --env.{suite}.image {options["image"]}')]
 
 
 def fits(demos, env, task):
@@ -60,7 +76,8 @@ def adopted(demos, options):
   if not isinstance(made, dict):
     return options
   # Arguments of an environment may name files: the user has to give them.
-  for key in set(settings.KEYS) & set(options) & set(made) - {'kwargs'}:
+  keys = {*settings.KEYS, 'image'} - {'kwargs'}
+  for key in keys & set(options) & set(made):
     if isinstance(made[key], type(options[key])):
       options[key] = made[key]
   return options

@@ -127,7 +127,8 @@ class Play:
     if self.session.number == number:
       return
     print(
-        f'Kept episode {number}: {self.session.steps - before} steps, score '
+        f'Kept episode {self.session.episodes}: '
+        f'{self.session.steps - before} steps, score '
         f'{self.session.scores[-1]:g}; {self.session.steps} of {self.wanted} '
         'steps')
 

@@ -423,7 +423,7 @@ class TestCommand:
       finally:
         program.kill()
       assert program.returncode == 0 and not err
-      assert f'Kept episode {index}: 1 steps' in out
+      assert f'Kept episode {index + 1}: 1 steps' in out
       assert 'The last episode, 1 steps, was not kept.' in out
       assert f'{index + 1} trajectories, {index + 1} steps' in out
       check, show, train = out.split('Next:\n')[1].splitlines()
