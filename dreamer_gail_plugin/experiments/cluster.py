@@ -17,6 +17,7 @@ import submitit
 from .. import atomic
 from ..errors import UserError
 from . import jobs
+from . import runner
 from . import table
 from . import task
 
@@ -31,13 +32,14 @@ QUEUED = ('PENDING', 'REQUEUED', 'REQUEUE_HOLD', 'CONFIGURING')
 STATES = ('queued', 'running', 'done', 'failed', 'lost')
 
 
-def work(parameters, minutes, waiting, bar):
+def work(parameters, minutes, waiting):
   """Do the plans as jobs of `minutes`; as `work` of `runner.run`.
 
   Those that are queued or running stay as they are. `parameters` are those
   of submitit for SLURM, None for its default. Ctrl+C leaves all jobs there.
   """
   cells = submit(parameters, minutes, waiting)
+  bar = runner.Bar(waiting)
   shown, last = None, 0
   try:
     while True:
@@ -106,7 +108,9 @@ def _there(folder, plan, states):
 
 
 def _what(plan):
-  return {'result': str(plan.result), 'config': plan.config}
+  return {
+      'result': str(plan.result.absolute()),
+      'config': {k: v for k, v in plan.config.items() if k != 'logdir'}}
 
 
 def _sbatch(folder, parameters, minutes, new):
@@ -122,7 +126,8 @@ def _sbatch(folder, parameters, minutes, new):
       return [executor.submit(task.Task(x, 60 * minutes)) for x in new]
   except submitit.core.utils.FailedJobError as error:
     raise UserError(
-        f'sbatch: SLURM takes no such jobs: {str(error).strip()}') from None
+        f'--cluster slurm: no jobs were submitted, as SLURM refuses them: '
+        f'{task.last(error)}') from None
 
 
 def _names(cells):

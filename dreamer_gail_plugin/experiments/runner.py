@@ -18,8 +18,8 @@ PAUSE = 0.2  # Seconds between looks at the processes.
 def run(todo, work):
   """Do the plans that are not done yet; return those that failed.
 
-  `work` does a list of plans, with a Bar that shows them; it returns
-  {plan: text} of those that failed, which says how and names the log.
+  `work` does a list of plans and returns {plan: text} of those that failed,
+  where the text says how and names the log.
   """
   # All of them first, so that nothing starts where something is wrong.
   open_ = [x for x in todo if not plans.check(x)]
@@ -27,7 +27,7 @@ def run(todo, work):
   if not open_:
     return {}
   _demonstrate(open_)
-  failed = work(open_, Bar(open_))
+  failed = work(open_)
   done = len(open_) - len(failed)
   print(f'{done} of {len(open_)} runs done, {len(failed)} failed')
   for text in failed.values():
@@ -45,7 +45,7 @@ def _demonstrate(todo):
         raise UserError(f'{path}: could not be made, see above.')
 
 
-def local(count, waiting, bar):
+def local(count, waiting):
   """Do the plans on this machine, `count` at a time; as `work` of `run`.
 
   Those that failed are told with the end of their output, and the others go
@@ -53,6 +53,7 @@ def local(count, waiting, bar):
   """
   waiting, active = collections.deque(waiting), {}
   cores, failed = sorted(os.sched_getaffinity(0)), {}
+  bar = Bar(waiting)
 
   def fail(plan, text):
     log = plan.logdir / jobs.LOG

@@ -100,6 +100,10 @@ def states():
   except (OSError, subprocess.SubprocessError) as error:
     why = getattr(error, 'stderr', None) or error
     raise UserError(
-        f'squeue: SLURM does not say which jobs there are: {why}'
-    ) from None
+        f'SLURM does not say which jobs there are: {last(why)}') from None
   return dict(line.split() for line in text.splitlines())
+
+
+def last(error):
+  """Return the last line of what a program says."""
+  return str(error).strip().splitlines()[-1]
