@@ -20,6 +20,7 @@ from .expert import ExpertStream
 from .running import checkpoint
 from .running import device
 from .running import finite
+from .running import hosts
 from .running import progress
 from .running import quiet
 from .running import videos
@@ -95,6 +96,9 @@ def make_logger(config):
   `verbose` only.
   """
   logger = upstreams.main().make_logger(config)
+  if hosts.part(config):  # The first host logs.
+    logger.outputs = [lambda summaries: None]
+    return logger
   outputs = logger.outputs
   if not config.verbose:
     outputs = quiet.without_metrics(outputs)
@@ -118,7 +122,8 @@ def make_raw_env(config, index, **overrides):
   """
   suite, _, task = config.task.partition('_')
   kwargs = {**config.env.get(suite, {}), **overrides}
-  seed = np.random.SeedSequence([config.seed, index]).generate_state(1)[0]
+  seed = np.random.SeedSequence(
+      [config.seed, index, *hosts.part(config)]).generate_state(1)[0]
   return envs.make(suite, task, seed=int(seed), **kwargs)
 
 
@@ -213,7 +218,9 @@ def expert_stream(config, stream, env, mode='train'):
     return stream
   raw = upstreams.unwrapped(env)
   length = config.batch_length if mode == 'train' else config.report_length
-  seed = (config.seed, ('train', 'report', 'eval').index(mode))
+  seed = (
+      config.seed, ('train', 'report', 'eval').index(mode),
+      *hosts.part(config))
   stream = ExpertStream(stream, make_expert(
       config, length + config.replay_context, raw, seed=seed,
       context=config.replay_context))

@@ -27,6 +27,7 @@ from .errors import UserError
 from .evaluate import scores
 from .running import checks
 from .running import device
+from .running import hosts
 from .running import lock
 from .running import provenance
 from .running import samerun
@@ -87,7 +88,10 @@ def start(config, argv):
       return None
   expert = describe_expert(config)
   chance = preflight.expert(config) if expert else None
-  stopped = run(config, argv, early(step, onwards(config, argv)))
+  with hosts.joined(config):
+    stopped = run(config, argv, early(step, onwards(config, argv)))
+  if hosts.part(config):
+    return 128 + stopped if stopped else None
   if stopped:
     print(f'Stopped by {stopped.name}. To go on: {onwards(config, argv)}')
     return 128 + stopped
@@ -133,7 +137,8 @@ def run(config, argv, early):
           embodied.run.parallel.parallel_replay, replay, evalreplay, stream,
           args),
   }
-  if not config.script.endswith(('_env', '_replay')):
+  first = not hosts.part(config)
+  if first and not config.script.endswith(('_env', '_replay')):
     logdir = build.make_logdir(config)
     provenance.record(
         logdir, PROGRAM, argv, config.seed, config.jax.platform)

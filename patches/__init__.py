@@ -29,6 +29,7 @@ ORDER = (
     'replay_chunks',
     'safe_loads',
     'whole_saves',
+    'host_clocks',
     'env_watchdog',
     'stop_signals',
     'final_save',

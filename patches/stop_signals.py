@@ -37,8 +37,10 @@ def obeying(step):
   """Return the driver's step such that it then obeys signals."""
   @functools.wraps(step)
   def wrapper(*args, **kwargs):
+    from dreamer_gail_plugin.running import hosts
     from dreamer_gail_plugin.running import signals
     result = step(*args, **kwargs)
+    hosts.share(signals.LISTENER)
     signals.LISTENER.obey(final_save.save)
     return result
   return wrapper

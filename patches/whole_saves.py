@@ -31,7 +31,10 @@ class Checkpoint(safe_loads.Checkpoint):
 
   def save(self, path=None, keys=None):
     """Write a save; to upstream's format of old if a path is given."""
+    from dreamer_gail_plugin.running import hosts
     from dreamer_gail_plugin.running import saves
+    # Other hosts than the first compute their part of a save and write none.
+    self._write = self._write and not hosts.JOINED.index
     if path or not self._write:
       return super().save(path, keys)
     savefns = {
@@ -51,8 +54,14 @@ class Checkpoint(safe_loads.Checkpoint):
 
   def load_or_save(self):
     """Load the newest whole save; make the first one if there is none."""
+    from dreamer_gail_plugin.errors import UserError
+    from dreamer_gail_plugin.running import hosts
     from dreamer_gail_plugin.running import saves
     found, self._damaged = saves.choose(self._directory)
+    if len(set(hosts.gather([bool(found)]).flat)) > 1:
+      raise UserError(
+          f'{self._directory}: not all hosts see a save there; --logdir must '
+          'be a folder that they share.')
     if found:
       self.fits(found)
       self.load(elements.Path(found))

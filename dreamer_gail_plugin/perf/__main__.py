@@ -35,6 +35,7 @@ PROGRAMS = {
     'gpu': 'step, memory, world model and training on a GPU, five minutes '
            'of learning and what compiling takes',
     'stream': 'frames/s of the expert stream, from memory and from disk',
+    'scale': 'operations, bytes and memory of a step on 1 to 8 devices',
 }
 
 

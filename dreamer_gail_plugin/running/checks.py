@@ -10,6 +10,7 @@ from .. import errors
 from .. import rewards
 from ..errors import UserError
 from . import checkpoint
+from . import hosts
 from . import ranges
 
 CHOICES = {
@@ -87,6 +88,11 @@ def relations(config):
   for wrong, text in (
       (config.replica >= config.replicas,
        f'--replica {config.replica}: must be below --replicas'),
+      (hosts.several(config) and not config.jax.coordinator_address,
+       f'--replicas {config.replicas}: several hosts that train one agent '
+       'need --jax.coordinator_address, HOST:PORT of the first of them'),
+      (hosts.several(config) and run.twin,
+       '--run.twin True: follows a run of one host, --replicas 1'),
       (config.script == 'eval_only' and not run.from_checkpoint,
        '--script eval_only: evaluates a saved agent, name the logdir of its '
        'run by --run.from_checkpoint'),
