@@ -13,6 +13,7 @@ from .data import memory
 from .data import recipe
 from .data import record
 from .data import store
+from .data import stores
 from .envs import upstreams
 from .errors import UserError
 from .expert import ExpertReplay
@@ -250,7 +251,8 @@ def make_expert(config, length, env=None, seed=0, context=0):
   return ExpertReplay(
       expert_path(config), config.batch_size, length, obs_space, act_space,
       seed=seed, task=config.task, singles=bool(gail.anchor),
-      mirror=make_mirror(config, env), consec=gail.consec, context=context)
+      mirror=make_mirror(config, env), consec=gail.consec, context=context,
+      weights=gail.expert_weights)
 
 
 def make_mirror(config, env):
@@ -307,10 +309,13 @@ def demonstrations(config):
 
 
 def expert_path(config):
-  """Return the path of the store that `agent.gail.expert` names."""
+  """Return the path of the store that `agent.gail.expert` names.
+
+  Where it names several these are `stores.Paths`.
+  """
   name = config.agent.gail.expert
   if name == 'random':
     return pathlib.Path(config.logdir).expanduser() / 'expert_random.h5'
   if name != 'auto':
-    return pathlib.Path(name).expanduser()
+    return stores.named(name)
   return recipe.bundled(config.task)

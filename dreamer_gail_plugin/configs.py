@@ -15,6 +15,7 @@ from .errors import UserError
 
 LARGEST = 1 << 16  # Bytes of the config of a run; those of today have 13,000.
 DEEPEST = 20
+STORES = '--agent.gail.expert'  # Takes several paths.
 ACTORS = {'dynamics': 'vmail', 'sac': 'vmail_sac'}
 
 
@@ -53,7 +54,20 @@ def load_config(argv=None):
 def change(config, flags):
   """Return the Config with the values of some flags, a list."""
   with _told():
-    return elements.Flags(config).parse(flags)
+    return elements.Flags(config).parse(joined(flags))
+
+
+def joined(flags):
+  """Return flags such that several values of STORES are one, with commas."""
+  words, flag = [], None
+  for word in flags:
+    if flag == STORES and words[-1] != STORES and not word.startswith('--'):
+      words[-1] += f',{word}'
+      continue
+    if word.startswith('--'):
+      flag = word
+    words.append(word)
+  return words
 
 
 @contextlib.contextmanager

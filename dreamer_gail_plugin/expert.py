@@ -1,7 +1,6 @@
 """The replay stream of demonstrations: `expert/...` keys for every batch."""
 
 import math
-import pathlib
 import weakref
 
 import elements
@@ -9,11 +8,11 @@ import numpy as np
 
 from .data import memory as memorylib
 from .data import store as storelib
+from .data import stores
 from .errors import UserError
 
 PREFIX, SINGLE = 'expert/', 'single/'
 FRACTION = 0.5  # Of the free memory that `memory='auto'` may fill.
-SMALL = 256  # Bytes a step up to which a key stays in memory in any case.
 LOADED = weakref.WeakValueDictionary()  # Streams of one store share its steps.
 
 
@@ -52,6 +51,9 @@ class ExpertReplay:
   seed (one integer or several) and k alone. In the first batch, and the first
   after `load`, all rows start anew, as nothing before them was seen.
 
+  `path` may be `stores.Paths`. Their steps are drawn in the shares `weights`
+  then, one for each store; by (0,) each step is drawn equally often.
+
   `memory` is `ram`, `disk` or `auto` (ram if the steps fit into half of the
   free memory). Raises UserError if the store does not fit the spaces or holds
   fewer steps than one sequence.
@@ -59,7 +61,8 @@ class ExpertReplay:
 
   def __init__(
       self, path, batch_size, length, obs_space, act_space, seed=0, task=None,
-      memory='auto', singles=False, mirror=None, consec=1, context=0):
+      memory='auto', singles=False, mirror=None, consec=1, context=0,
+      weights=(0,)):
     assert batch_size > 0 and length > context, (batch_size, length, context)
     assert consec > 0, consec
     assert memory in ('auto', 'ram', 'disk'), memory
@@ -69,6 +72,7 @@ class ExpertReplay:
       raise UserError(
           f'{path}: holds {self.steps.total} steps, fewer than a sequence of '
           f'{length}; record more or choose a smaller batch_length')
+    self.draw = _draw(self.steps, weights)
     self.shape = (batch_size, length)
     self.consec, self.context = consec, context
     self.mirror = mirror
@@ -120,7 +124,7 @@ class ExpertReplay:
     passed = self.count + np.arange(rows) * self.consec // rows
     turn, consec = np.divmod(passed, self.consec)
     starts = [
-        np.random.default_rng([*self.seed, *x]).integers(self.steps.total)
+        self.draw(np.random.default_rng([*self.seed, *x]))
         for x in enumerate(turn)]
     starts = (starts + consec * (length - self.context)) % self.steps.total
     return np.int32(consec), starts
@@ -132,7 +136,7 @@ class ExpertReplay:
       # Each step would be unpacked with the 15 around it, which takes far
       # longer than to take these, the steps of the sequences again.
       return {k: batch[PREFIX + k].copy() for k in keys}
-    index = rng.integers(0, self.steps.total, self.shape)
+    index = self.draw(rng, self.shape)
     return {k: self.steps.data[k][index] for k in keys}
 
   def save(self):
@@ -184,12 +188,13 @@ class Steps:
     sizes = {k: _bytes(store.spec[k]) for k in keys}
     self.store = store
     self.total = int(lengths.sum())
+    self.sizes = [sum(x.lengths) for x in store.parts]
     self.ends = np.cumsum(lengths)
     amount = self.total * sum(sizes.values())
     if memory == 'auto':
       fits = amount <= FRACTION * memorylib.free_memory()
       memory = 'ram' if fits else 'disk'
-    lazy = {k for k in keys if memory == 'disk' and sizes[k] > SMALL}
+    lazy = {k for k in keys if memory == 'disk' and sizes[k] > storelib.SMALL}
     self.data = {k: self._gather(k) for k in keys if k not in lazy}
     self._mark_starts()
     self.stats = dict(
@@ -231,16 +236,35 @@ class Steps:
     self.data['is_first'][starts] = True
 
 
+def _draw(steps, weights):
+  # The function of a generator and a shape that draws steps of the ring.
+  if not any(weights):
+    return lambda rng, shape=None: rng.integers(0, steps.total, shape)
+  if len(weights) != len(steps.sizes):
+    raise UserError(
+        f'--agent.gail.expert_weights: has {len(weights)} numbers, and '
+        f'--agent.gail.expert {len(steps.sizes)} stores; give one for each')
+  shares, sizes = np.array(weights) / sum(weights), np.array(steps.sizes)
+  starts = np.cumsum(sizes) - sizes
+  def draw(rng, shape=None):
+    part = rng.choice(len(sizes), shape, p=shares)
+    return starts[part] + rng.integers(0, sizes[part], shape)
+  return draw
+
+
 def _load(path, obs_space, act_space, task, memory):
-  path = pathlib.Path(path)
-  store = storelib.Store(path)
+  store = stores.opened(path)
   try:
-    storelib.validate(store, obs_space, act_space, task)
     spaces = {**obs_space, **act_space}
     keys = tuple(sorted(
         k for k in spaces if storelib.needed(k) and k != 'reset'))
-    name = (path.resolve(), path.stat().st_mtime_ns, keys, memory)
-    steps = LOADED.get(name) or Steps(store, keys, memory)
+    files = tuple(
+        (x.path.resolve(), x.path.stat().st_mtime_ns) for x in store.parts)
+    name = (files, keys, memory, task, str(spaces))
+    steps = LOADED.get(name)
+    if not steps:
+      storelib.validate(store, obs_space, act_space, task)
+      steps = Steps(store, keys, memory)
   except UserError:
     store.close()
     raise

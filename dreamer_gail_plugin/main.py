@@ -88,6 +88,9 @@ def start(config, argv):
       return None
   expert = describe_expert(config)
   chance = preflight.expert(config) if expert else None
+  stats = expert and expert.stats
+  if config.script == 'parallel':
+    expert = None  # Its steps are those of another process.
   with hosts.joined(config):
     stopped = run(config, argv, early(step, onwards(config, argv)))
   if hosts.part(config):
@@ -97,7 +100,7 @@ def start(config, argv):
     return 128 + stopped
   if config.script in ('train', 'train_eval') and not config.random_agent:
     print(scores.summary(
-        config, expert, bind(build.make_env, config), chance))
+        config, stats, bind(build.make_env, config), chance))
     [print(line) for line in anchor_advice(config)]
 
 
@@ -165,9 +168,10 @@ def onwards(config, argv):
 
 
 def describe_expert(config):
-  """Check and describe the demonstrations; return their stats.
+  """Check and describe the demonstrations; return their ExpertReplay.
 
-  Returns None if the script needs none. `expert: random` records them first,
+  Its steps are those of the run's streams as long as it is kept. Returns None
+  if the script needs none. `expert: random` records them first,
   unless an earlier start of this run did.
   """
   if config.script not in memory.LEARNING or not build.needs_expert(config):
@@ -185,7 +189,7 @@ def describe_expert(config):
         'docs/demonstrations.md; name the file by --agent.gail.expert')
   settings.warn(config, build.expert_path(config))
   preflight.compare(config)
-  return expert.stats
+  return expert
 
 
 def anchor_advice(config):

@@ -11,6 +11,7 @@ from . import build
 from .arguments import typed
 from .data import record
 from .data import store
+from .data import stores
 from .envs import arrays
 from .errors import UserError
 from .evaluate import references
@@ -64,7 +65,7 @@ def scale(config):
         f'  {", ".join(free)}: without bounds, so the agent acts from -1 to '
         '1; --env.gym.scale gives other bounds')
     return config
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     if set(free) - set(demos.keys):
       print(f'  {", ".join(free)}: without bounds and not in {path}, so the '
             'agent acts from -1 to 1; --env.gym.scale gives other bounds')
@@ -85,7 +86,7 @@ def infer(config, act_space):
   path, gail = build.demonstrations(config), config.agent.gail
   if not path or not path.is_file() or gail.actions != 'given':
     return config
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     if store.told(demos, act_space):
       return config
   if gail.actor != 'reinforce':
@@ -177,7 +178,7 @@ def compare(config):
   has, as D would tell the expert by that.
   """
   path = build.expert_path(config)
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     made = json.loads(demos.attrs.get('arrays') or '{}')
   env = build.make_raw_env(config, 0)
   env.close()
@@ -203,7 +204,7 @@ def expert(config):
   Returns the score of random play, as `scores.play_random` does.
   """
   path = build.expert_path(config)
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     keys = [k for k in (*store.FLAGS, 'reward') if k in demos.keys]
     theirs = outcome([demos.read(i, keys=keys) for i in range(len(demos))])
     theirs['score'] = demos.attrs.get('expert_score', theirs['score'])

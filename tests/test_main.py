@@ -219,13 +219,13 @@ class TestRandomExpert:
   def test_is_recorded_once(self, tmp_path, capsys):
     config = configs.load_config([
         *FLAGS, '--logdir', str(tmp_path), '--agent.gail.expert', 'random'])
-    stats = main.describe_expert(config)
+    stats = main.describe_expert(config).stats
     assert stats['trajectories'] == 10 and stats['steps'] == 10_240
     path, = tmp_path.iterdir()
     assert path.name == 'expert_random.h5'
     assert 'Recording the random policy' in capsys.readouterr().out
     before = path.stat()
-    assert main.describe_expert(config) == stats
+    assert main.describe_expert(config).stats == stats
     assert 'Recording' not in capsys.readouterr().out
     assert path.stat().st_mtime_ns == before.st_mtime_ns
 

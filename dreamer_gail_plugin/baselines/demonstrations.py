@@ -8,6 +8,7 @@ import numpy as np
 from .. import build
 from ..data import settings
 from ..data import store
+from ..data import stores
 from ..errors import UserError
 from . import config as configlib
 from . import gymenv
@@ -28,7 +29,7 @@ def check(config):
     build.record_random(config)
   path = resize.fitting(config, build.expert_path(config))
   obs_space, act_space = build.raw_spaces(config)
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     store.validate(
         demos, obs_space, _told(config, act_space), config.task)
   settings.warn(config, path)
@@ -44,7 +45,7 @@ def spaces(config):
 
 def score(path):
   """Return the mean score of the expert of a store, NaN if unknown."""
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     if 'expert_score' in demos.attrs:
       return float(demos.attrs['expert_score'])
     return float(np.mean([x['score'] for x in demos.infos]))
@@ -70,7 +71,7 @@ def episodes(config, path):
   key, = act_space
   told = _told(config, act_space)
   result = []
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     for index in range(len(demos)):
       data = demos.read(index, keys=[*store.FLAGS, eyes.key, *told])
       space = act_space[key]
@@ -108,7 +109,7 @@ def enough(found, key, batch):
 
 def describe(path, found):
   """Return a line that says what the demonstrations are."""
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     made = json.loads(demos.attrs['preprocessing'] or '{}')
   steps = sum(len(x.acts) for x in found)
   return (

@@ -8,7 +8,7 @@ import json
 
 import elements
 
-from . import store
+from . import stores
 
 # Options of environments that decide what a step shows and does.
 KEYS = (
@@ -47,9 +47,11 @@ def same(made, wanted):
 def warn(config, path):
   """Print a warning for each setting in which the store at `path` differs."""
   suite = config.task.partition('_')[0]
-  with store.Store(path) as demos:
-    found = differences(demos, dict(config.env.get(suite, {})))
-  for key, made, wanted in found:
+  with stores.opened(path) as demos:
+    found = [
+        (part.path, *x) for part in demos.parts
+        for x in differences(part, dict(config.env.get(suite, {})))]
+  for path, key, made, wanted in found:
     elements.print(
         f'Warning: {path} was made with {key} {made}, the task runs '
         f'with --env.{suite}.{key} {wanted}: D may learn this '

@@ -5,6 +5,7 @@ ever unpickled, and object types, links and external data are refused.
 """
 
 import contextlib
+import copy
 import json
 import pathlib
 import shlex
@@ -23,6 +24,11 @@ from .schema import VERSION
 
 FEW = 300  # Steps below which there is little to learn from.
 CHUNK = 16  # Steps a chunk: a random window of 64 reads little beyond itself.
+SMALL = 256  # Bytes a step up to which a key is read as a whole.
+LONG = 1 << 16  # Bytes of its chunks: many small ones take long to open.
+# What was found in files, by their paths: a start opens one several times, and
+# there may be thousands of trajectories in it.
+SEEN = {}
 
 
 def write(path, trajectories, attrs):
@@ -96,22 +102,40 @@ class Store:
   def __init__(self, path):
     self.path = pathlib.Path(path)
     self.file = hdf5.open_file(self.path)
+    stat = self.path.stat()
+    name, state = self.path.resolve(), (stat.st_mtime_ns, stat.st_size)
+    if SEEN.get(name, [None])[0] != state:
+      SEEN[name] = state, self._checked()
+    vars(self).update(copy.deepcopy(SEEN[name][1]))
+    self.keys = tuple(self.spec)
+
+  def _checked(self):
     try:
-      self.attrs = {k: schema.plain(v) for k, v in self.file.attrs.items()}
-      schema.check_header(self.path, self.attrs)
-      self.groups, self.spec = schema.scan(self.path, self.file)
-      self.infos = [
-          {k: schema.plain(v) for k, v in x.attrs.items()}
-          for x in self.groups]
-      schema.check_infos(self.path, self.infos)
+      attrs = {k: schema.plain(v) for k, v in self.file.attrs.items()}
+      schema.check_header(self.path, attrs)
+      groups, spec = schema.scan(self.path, self.file)
+      infos = [
+          {k: schema.plain(v) for k, v in x.attrs.items()} for x in groups]
+      schema.check_infos(self.path, infos)
+      return dict(
+          attrs=attrs, infos=infos, spec=spec, names=[x.name for x in groups],
+          lengths=[len(x['is_first']) for x in groups])
     except UserError:
       self.close()
       raise
     except (OSError, RuntimeError, KeyError, ValueError) as e:
       self.close()
       raise UserError(hdf5.damaged(self.path, e)) from e
-    self.keys = tuple(self.spec)
-    self.lengths = [len(x['is_first']) for x in self.groups]
+
+  @property
+  def name(self):
+    """Return the name of the file."""
+    return self.path.name
+
+  @property
+  def parts(self):
+    """Return the stores that this is made of: itself."""
+    return [self]
 
   def __enter__(self):
     return self
@@ -120,7 +144,7 @@ class Store:
     self.close()
 
   def __len__(self):
-    return len(self.groups)
+    return len(self.names)
 
   def close(self):
     """Close the file; reading afterwards is an error."""
@@ -139,7 +163,7 @@ class Store:
   def read_into(self, index, start, key, out):
     """Read the steps from `start` on into a contiguous array (T, ...)."""
     try:
-      hdf5.read_into(self.groups[index], key, start, out)
+      hdf5.read_into(self.file, f'{self.names[index]}/{key}', start, out)
     except (OSError, RuntimeError, KeyError) as e:
       raise UserError(hdf5.damaged(self.path, e)) from e
 
@@ -152,6 +176,11 @@ def validate(store, obs_space, act_space, task=None):
   observations that have a range, and the order of the episode flags. Keys
   that start with `log/`, the reward and the reset flag are not needed.
   """
+  for part in store.parts:
+    _validate(part, obs_space, act_space, task)
+
+
+def _validate(store, obs_space, act_space, task):
   diffs = []
   wanted = store.attrs['task']
   if task and wanted and wanted != task:
@@ -259,8 +288,10 @@ def _describe(target, key, value, place):
 
 def _add(group, data, info, place):
   for key, value in data.items():
+    size = value.nbytes // len(value)
+    steps = CHUNK if size > SMALL else max(CHUNK, LONG // max(size, 1))
     group.create_dataset(
-        key, data=value, chunks=(min(CHUNK, len(value)), *value.shape[1:]),
+        key, data=value, chunks=(min(steps, len(value)), *value.shape[1:]),
         compression='gzip', compression_opts=4, shuffle=True)
   if 'reward' in data:
     info = {'score': score(*[

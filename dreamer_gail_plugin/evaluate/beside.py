@@ -20,7 +20,7 @@ from .. import atomic
 from .. import build
 from .. import errors
 from ..data import record
-from ..data import store
+from ..data import stores
 from ..errors import UserError
 from ..running import device
 from . import actors
@@ -47,7 +47,7 @@ def main(argv=None):
     raise UserError(f'--logdir {args.logdir}: {config.task} has no images.')
   parts = []
   if build.needs_expert(config):
-    with store.Store(build.expert_path(config)) as demos:
+    with stores.opened(build.expert_path(config)) as demos:
       steps = min(args.steps, demos.lengths[0])
       data = demos.read(0, 0, steps, [key, 'reward', 'is_first'])
     parts.append(tiles(data, key, 'expert'))

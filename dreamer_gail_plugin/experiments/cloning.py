@@ -30,6 +30,7 @@ from .. import build
 from .. import configs
 from .. import errors
 from ..data import store
+from ..data import stores
 from ..errors import UserError
 from ..evaluate import policy as policylib
 from ..evaluate import protocol as evaluatelib
@@ -142,7 +143,7 @@ def demonstrations(config, obs_space, act_space):
   env = build.make_raw_env(config, 0)
   env.close()
   result = []
-  with store.Store(path) as demos:
+  with stores.opened(path) as demos:
     store.validate(demos, obs_space, env.act_space, config.task)
     seen = [k for k in obs_space if k not in policylib.STANDARD]
     for index in range(len(demos)):

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..data import recipe
-from ..data import store as storelib
+from ..data import stores
 from ..data.npz import Npz
 from ..errors import UserError
 from ..evaluate.film import Reel
@@ -52,7 +52,7 @@ def expert(flat, logdir):
 
   Raises UserError if they are not there or damaged.
   """
-  with storelib.Store(expert_path(flat, logdir)) as demos:
+  with stores.opened(expert_path(flat, logdir)) as demos:
     meanings = tuple(json.loads(demos.attrs['action_meanings'] or '[]'))
     counts = _total(_count(demos.read(i)) for i in range(len(demos)))
     scores = [x.get('score', np.nan) for x in demos.infos]
@@ -60,7 +60,7 @@ def expert(flat, logdir):
     best = 0 if np.isnan(scores).all() else int(np.nanargmax(scores))
     return Play(
         strip(demos.read(best), meanings), counts, float(score), meanings,
-        f'{demos.path.name}, trajectory {best}, from its start',
+        f'{demos.name}, trajectory {best}, from its start',
         film(demos.read(best)))
 
 
@@ -75,10 +75,7 @@ def expert_path(flat, logdir):
     return recipe.bundled(flat['task'])
   if name == 'random':
     return logdir / 'expert_random.h5'
-  places = [
-      x / pathlib.Path(name).expanduser()
-      for x in (pathlib.Path(), logdir, logdir.parent)]
-  return next((x for x in places if x.exists()), places[0])
+  return stores.named(name, (pathlib.Path(), logdir, logdir.parent))
 
 
 def learner(logdir, meanings=()):

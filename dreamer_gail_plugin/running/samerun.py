@@ -3,7 +3,9 @@
 A start in the logdir of another would load its agent and mix its scores.
 """
 
+import hashlib
 import json
+import os
 import pathlib
 
 from .. import atomic
@@ -14,6 +16,8 @@ from . import checkpoint
 from . import saves
 
 NAME = 'demonstrations.json'
+LARGE, SAMPLES = 1 << 28, 64  # Bytes, and pieces of 1 MB of what is larger.
+SAMPLED = 'sampled:'
 FREE = ('traceback',)  # Options of environments that change nothing.
 
 
@@ -90,7 +94,28 @@ def record(config, demos=None):
   given = config.agent.gail.expert not in ('auto', 'random')
   if demos and given and not path.exists():
     atomic.write_json(
-        path, {'file': str(demos), 'sha256': saves.digest(demos)})
+        path, {'file': str(demos), 'sha256': _digest(demos)})
+
+
+def _digest(demos, known=''):
+  # What tells stores by their content: of each its digest, or that of samples
+  # of a large one, unless a run of before has `known` the whole.
+  paths = getattr(demos, 'paths', (demos,))
+  if known and SAMPLED not in known:
+    return ' '.join(map(saves.digest, paths))
+  return ' '.join(map(_sampled, paths))
+
+
+def _sampled(path):
+  size = os.stat(path).st_size
+  if size < LARGE:
+    return saves.digest(path)
+  found = hashlib.sha256(str(size).encode())
+  with open(path, 'rb') as file:
+    for start in range(0, size, size // SAMPLES):
+      file.seek(start)
+      found.update(file.read(1 << 20))
+  return SAMPLED + found.hexdigest()
 
 
 def _differences(old, config):
@@ -115,12 +140,12 @@ def _demonstrations(logdir, old, config, demos):
   name = config.agent.gail.expert
   before = old.get('agent.gail.expert', name)
   same = name == before and name in ('auto', 'random')
-  if not demos or same or not pathlib.Path(demos).exists():
+  if not demos or same or not demos.exists():
     return []
   if (logdir / NAME).exists() and name not in ('auto', 'random'):
     try:
       known = json.loads((logdir / NAME).read_text())
-      if known['sha256'] == saves.digest(demos):
+      if known['sha256'] == _digest(demos, known['sha256']):
         return []
       return [f'the demonstrations {known["file"]} of other content than '
               f'{demos} has now']
