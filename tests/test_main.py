@@ -355,7 +355,7 @@ class TestAnchorAdvice:
         configs.load_config(['--configs', *blocks, *flags]))
 
   def test_is_the_last_line(self, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(main, 'run', lambda config, argv: None)
+    monkeypatch.setattr(main, 'run', lambda *args: None)
     main.main([*FLAGS, '--logdir', str(tmp_path)])
     *_, last = capsys.readouterr().out.splitlines()
     assert last.startswith('Add the block anchor')
