@@ -18,6 +18,7 @@ PROGRAMS = {
     'evaluate': ('evaluate.__main__', [], 'play 250 games and make films'),
     'film': ('evaluate.beside', [], 'expert and agent side by side, a GIF'),
     'report': ('report.__main__', [], 'a page with the curves of many runs'),
+    'curves': ('evaluate.curves', [], 'their curves, as they train'),
     'scores': ('evaluate.scores', [], 'a table of the scores of runs'),
     'demos': ('demos.__main__', [], 'make, import and check demonstrations'),
     'play': ('demos.__main__', ['play'], 'record yourself in the browser'),

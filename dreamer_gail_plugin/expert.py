@@ -90,7 +90,7 @@ class ExpertReplay:
     stats = self.stats
     return (
         f'{stats["trajectories"]} trajectories, {stats["steps"]:,} steps, '
-        f'{stats["bytes"] / 1e6:.1f} MB ({stats["memory"]})')
+        f'{memorylib.size(stats["bytes"])} ({stats["memory"]})')
 
   def sample(self):
     """Return the next batch, `expert/<key>` arrays (B, T, ...).

@@ -58,6 +58,8 @@ def refused():
   add(('scores', 'run'), NUMBERS, '--last')
   add(('scores', 'run'), PLACES, '--out')
   add(('scores',), PLACES, None)
+  add(('curves',), PLACES, None)
+  add(('curves', 'run'), NUMBERS, '--port', but=['0'])
   add(('report', '--out', 'x'), PLACES, None)
   add(('report', 'run'), PLACES, '--out', but=PLACES[-3:-1])
   add(PLANNER, NUMBERS, '--trajectories', '--length', '--workers')

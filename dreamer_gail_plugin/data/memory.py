@@ -9,6 +9,7 @@ from ..errors import UserError
 
 # The scripts that keep a replay and read demonstrations.
 LEARNING = ('train', 'train_eval', 'parallel', 'parallel_replay')
+SIZES = {'GB': 1e9, 'MB': 1e6, 'kB': 1e3}
 EVALUATING = LEARNING[1:]  # Those that keep another one, of a tenth the size.
 
 
@@ -63,7 +64,8 @@ def step_bytes(config, spaces):
 
 def size(count):
   """Return a number of bytes as text, such as 4.4 MB."""
-  return f'{count / 1e9:.1f} GB' if count >= 1e9 else f'{count / 1e6:.1f} MB'
+  unit = next((x for x in SIZES if count >= SIZES[x]), 'kB')
+  return f'{count / SIZES[unit]:.1f} {unit}'
 
 
 def free_memory():

@@ -113,13 +113,9 @@ def play_random(make_env, steps=WINDOW, episodes=100):
 
 
 def curves(logdir):
-  """Return the command that shows the curves of a run and those beside it.
-
-  The viewer leaves the working directory, so the path is a whole one.
-  """
+  """Return the command that shows the curves of a run and those beside it."""
   folder = pathlib.Path(logdir).expanduser().absolute().parent
-  return arguments.typed(
-      '-m', 'scope_viewer', '--basedir', folder, '--workers', 1)
+  return arguments.typed('curves', folder)
 
 
 def summary(config, expert, make_env, chance=None):

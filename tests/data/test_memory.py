@@ -72,8 +72,8 @@ class TestMemory:
       memory.check(given, build.spaces(given))
 
   def test_size(self):
-    sizes = [4_446_000, 20.74e9]
-    assert [*map(memory.size, sizes)] == ['4.4 MB', '20.7 GB']
+    sizes = [40, 4_446_000, 20.74e9]
+    assert [*map(memory.size, sizes)] == ['0.0 kB', '4.4 MB', '20.7 GB']
 
   def test_less_than_a_batch(self):
     # 8 sequences of 10 steps and one of context.
