@@ -56,7 +56,7 @@ def recorded(folder, monkeypatch):
 def test_all_commands_are_known():
   assert list(commands()) == [
       'demos planner', 'demos show', 'demos check', 'train', 'evaluate',
-      'scores']
+      'scores', 'report']
 
 
 class TestBeforeTraining:
@@ -113,13 +113,13 @@ class TestBeforeTraining:
 @pytest.mark.slow
 def test_train_and_evaluate(recorded):
   # All in one process, which saves imports and what is compiled for both.
-  train, evaluate, scores = list(commands().values())[-3:]
+  train, *after = list(commands().values())[-4:]
   train.insert(train.index('gail') + 1, 'debug')
   train += ['--run.steps', '250', '--agent.report', 'False']
-  evaluate += ['--policy', 'sampled', '--workers', '1']
+  after[0] += ['--policy', 'sampled', '--workers', '1']
   code = (
       'from dreamer_gail_plugin.__main__ import main\n'
-      f'for words in {[train, evaluate, scores]}: main(words)\n')
+      f'for words in {[train, *after]}: main(words)\n')
   done = subprocess.run(
       [sys.executable, '-c', code], text=True, capture_output=True,
       env={**os.environ, 'PYTHONPATH': str(ROOT)})
@@ -127,4 +127,5 @@ def test_train_and_evaluate(recorded):
   assert 'vector: ' in done.stdout and 'this run' in done.stdout
   [result] = recorded.glob('logdir/reach/eval/*_sampled.json')
   assert len(json.loads(result.read_text())['episodes']) == 20
-  assert f'gym_{TASK}' in done.stdout.splitlines()[-1]
+  page = (recorded / 'logdir' / 'report' / 'index.html').read_text()
+  assert f'gym_{TASK}' in page
