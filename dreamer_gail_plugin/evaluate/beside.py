@@ -49,7 +49,8 @@ def main(argv=None):
   if build.needs_expert(config):
     with stores.opened(build.expert_path(config)) as demos:
       steps = min(args.steps, demos.lengths[0])
-      data = demos.read(0, 0, steps, [key, 'reward', 'is_first'])
+      keys = {key, 'reward', 'is_first'} & set(demos.keys)
+      data = demos.read(0, 0, steps, keys)
     parts.append(tiles(data, key, 'expert'))
   for save in args.checkpoints or [None]:
     one = copy.copy(run)  # Its device has been told.
@@ -91,13 +92,15 @@ def play(run, steps, seed):
 def tiles(data, key, name):
   """Return frames (T, H, W, 3) uint8 with the name and the score so far.
 
-  The score is that of the game that goes on.
+  The score is that of the game that goes on, if there are rewards: what was
+  made of a film has none.
   """
-  rewards = data.get('reward', np.zeros(len(data[key])))
+  rewards = data.get('reward', np.full(len(data[key]), np.nan))
   score, frames = 0.0, []
   for image, reward, first in zip(data[key], rewards, data['is_first']):
     score = 0.0 if first else score + float(reward)
-    frames.append(film.tile(image, [name, f'score {score:g}']))
+    told = 'unknown' if np.isnan(reward) else f'{score:g}'
+    frames.append(film.tile(image, [name, f'score {told}']))
   return np.stack(frames)
 
 

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from dreamer_gail_plugin import build
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.evaluate import beside
 from dreamer_gail_plugin.evaluate import film
 from helpers import savedruns
@@ -67,6 +68,24 @@ class TestCommand:
       beside.main([*flags[:2], '--out', str(tmp_path / 'a.mp4')])
     with refused('99'):
       beside.main([*flags, '--overwrite', '--checkpoints', '99'])
+
+  def test_an_expert_that_was_filmed(self, tmp_path, monkeypatch):
+    # Its store has no rewards.
+    logdir, path = savedruns.random(tmp_path / 'run'), tmp_path / 'a.h5'
+    steps = np.arange(4)
+    store.write(path, [{
+        'image': np.zeros((4, 10, 10, 4), np.uint8), 'is_first': steps == 0,
+        'is_last': steps == 3, 'is_terminal': steps == 3}], {})
+    monkeypatch.setattr(build, 'needs_expert', lambda config: True)
+    monkeypatch.setattr(build, 'expert_path', lambda config: path)
+    tile, shown = film.tile, set()
+    monkeypatch.setattr(
+        film, 'tile', lambda image, lines: (
+            shown.add(tuple(lines)), tile(image, lines))[1])
+    beside.main([
+        '--logdir', str(logdir), '--out', str(tmp_path / 'a.gif'),
+        '--steps', '4'])
+    assert ('expert', 'score unknown') in shown and len(shown) > 1
 
   def test_no_images(self, tmp_path):
     logdir = savedruns.random(tmp_path / 'run', '--task', 'gym_CartPole-v1')
