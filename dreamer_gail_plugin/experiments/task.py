@@ -53,13 +53,13 @@ class Task:
   def checkpoint(self):
     """End the run with a save; return what goes on with it, or None.
 
-    None where that would come no step further: it had half of its time or
-    more, and is where it was.
+    None where that would come no step further: it had half of its time until
+    SAVE or more, and is where it was.
     """
     if self.job:
       self.job.stop(SAVE - 60)
       if (self._place() == self.first
-          and time.time() - self.start > self.seconds / 2):
+          and time.time() - self.start > (self.seconds - SAVE) / 2):
         print(
             f'{self.plan.name}: came no step further in '
             f'{time.time() - self.start:,.0f} seconds, so it would never '

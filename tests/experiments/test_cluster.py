@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import pytest
 import submitit
@@ -339,6 +340,17 @@ class TestSignals:
     assert slurm.asked('scontrol') == 2 * ['requeue 1']
     assert 'not requeued' in str(
         submitit.SlurmJob(logs(tmp_path), '1').exception())
+
+  @pytest.mark.parametrize('stage, ran, goes_on', [
+      ('evaluate', 100, True), ('evaluate', 200, False), ('train', 200, True)])
+  def test_shortest_jobs(self, stage, ran, goes_on):
+    # Of ten minutes, of which SLURM gives it less than five.
+    plan = types.SimpleNamespace(name='one', resumes=True)
+    work = task.Task(plan, 600)
+    work.start, work.first = time.time() - ran, ('evaluate', 0)
+    work.job = types.SimpleNamespace(stage=stage, stop=lambda seconds: None)
+    work.plan.logdir, work.plan.total = pathlib.Path('nowhere'), 9
+    assert (work.checkpoint() is not None) == goes_on
 
 
 def send(logdir, signals):
