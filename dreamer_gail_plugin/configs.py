@@ -65,7 +65,7 @@ def joined(flags):
       words[-1] += f',{word}'
       continue
     if word.startswith('--'):
-      flag = word
+      flag = word.partition('=')[0]
     words.append(word)
   return words
 

@@ -21,6 +21,8 @@ from ..errors import RunError
 
 STARTING = 300  # Seconds in which all hosts have started.
 ALIVE = {'TCP_KEEPIDLE': 10, 'TCP_KEEPINTVL': 5, 'TCP_KEEPCNT': 4}
+OPTIONS = {
+    'jax_enable_recoverability': True, 'jax_enable_preemption_service': False}
 PLACE, DONE = 'dreamer_gail_plugin/watch', b'.'
 
 
@@ -56,8 +58,9 @@ def joined(config):
   address = config.jax.coordinator_address
   print(f'Host {config.replica} of {config.replicas}, by {address}')
   # JAX would abort the process with a trace of the stack, and take SIGTERM.
-  jax.config.update('jax_enable_recoverability', True)
-  jax.config.update('jax_enable_preemption_service', False)
+  for name, value in OPTIONS.items():
+    if hasattr(jax.config, name):  # Newer than the oldest JAX.
+      jax.config.update(name, value)
   try:
     jax.distributed.initialize(
         address, config.replicas, config.replica,

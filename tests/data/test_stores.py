@@ -1,5 +1,7 @@
 """Several stores as one."""
 
+import shutil
+
 import elements
 import numpy as np
 import pytest
@@ -7,9 +9,15 @@ import pytest
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
 from dreamer_gail_plugin import expert
+from dreamer_gail_plugin import main
+from dreamer_gail_plugin import preflight
+from dreamer_gail_plugin.data import recipe
 from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.data import stores
 from dreamer_gail_plugin.errors import UserError
+from dreamer_gail_plugin.report import behaviour
+from dreamer_gail_plugin.running import provenance
+from dreamer_gail_plugin.running import samerun
 
 BOOL = elements.Space(bool)
 OBS = {'x': elements.Space(np.float32, (2,)), **dict.fromkeys(
@@ -111,3 +119,60 @@ def test_flag(tmp_path):
   assert config.agent.gail.expert_weights == (1, 2, 0) and config.seed == 1
   (tmp_path / 'a,b.h5').touch()
   assert stores.named(f'{tmp_path}/a,b.h5') == tmp_path / 'a,b.h5'
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory):
+  """Return a config with two stores of MinAtar."""
+  folder = tmp_path_factory.mktemp('two')
+  paths = [folder / 'a.h5', folder / 'b.h5']
+  for path in paths:
+    shutil.copyfile(recipe.bundled('minatar_breakout'), path)
+  return configs.load_config([
+      '--configs', 'minatar', 'tiny', 'gail', '--agent.gail.expert',
+      *map(str, paths), '--logdir', str(folder / 'run')])
+
+
+class TestPrograms:
+  """Two stores of MinAtar in the place of one, in what opens them."""
+
+  def test_start(self, config, capsys):
+    replay = main.describe_expert(preflight.settle(config))
+    assert replay.stats['trajectories'] == 20
+    assert preflight.expert(config)['episodes']
+    text = capsys.readouterr().out
+    assert 'a.h5, ' in text and '60 whole games' in text
+
+  def test_report(self, config, tmp_path):
+    play = behaviour.expert(config.flat, tmp_path)
+    assert 'a.h5, b.h5, trajectory' in play.origin and play.score > 20
+
+  def test_same_run(self, config, tmp_path):
+    config = config.update(logdir=str(tmp_path))
+    demos = build.expert_path(config)
+    provenance.save_config(tmp_path, config)
+    samerun.record(config, demos)
+    assert samerun.check(config, demos)
+    other = stores.Paths([demos.paths[0], recipe.bundled('minatar_freeway')])
+    with pytest.raises(UserError, match='of other content than .*a.h5, '):
+      samerun.check(config, other)
+
+  def test_large_stores_are_told_by_samples(self, tmp_path, monkeypatch):
+    monkeypatch.setattr(samerun, 'LARGE', 10)
+    config = configs.load_config(['--logdir', str(tmp_path)])
+    config = config.update({'agent.gail.expert': str(tmp_path / 'x')})
+    provenance.save_config(tmp_path, config)
+    (tmp_path / 'x').write_bytes(b'0' * 1000)
+    samerun.record(config, tmp_path / 'x')
+    assert samerun.check(config, tmp_path / 'x')
+    (tmp_path / 'x').write_bytes(b'0' * 999 + b'1')
+    with pytest.raises(UserError, match='of other content'):
+      samerun.check(config, tmp_path / 'x')
+
+
+@pytest.mark.parametrize('words', [
+    ['--agent.gail.expert', 'a.h5', 'b.h5'],
+    ['--agent.gail.expert=a.h5', 'b.h5'], ['--agent.gail.expert', 'a.h5,b.h5']])
+def test_ways_to_write_it(words):
+  config = configs.load_config([*words, '--seed', '3'])
+  assert config.agent.gail.expert == 'a.h5,b.h5' and config.seed == 3
