@@ -172,7 +172,8 @@ class TestPrograms:
 
 @pytest.mark.parametrize('words', [
     ['--agent.gail.expert', 'a.h5', 'b.h5'],
-    ['--agent.gail.expert=a.h5', 'b.h5'], ['--agent.gail.expert', 'a.h5,b.h5']])
+    ['--agent.gail.expert=a.h5', 'b.h5'],
+    ['--agent.gail.expert', 'a.h5,b.h5']])
 def test_ways_to_write_it(words):
   config = configs.load_config([*words, '--seed', '3'])
   assert config.agent.gail.expert == 'a.h5,b.h5' and config.seed == 3
