@@ -40,8 +40,7 @@ def obeying(step):
     from dreamer_gail_plugin.running import hosts
     from dreamer_gail_plugin.running import signals
     result = step(*args, **kwargs)
-    hosts.share(signals.LISTENER)
-    signals.LISTENER.obey(final_save.save)
+    signals.LISTENER.obey(final_save.save, hosts.share)
     return result
   return wrapper
 

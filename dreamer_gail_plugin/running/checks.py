@@ -88,6 +88,9 @@ def relations(config):
   for wrong, text in (
       (config.replica >= config.replicas,
        f'--replica {config.replica}: must be below --replicas'),
+      (config.batch_size % len(config.jax.train_devices),
+       f'--batch_size {config.batch_size}: must be a multiple of the number '
+       f'of --jax.train_devices, {len(config.jax.train_devices)}'),
       (hosts.several(config) and not config.jax.coordinator_address,
        f'--replicas {config.replicas}: several hosts that train one agent '
        'need --jax.coordinator_address, HOST:PORT of the first of them'),

@@ -7,7 +7,6 @@ to happen on all alike: what depends on a clock or a signal is shared here.
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 import threading
@@ -125,10 +124,7 @@ def gather(values):
     return np.asarray(multihost_utils.process_allgather(values))
 
 
-def share(listener):
-  """Let what signals have asked of one host be asked of all."""
-  if JOINED.count > 1:
-    ending, saving = gather(
-        [int(listener.ending or 0), listener.saving]).max(0)
-    listener.ending = signal.Signals(ending) if ending else None
-    listener.saving = bool(saving)
+def share(values):
+  """Return the largest integers of all hosts: what is asked of one is asked
+  of all."""
+  return gather(values).max(0)

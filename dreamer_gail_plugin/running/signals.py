@@ -35,8 +35,12 @@ class Listener:
     self.ending = None
     self.saving = False
 
-  def obey(self, save):
-    """Do after a step what was asked for; raises Stop to end the run."""
+  def obey(self, save, share=list):
+    """Do after a step what was asked for; raises Stop to end the run.
+
+    `share` makes of [ending, saving] what counts. A signal that comes
+    meanwhile waits for the next step.
+    """
     if not self.active:
       return
     if not self.listening:
@@ -44,10 +48,12 @@ class Listener:
       signal.set_wakeup_fd(-1)
       for number in ENDING:
         signal.signal(number, self._end)
-    if self.saving:
+    ending, saving = share([self.ending or 0, self.saving])
+    if saving:
       self.saving = False
       save()
-    if self.ending:
+    if ending:
+      self.ending = signal.Signals(ending)
       raise Stop(self.ending.name)
 
   def _end(self, number, frame):

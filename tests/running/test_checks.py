@@ -73,6 +73,8 @@ class TestRelations:
 
   @pytest.mark.parametrize('flags, words', [
       (['--replica', '1'], '--replicas'),
+      (['--batch_size', '3', '--jax.train_devices', '0', '1'],
+       'must be a multiple of the number of --jax.train_devices, 2'),
       (['--script', 'train_eval', '--run.eval_envs', '0'], '--run.eval_envs'),
       (['--script', 'parallel', '--run.actor_batch', '5'], '--run.envs'),
       (['--replay.fracs.uniform', '0.5'], '--replay.fracs: the sum'),

@@ -85,13 +85,28 @@ def test_a_lost_host_ends_the_process(sent, monkeypatch, capsys):
 
 
 def test_a_signal_to_one_is_one_to_all(second):
-  listener = signals.Listener()
-  second([signal.SIGTERM, 1])
-  hosts.share(listener)
-  assert listener.ending == signal.SIGTERM and listener.saving is True
+  listener, saved = signals.Listener(), []
+  listener.active = listener.listening = True
+  obey = lambda: listener.obey(lambda: saved.append(1), hosts.share)
   second([0, 0])
-  hosts.share(listener)
-  assert listener.ending == signal.SIGTERM
+  obey()
+  assert not saved
+  second([signal.SIGTERM, 1])
+  with pytest.raises(signals.Stop):
+    obey()
+  assert listener.ending == signal.SIGTERM and saved == [1]
+
+
+def test_a_signal_while_hosts_talk_waits_for_the_next_step(monkeypatch):
+  listener = signals.Listener()
+  listener.active = listener.listening = True
+  def late(values):
+    listener.ending = signal.SIGTERM
+    return np.array([values, values])
+  monkeypatch.setattr(hosts, 'gather', late)
+  listener.obey(None, hosts.share)  # Others would not end with this one.
+  with pytest.raises(signals.Stop):
+    listener.obey(None, hosts.share)
 
 
 @needs('host_clocks')
