@@ -19,6 +19,7 @@ from .. import errors
 from ..errors import RunError
 
 STARTING = 300  # Seconds in which all hosts have started.
+LEAVING = 30  # Seconds in which all that are done have left.
 ALIVE = {'TCP_KEEPIDLE': 10, 'TCP_KEEPINTVL': 5, 'TCP_KEEPCNT': 4}
 OPTIONS = {
     'jax_enable_recoverability': True, 'jax_enable_preemption_service': False}
@@ -71,11 +72,23 @@ def joined(config):
         f'did not come together within {STARTING} seconds; start one for '
         f'each --replica ({str(error).splitlines()[0][:200]})') from None
   JOINED.index, JOINED.count = config.replica, config.replicas
-  for peer in peers:
-    threading.Thread(target=watch, args=(peer,), daemon=True).start()
+  watches = [
+      threading.Thread(target=watch, args=(x,), daemon=True) for x in peers]
+  [x.start() for x in watches]
   yield
-  for peer in peers:
-    peer.sendall(DONE)
+  leave(peers, watches)
+
+
+def leave(peers, watches):
+  """Tell the others that this host is done; the first one leaves last."""
+  if not JOINED.index:
+    [x.sendall(DONE) for x in peers]
+    [x.join(LEAVING) for x in watches]
+  # JAX aborts those that are there without the first.
+  jax.distributed.shutdown()
+  if JOINED.index:
+    [x.sendall(DONE) for x in peers]
+  JOINED.index, JOINED.count = 0, 1
 
 
 def connect(config, address):

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import threading
 
 import elements
 import numpy as np
@@ -82,6 +83,24 @@ def test_a_lost_host_ends_the_process(sent, monkeypatch, capsys):
   lines = capsys.readouterr().err.splitlines()
   assert ended == ([] if sent else [1])
   assert len(lines) == (not sent) and all('has ended' in x for x in lines)
+
+
+@pytest.mark.parametrize('index', [0, 1])
+def test_the_first_host_leaves_last(second, monkeypatch, index):
+  done, (mine, other) = [], socket.socketpair()
+  monkeypatch.setattr(hosts.JOINED, 'index', index)
+  monkeypatch.setattr(hosts.jax.distributed, 'shutdown', lambda: done.append(
+      other.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) if not index
+      else None))
+  watch = threading.Thread(target=hosts.watch, args=(mine,))
+  watch.start()
+  threading.Timer(0.2, other.sendall, [hosts.DONE]).start()
+  hosts.leave([mine], [watch])
+  if not index:
+    assert not watch.is_alive()  # The other has left before.
+  assert done == [None if index else hosts.DONE]
+  assert other.recv(1) == hosts.DONE
+  watch.join()
 
 
 def test_a_signal_to_one_is_one_to_all(second):
