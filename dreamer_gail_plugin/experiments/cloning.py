@@ -77,6 +77,10 @@ def train(argv):
   """Train with the flags of main and save the last parameters."""
   config = configs.load_config(argv)
   checks.values(config)
+  if any(config.agent.gail.expert_weights):
+    raise UserError(
+        '--agent.gail.expert_weights: cloning draws each step equally often; '
+        'leave it out')
   config = device.platform(config)
   logdir = build.make_logdir(config)
   provenance.record(

@@ -42,6 +42,17 @@ def path(tmp_path):
   return tmp_path / 'demos.h5'
 
 
+class Noise(gymnasium.Env):
+  """Shows anything, whatever is done."""
+
+  def reset(self, seed=None, options=None):
+    super().reset(seed=seed)
+    return self.observation_space.sample(), {}
+
+  def step(self, action):
+    return self.observation_space.sample(), 0.0, False, False, {}
+
+
 def check(capsys, path, parts=(), code=1, flags=()):
   capsys.readouterr()
   assert run('check', path, *flags) == code
@@ -310,18 +321,11 @@ class TestFindings:
         f'compared: {length} steps with'], code=0)
 
   def test_other_keys(self, path, capsys):
-    class Named(gymnasium.Env):
+    class Named(Noise):
       observation_space = gymnasium.spaces.Dict({
           'eye': gymnasium.spaces.Box(0, 255, (32, 32, 3), np.uint8),
           'arm': gymnasium.spaces.Box(-1, 1, (3,), np.float32)})
       action_space = gymnasium.spaces.Discrete(2)
-
-      def reset(self, seed=None, options=None):
-        super().reset(seed=seed)
-        return self.observation_space.sample(), {}
-
-      def step(self, action):
-        return self.observation_space.sample(), 0.0, False, False, {}
     gymnasium.register('tests/Named-v0', Named, max_episode_steps=20)
     try:
       task = 'gym_tests/Named-v0'
@@ -334,16 +338,9 @@ class TestFindings:
       gymnasium.registry.pop('tests/Named-v0')
 
   def test_images_by_an_option(self, path, capsys):
-    class Small(gymnasium.Env):
+    class Small(Noise):
       observation_space = gymnasium.spaces.Box(0, 255, (16, 16, 3), np.uint8)
       action_space = gymnasium.spaces.Discrete(2)
-
-      def reset(self, seed=None, options=None):
-        super().reset(seed=seed)
-        return self.observation_space.sample(), {}
-
-      def step(self, action):
-        return self.observation_space.sample(), 0.0, False, False, {}
     gymnasium.register('tests/Small-v0', Small, max_episode_steps=20)
     task, flag = 'gym_tests/Small-v0', '--env.gym.image last'
     options = {**tasks.options(task), 'image': 'last'}

@@ -54,6 +54,14 @@ class TestLearning:
     assert len(result['episodes']) == 4
     assert not list(tmp_path.glob('*.part'))
 
+  def test_no_shares_of_stores(self, tmp_path):
+    logdir = tmp_path / 'run'
+    with pytest.raises(UserError, match='expert_weights: cloning draws'):
+      cloning.train([
+          *FLAGS, '--agent.gail.expert', 'a.h5', 'b.h5',
+          '--agent.gail.expert_weights', '3', '1', '--logdir', str(logdir)])
+    assert not logdir.exists()
+
   @pytest.mark.parametrize('flags', [['--disc'], ['--checkpoint', '100']])
   def test_flags_that_mean_nothing(self, tmp_path, flags):
     with pytest.raises(UserError, match=f'{flags[0]}: a cloned policy'):
