@@ -37,7 +37,8 @@ JOINED = Joined()
 
 def several(config):
   """Return whether the run of a config is that of several hosts."""
-  return config.script == 'train' and config.replicas > 1
+  # Baselines have no scripts.
+  return config.get('script') == 'train' and config.replicas > 1
 
 
 def part(config):

@@ -120,7 +120,10 @@ class TestPictures:
   def test_all_pictures_or_none(self, tmp_path, capsys):
     # A frame that only the film shows cannot be read.
     path = tmp_path / 'long.h5'
-    store.write(path, [trajectory(400, [399], np.int32([1, 2]))], ATTRS)
+    data = trajectory(400, [399], np.int32([1, 2]))
+    # Smaller ones have all frames in one chunk.
+    data['image'] = data['image'].repeat(4, 1).repeat(4, 2)
+    store.write(path, [data], ATTRS)
     with h5py.File(path) as file:
       chunk = file['trajectories/00000/image'].id.get_chunk_info(20)
     data = bytearray(path.read_bytes())
