@@ -397,7 +397,7 @@ class TestParallelEnd:
     assert len(checkpoint.saves(logdir)) == 3
     result = metrics(logdir)
     assert result['step'] >= 40
-    assert result['epstats/log/count/sum'] == 10
+    assert result['episode/score'] == 10
     assert saved(logdir, 'agent')['params']['pol/w'].tolist() == [1, 1, 1]
     names = ('logger.pkl', 'ckpt/logger')
     [folder] = [x for x in names if (logdir / x).exists()]
