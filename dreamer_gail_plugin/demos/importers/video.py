@@ -8,7 +8,7 @@ examples:
   dreamer-gail demos video --source play.mp4 --task atari_seaquest \\
       --out seaquest.h5
   dreamer-gail demos video --source screen.webm --task minatar_breakout \\
-      --changes --crop 420 130 600 600 --games 3.5 41.2 --out mine.h5
+      --changes --fps 6 --crop 420 130 600 600 --games 3.5 41.2 --out mine.h5
 """
 
 import collections
@@ -29,6 +29,7 @@ LARGEST = 1 << 25  # Pixels of a frame.
 ERRORS = (av.error.FFmpegError, OSError, ValueError, TypeError)
 TIE = 2e-3  # Seconds, for times that are equal but for rounding.
 STILL = 0.1  # Share of repeated images from which on there is a note.
+LONG = 1.5  # Times the usual, from which on an image stands for two steps.
 
 # `time` in seconds from the start of the film, `image` (H, W, 3) uint8.
 Frame = collections.namedtuple('Frame', 'time image')
@@ -44,7 +45,8 @@ def add_arguments(parser):
       help='steps of the game in a second of the film (Atari: 60 by its '
       'repeat; others: each frame is a step)')
   add('--changes', action='store_true',
-      help='in the place of --fps: each change of the image is a step')
+      help='each change of the image begins a step; with --fps an image that '
+      'stands for longer is several steps')
   add('--crop', type=arguments.count, nargs=4,
       metavar=('LEFT', 'TOP', 'WIDTH', 'HEIGHT'),
       help='where the game is, in pixels (all)')
@@ -66,8 +68,10 @@ def run(args):
   fps = None if args.changes else args.fps or look.fps
   parts = gather(crop(read(path), args.crop, path), spans, look, fps)
   env.close()
-  data = [
-      flagged(changed(x) if args.changes else x, over) for x, over in parts]
+  if args.changes:
+    parts = [(changed(x), over) for x, over in parts]
+  pace = args.fps if args.changes else None
+  data = [flagged(counted(x, pace), over) for x, over in parts]
   data = [x for x in data if len(x['image']) > 1]
   if not data:
     raise UserError(
@@ -81,7 +85,11 @@ def run(args):
       'action_meanings': []})
   print(f'{out}: {len(images):,} steps in {count} '
         f'game{"s" * (count > 1)}, no actions')
-  report(images, look)
+  report(look)
+  if args.changes and not args.fps:
+    report_standing([x for part, _ in parts for _, x in part[1:-1]])
+  elif not args.changes:
+    report_repeats(images)
 
 
 def games(seconds):
@@ -99,8 +107,9 @@ def games(seconds):
 
 
 def gather(frames, spans, look, fps):
-  """Return [(images, over)] of the games, lists of what their steps show.
+  """Return [(shown, over)] of the games.
 
+  `shown` lists, for each step, its image and for how many seconds it is shown;
   `over` is whether the film goes on after the end of the game.
   """
   edges = np.ravel(spans)
@@ -109,19 +118,35 @@ def gather(frames, spans, look, fps):
   bar = tqdm.tqdm(desc='read', unit=' images')
   for last, group in itertools.groupby(frames, place):
     if last % 2:  # Between two games nothing counts.
-      found[last // 2] = images = []
-      for shown in steps(group, fps, look.frames):
-        images.append(look.image(shown))
+      found[last // 2] = game = []
+      for images, lasts in steps(group, fps, look.frames):
+        game.append((look.image(images), lasts))
         bar.update()
   bar.close()
   return [(x, last > 2 * i + 1) for i, x in found.items()]
 
 
-def changed(images):
-  """Return the images that differ from the one before."""
-  return [
-      x for i, x in enumerate(images)
-      if not i or (x != images[i - 1]).any()]
+def changed(shown):
+  """Return [(image, seconds)] of images that differ from the one before."""
+  found = []
+  for image, lasts in shown:
+    if found and np.array_equal(image, found[-1][0]):
+      found[-1] = image, found[-1][1] + lasts
+    else:
+      found.append((image, lasts))
+  return found
+
+
+def counted(shown, fps=None):
+  """Return the images of the steps, a list.
+
+  With `fps`, steps a second, an image is as many steps as fit into its time.
+  The first and the last one are one step, as there the game waits.
+  """
+  counts = [
+      max(1, round(lasts * fps)) if fps and 0 < i < len(shown) - 1 else 1
+      for i, (_, lasts) in enumerate(shown)]
+  return [x for (x, _), n in zip(shown, counts) for _ in range(n)]
 
 
 def flagged(images, over):
@@ -133,17 +158,33 @@ def flagged(images, over):
       'is_terminal': last}
 
 
-def report(images, look):
-  """Print what makes a film differ from the game, if anything does."""
-  still = np.mean((images[1:] == images[:-1]).all((1, 2, 3)))
-  if still > STILL:
-    print(f'  {still:.0%} of the images repeat the one before: if the game '
-          'does not stand still, try --changes, or a lower --fps')
+def report(look):
+  """Print what the film does not show as the game has it, if anything."""
   if look.hidden:
     print(f'  of what stands on the boards {look.hidden:.1%} cannot be seen '
           'in random play and is guessed; the discriminator may tell by that')
   for text in look.doubts():
     print(f'  WARNING: {text}: is --crop right?')
+
+
+def report_repeats(images):
+  """Print a note if many images (T, H, W, C) repeat the one before."""
+  still = np.mean((images[1:] == images[:-1]).all((1, 2, 3)))
+  if still > STILL:
+    print(f'  {still:.0%} of the images repeat the one before: if the game '
+          'does not stand still, try --changes, or a lower --fps')
+
+
+def report_standing(seconds):
+  """Print a note if many images stand for longer than most do."""
+  if not seconds:
+    return
+  seconds = np.array(seconds)
+  long = seconds > LONG * np.median(seconds)
+  if long.mean() > STILL:
+    print(f'  {long.mean():.0%} of the images stand for two steps or more and '
+          'count once: if not each step changes the image, add --fps '
+          f'{1 / seconds[~long].mean():.2g}')
 
 
 def read(path):
@@ -181,7 +222,7 @@ def crop(frames, box, path):
 
 
 def steps(frames, fps, count):
-  """Yield what each step shows: the last `count` images up to it.
+  """Yield what each step shows, the last `count` images up to it, and seconds.
 
   Step k is shown in the middle of its time, as a recorder is late and the
   game is not always on time. Without `fps` each frame is a step.
@@ -191,10 +232,10 @@ def steps(frames, fps, count):
     start = frame.time if start is None else start
     recent.append(frame.image)
     if fps is None:
-      yield list(recent)
+      yield list(recent), until - frame.time
       continue
-    while start + (index + 0.5) / fps < until:
-      yield list(recent)
+    while start + (index + 0.5) / fps < until - TIE:
+      yield list(recent), 1 / fps
       index += 1
 
 
@@ -207,7 +248,7 @@ def shown(frames):
   for frame in frames:
     if before:
       lasts = frame.time - before.time
-      yield before, frame.time - TIE
+      yield before, frame.time
     before = frame
   if before:
-    yield before, before.time + lasts - TIE
+    yield before, before.time + lasts

@@ -133,6 +133,26 @@ class TestTime:
     assert data['is_first'].tolist() == [True] + 19 * [False]
     assert not data['is_last'].any()
 
+  @pytest.mark.parametrize('flags, times', [
+      ([], 10 * [1]),
+      (['--fps', '6'], [1, 1, 3, 1, 2, 1, 1, 1, 4, 1])])
+  def test_an_image_that_stands_is_several_steps(
+      self, tmp_path, flags, times, capsys):
+    # At 30 images a second for 6 steps, some early and late; the game waits
+    # before it begins and after the film.
+    frames = [40, 6, 15, 4, 9, 5, 5, 5, 21, 30]
+    images = [np.full((64, 64, 3), 10 * i, np.uint8)
+              for i, n in enumerate(frames) for _ in range(n)]
+    data = run(
+        film(tmp_path / 'a.mkv', images, 30, 'ffv1'), tmp_path, '--changes',
+        *flags, task='crafter_reward')
+    assert self.values(data) == [
+        10 * i for i, n in enumerate(times) for _ in range(n)]
+    told = capsys.readouterr().out
+    assert ('38% of the images stand for two steps or more' in told) == (
+        not flags)
+    assert ('add --fps 6\n' in told) == (not flags)
+
   def test_repeats_are_told(self, tmp_path, capsys):
     run(self.ramp(tmp_path, 10, 4), tmp_path, task='crafter_reward')
     assert '76% of the images repeat the one before: ' in (
