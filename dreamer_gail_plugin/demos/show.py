@@ -195,7 +195,7 @@ def movie(demos, key, index, path):
   keys = [key, *(k for k in ('reward',) if k in demos.keys)]
   data = demos.read(index, keys=keys)
   reel = film.Reel(path, f'{demos.path.name}, trajectory {index}')
-  rewards = data.get('reward', np.zeros(len(data[key])))
+  rewards = data.get('reward', np.full(len(data[key]), np.nan))
   try:
     for image, reward in zip(data[key], rewards):
       reel.add(image, float(reward))

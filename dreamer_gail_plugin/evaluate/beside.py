@@ -98,9 +98,8 @@ def tiles(data, key, name):
   rewards = data.get('reward', np.full(len(data[key]), np.nan))
   score, frames = 0.0, []
   for image, reward, first in zip(data[key], rewards, data['is_first']):
-    score = 0.0 if first else score + float(reward)
-    told = 'unknown' if np.isnan(reward) else f'{score:g}'
-    frames.append(film.tile(image, [name, f'score {told}']))
+    score = (0.0 if first else score) + float(reward)
+    frames.append(film.tile(image, [name, f'score {film.told(score)}']))
   return np.stack(frames)
 
 

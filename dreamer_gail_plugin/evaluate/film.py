@@ -34,9 +34,12 @@ class Reel:
     self.video, self.stream = None, None
 
   def add(self, image, reward, disc=None):
-    """Add an image (H, W, C) uint8, the reward that came with it, and D's."""
+    """Add an image (H, W, C) uint8, the reward that came with it, and D's.
+
+    The reward is NaN where it is not known.
+    """
     self.score += reward
-    lines = [f'step {self.step}', f'score {self.score:g}']
+    lines = [f'step {self.step}', f'score {told(self.score)}']
     if disc is not None:
       lines[0] += f'  D {disc:.2f}'
     self.last = tile(image, lines)
@@ -58,8 +61,8 @@ class Reel:
       self.frames.append(self.last)
       self.seen += 1
     title = (
-        f'{self.title}{of}, score {self.score:g} in {self.step - 1} steps. '
-        f'Every {EVERY}th frame and the last')
+        f'{self.title}{of}, score {told(self.score)} in {self.step - 1} '
+        f'steps. Every {EVERY}th frame and the last')
     if self.seen > len(self.frames):
       title += f'; the last {len(self.frames)} of {self.seen}'
     picture = self.path.with_name(f'{self.path.name}.png')
@@ -83,6 +86,11 @@ class Reel:
     frame = av.VideoFrame.from_ndarray(frame, format='rgb24')
     for packet in self.stream.encode(frame):
       self.video.mux(packet)
+
+
+def told(score):
+  """Return a score as text; NaN is one that is not known."""
+  return 'unknown' if math.isnan(score) else f'{score:g}'
 
 
 def tile(image, lines):

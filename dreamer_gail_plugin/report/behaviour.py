@@ -130,8 +130,10 @@ def film(data):
     return None
   with tempfile.TemporaryDirectory() as folder:
     reel = Reel(pathlib.Path(folder, 'game'), '')
-    for step in range(min(_length(data), MOVIE)):
-      reel.add(data[key][step], float(data['reward'][step]))
+    length = min(_length(data), MOVIE)
+    rewards = data.get('reward', np.full(length, np.nan))
+    for step in range(length):
+      reel.add(data[key][step], float(rewards[step]))
     return reel.close()[0].read_bytes()
 
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from dreamer_gail_plugin.data import store
+from dreamer_gail_plugin.demos import show
 from helpers.demotools import refused
 from helpers.demotools import run
 from helpers.demotools import snapshot
@@ -97,6 +98,18 @@ class TestPictures:
       assert len(means) == frames
       # From the first frame to the last.
       assert means[0] < 5 and means[-1] > 250
+
+  def test_a_score_that_is_not_known(self, tmp_path, monkeypatch):
+    told, tile = [], show.film.tile
+    monkeypatch.setattr(
+        show.film, 'tile', lambda x, lines: told.append(lines) or tile(
+            x, lines))
+    data = trajectory(2, [], np.int32([0]))
+    del data['reward']
+    store.write(tmp_path / 'demos.h5', [data], ATTRS)
+    assert run(
+        'show', tmp_path / 'demos.h5', '--out', tmp_path / 'out') == 0
+    assert ['step 1', 'score unknown'] in told
 
   def test_a_row_of_the_sheet_is_a_trajectory(self, path, tmp_path):
     run('show', path, '--out', tmp_path / 'out')

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from embodied.core.chunk import Chunk
 
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.report import behaviour
 from dreamer_gail_plugin.report import runs as runlib
 from dreamer_gail_plugin.report import strips
@@ -59,6 +60,17 @@ class TestPlay:
     flat = {'agent.gail.expert': 'auto', 'task': 'crafter_reward'}
     assert behaviour.expert_path(flat, tmp_path).exists()
     assert seen == ['crafter_reward.json']
+
+  def test_an_expert_without_actions_and_rewards(self, tmp_path):
+    game = self.game(20)
+    del game['action'], game['reward']
+    store.write(tmp_path / 'film.h5', [game], {
+        'task': 'gym_Toy-v0', 'source': '', 'licence': '',
+        'preprocessing': '', 'action_meanings': ''})
+    flat = {'agent.gail.expert': str(tmp_path / 'film.h5')}
+    own = behaviour.expert(flat, tmp_path)
+    assert np.isnan(own.score) and own.actions is None
+    assert own.film and len(own.strip) == 4
 
   def test_missing_expert(self):
     flat = {**reportruns.defaults().flat, 'agent.gail.expert': 'none.h5'}
