@@ -1,4 +1,4 @@
-"""Statistics of scores: the interquartile mean and bootstrap intervals.
+"""Statistics of scores: interquartile mean, intervals, numbers as text.
 
 Agarwal et al. (2021), *Deep reinforcement learning at the edge of the
 statistical precipice*, recommend both for few and skewed scores.
@@ -110,3 +110,13 @@ def rank_correlation(one, two):
   if len(set(one)) < 2 or len(set(two)) < 2:
     return None
   return float(scipy.stats.spearmanr(one, two).statistic)
+
+
+def number(value, sign=3):
+  """Return a number as text: 0.41, 30.3, 1,240, or - for none."""
+  if value is None or not np.isfinite(value):
+    return '-'
+  if abs(value) >= 1000:
+    return f'{value:,.0f}'
+  digits = sign - 1 - int(np.floor(np.log10(abs(value)))) if value else 0
+  return f'{value:.{max(0, min(2, digits))}f}'

@@ -39,9 +39,14 @@ def share(method, scores):
     return None
   own, other = (np.asarray(scores[x], float) for x in (method, twin))
   text = (
-      f"D's share of {method}: {own.mean() - other.mean():+.3g} to its twin "
-      f'{twin} ({other.mean():.4g}), to which each step is worth 1; ')
+      f"D's share of {method} is {_signed(own.mean() - other.mean())} beside "
+      f'its twin {twin} ({stats.number(other.mean())}), to which each step is '
+      'worth 1; ')
   if min(len(own), len(other)) < 2:
     return text + 'no interval, as that takes two runs of either.'
   low, high = stats.welch(own, other)
-  return text + f'95 % interval {low:+.3g} to {high:+.3g}.'
+  return text + f'95 % interval {_signed(low)} to {_signed(high)}.'
+
+
+def _signed(value):
+  return '+' * int(value >= 0) + stats.number(value)

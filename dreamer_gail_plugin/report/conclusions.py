@@ -7,7 +7,7 @@ import dataclasses
 
 from ..evaluate import stats
 from ..evaluate import twins
-from .style import number
+from ..evaluate.stats import number
 
 MOST = 5  # Methods that a sentence names.
 OPEN = 'nothing can be said'

@@ -7,9 +7,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
 
+from ..evaluate.stats import number
 from . import style
 from .methods import RANDOM
-from .style import number
 
 Line = collections.namedtuple('Line', 'value text colour')
 

@@ -13,6 +13,7 @@ import jinja2
 import numpy as np
 import tqdm
 
+from ..evaluate import stats
 from ..running import provenance
 from . import command
 from . import figures
@@ -153,7 +154,7 @@ class Report:
     for task in self.tasks:
       rows = [x for x in self.rows if x.task == task]
       if rows:
-        texts = [f'{x.method} {style.number(x.mean)}' for x in rows]
+        texts = [f'{x.method} {stats.number(x.mean)}' for x in rows]
         yield 'bars', task, f'Scores on {task}: {", ".join(texts)}', bind(
             figures.bars, task, rows, self.methods, self.score(task))
       yield from self._curves(task)
@@ -168,7 +169,7 @@ class Report:
         if x.task == task and x.method not in curved]
     if self.score(task) is not None:
       marks.append(figures.Line(
-          self.score(task), f'expert {style.number(self.score(task))}',
+          self.score(task), f'expert {stats.number(self.score(task))}',
           style.EXPERT))
     frames = any(runlib.repeat(x.flat) > 1 for x in runs)
     unit = 'environment frames' if frames else 'environment steps'

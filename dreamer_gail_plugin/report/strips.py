@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import UserError
+from ..evaluate import stats
 from . import behaviour
 from . import evaluations
 from . import style
@@ -68,7 +69,7 @@ def strips(shown, expert):
   """
   found = []
   if expert and expert.strip:
-    score = style.number(expert.score)
+    score = stats.number(expert.score)
     found.append(dict(
         who='Expert', method='', frames=_frames(expert.strip), pictures=[],
         origin=f'{expert.origin}; mean score {score}', films=_film(expert)))

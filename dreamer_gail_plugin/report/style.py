@@ -93,16 +93,6 @@ def uri(data, kind):
   return f'data:{kind};base64,{base64.b64encode(data).decode()}'
 
 
-def number(value, sign=3):
-  """Return a number as text: 0.41, 30.3, 1,240, or - for none."""
-  if value is None or not np.isfinite(value):
-    return '-'
-  if abs(value) >= 1000:
-    return f'{value:,.0f}'
-  digits = sign - 1 - int(np.floor(np.log10(abs(value)))) if value else 0
-  return f'{value:.{max(0, min(2, digits))}f}'
-
-
 def short(value, _=None):
   """Return a number for an axis: 0.5, 20k, 1.5M."""
   for size, unit in ((1e9, 'B'), (1e6, 'M'), (1e3, 'k')):

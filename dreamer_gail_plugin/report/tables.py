@@ -7,10 +7,10 @@ import json
 
 import numpy as np
 
+from ..evaluate.stats import number
 from . import conclusions
 from . import evaluations
 from . import summary
-from .style import number
 from .style import uri
 
 SOURCES = {

@@ -179,8 +179,8 @@ class TestTable:
     (twin / 'config.yaml').write_text(
         text.replace('reward: gail', 'reward: constant'))
     scores.main([str(logdir), str(twin), '--last', '1000'])
-    said = "dummy_five: D's share of gail: +4.5 to its twin constant (1.5)"
-    assert said in capsys.readouterr().out
+    said = "D's share of gail is +4.50 beside its twin constant (1.50)"
+    assert f'dummy_five: {said}' in capsys.readouterr().out
 
 
 class TestSummary:

@@ -181,3 +181,11 @@ class TestImprovement:
     for xs, ys in (([], []), ([[1]], [[]]), ([[1]], [[1], [2]])):
       with pytest.raises(ValueError, match='every task'):
         stats.improvement(xs, ys)
+
+
+@pytest.mark.parametrize('value, wanted', [
+    (0.4081, '0.41'), (30.27, '30.3'), (1240, '1,240'), (0, '0'),
+    (-21, '-21.0'), (345731.4, '345,731'), (None, '-'),
+    (float('nan'), '-'), (0.0042, '0.00')])
+def test_numbers(value, wanted):
+  assert stats.number(value) == wanted

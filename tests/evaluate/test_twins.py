@@ -34,12 +34,12 @@ def test_share():
   low, high = scipy.stats.ttest_ind(
       [20, 22, 24], [15, 16, 17], equal_var=False).confidence_interval(0.95)
   assert text == (
-      "D's share of gail: +6 to its twin constant (16), to which each step is "
-      f'worth 1; 95 % interval {low:+.3g} to {high:+.3g}.')
+      "D's share of gail is +6.00 beside its twin constant (16.0), to which "
+      f'each step is worth 1; 95 % interval +{low:.2f} to +{high:.1f}.')
 
 
 def test_single_runs_have_no_interval():
   text = twins.share('gail', {'gail': [12.0], 'constant': [15.0, 16.0]})
-  assert '-3.5 to its twin constant (15.5)' in text
+  assert '-3.50 beside its twin constant (15.5)' in text
   assert 'no interval' in text
   assert twins.share('gail', {'gail': [12.0]}) is None

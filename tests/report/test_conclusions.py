@@ -100,5 +100,6 @@ class TestSentence:
 def test_share_of_d():
   rows = [row('gail', 20, 21), row('constant', 12, 13), row('env', 30, 31)]
   text = conclusions.shares(rows)
-  assert text.startswith("D's share of gail: +8 to its twin constant (12.5)")
+  assert text.startswith(
+      "D's share of gail is +8.00 beside its twin constant (12.5)")
   assert conclusions.shares(rows[1:]) == ''

@@ -173,10 +173,3 @@ class TestLabels:
 
   def test_none(self):
     assert len(style.spread([], 0.1)) == 0
-
-  @pytest.mark.parametrize('value, wanted', [
-      (0.4081, '0.41'), (30.27, '30.3'), (1240, '1,240'), (0, '0'),
-      (-21, '-21.0'), (345731.4, '345,731'), (None, '-'),
-      (float('nan'), '-'), (0.0042, '0.00')])
-  def test_numbers(self, value, wanted):
-    assert style.number(value) == wanted

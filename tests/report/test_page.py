@@ -329,7 +329,7 @@ class TestColours:
       assert np.linalg.norm(seen[one] - seen[two]) > 10, (one, two)
 
 
-WIDTHS = (390, 1280)
+WIDTHS = (390, 768, 1280)
 PROBE = """<script>addEventListener('load', () => parent.postMessage({
   width: innerWidth, scroll: document.documentElement.scrollWidth,
   images: [...document.images].map(x => x.naturalWidth),
@@ -385,7 +385,7 @@ class TestBrowser:
     _, lines = chromium(path, tmp_path)
     assert len(lines) == 1 and 'TypeError' in lines[0]
 
-  def test_fits_a_phone(self, views):
+  def test_fits_phone_tablet_and_desktop(self, views):
     assert sorted(x['width'] for x in views) == list(WIDTHS)
     assert all(x['scroll'] <= x['width'] for x in views)
 
