@@ -136,7 +136,8 @@ def summary(config, expert, make_env, chance=None):
   for name, row in rows:
     lines.append(f'  {name:<14} {describe(row)}')
   lines += note + [
-      '', f'Training scores of the last {WINDOW:,} steps. Next:',
+      '', f'Training games that ended within {WINDOW:,} steps of the last one. '
+      'Next:',
       f'  {curves(config.logdir)}',
       f'  {arguments.typed("evaluate", "--logdir", config.logdir)}',
       '  the same command with another --logdir and --seed, --task,',
