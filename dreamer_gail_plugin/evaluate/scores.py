@@ -136,7 +136,7 @@ def summary(config, expert, make_env, chance=None):
   for name, row in rows:
     lines.append(f'  {name:<14} {describe(row)}')
   lines += note + [
-      '', f'Training games that ended within {WINDOW:,} steps of the last one. '
+      '', f'Training games that ended up to {WINDOW:,} steps before the last. '
       'Next:',
       f'  {curves(config.logdir)}',
       f'  {arguments.typed("evaluate", "--logdir", config.logdir)}',
