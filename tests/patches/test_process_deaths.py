@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent import futures
 
 import cloudpickle
 import elements
@@ -105,6 +106,26 @@ class TestWatch:
     workers = [Worker('parallel_env'), Worker('parallel_logger', 0)]
     parallel_end.run(workers)
     assert all(x.killed for x in workers)
+
+  def test_they_start_together(self):
+    names = ['parallel_logger', 'parallel_env', 'parallel_replay']
+    workers, started = [Worker(x) for x in names], []
+    meeting = threading.Barrier(len(workers), timeout=10)
+    for worker in workers:
+      worker.start = lambda x=worker: [started.append(x.name), meeting.wait()]
+    watch = process_deaths.Watch(workers)
+    watch.starter.join()
+    assert not meeting.broken and sorted(started) == sorted(names)
+
+  def test_environments_start_last(self, monkeypatch):
+    names = ['parallel_env', 'parallel_logger', 'parallel_replay']
+    workers, started = [Worker(x) for x in names], []
+    for worker in workers:
+      worker.start = lambda x=worker: started.append(x.name)
+    pool = functools.partial(futures.ThreadPoolExecutor, 1)
+    monkeypatch.setattr(process_deaths.futures, 'ThreadPoolExecutor', pool)
+    process_deaths.Watch(workers).starter.join()
+    assert started[-1] == 'parallel_env' and len(started) == 3
 
   def test_who_has_told_is_not_told_of(self):
     code = process_deaths.TOLD + UserError.code
