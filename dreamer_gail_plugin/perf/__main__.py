@@ -35,6 +35,7 @@ PROGRAMS = {
     'gpu': 'step, memory, world model and training on a GPU, five minutes '
            'of learning and what compiling takes',
     'stream': 'frames/s of the expert stream, from memory and from disk',
+    'loops': 'environment steps/s of the scripts train and parallel',
     'scale': 'operations, bytes and memory of a step on 1 to 8 devices',
 }
 
@@ -48,7 +49,7 @@ def main(argv=None):
           f'{k}: {v}' for k, v in PROGRAMS.items()))
   parser.add_argument(
       '--repeats', type=arguments.natural, default=30,
-      help='timed rounds')
+      help='timed rounds; of `loops` lines of the log, one in 10 s')
   parser.add_argument(
       '--out', type=arguments.out_file, help='file to add a line to')
   parser.add_argument(
