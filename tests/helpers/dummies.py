@@ -1,6 +1,8 @@
 """A tiny environment, and factories for upstream's run loops around it."""
 
 import functools
+import multiprocessing
+import os
 import re
 import time
 
@@ -8,6 +10,7 @@ import cloudpickle
 import elements
 import embodied
 import numpy as np
+import portal
 
 from dreamer_gail_plugin.patches import process_deaths
 from dreamer_gail_plugin.running import finite
@@ -172,6 +175,13 @@ def shown_parallel(logdir, given):
   """Run that loop in a child; show its errors as those of its children.
 
   `given` is pickled, as this file must be imported before its classes are.
+  Each child writes its pid to a file in `logdir` of its name.
   """
+  def note():
+    name = multiprocessing.current_process().name
+    (logdir / f'{name}.pid').write_text(str(os.getpid()))
+
+  logdir.mkdir()
+  portal.initfn(note)
   process_deaths.prepare()
   parallel(logdir, **cloudpickle.loads(given))

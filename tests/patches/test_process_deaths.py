@@ -42,6 +42,12 @@ class Worker:
     self.killed = True
 
 
+# The children of the parallel loop and what they are called.
+CHILDREN = {
+    'parallel_logger': 'The logger', 'ActorBatcher': 'The batching process',
+    'parallel_env': 'Environment 0', 'parallel_replay': 'The replay'}
+
+
 @pytest.fixture(autouse=True)
 def nothing_failed():
   yield
@@ -204,38 +210,33 @@ class TestProcesses:
         dummies.shown_parallel, elements.Path(logdir), given, start=True)
 
   def start(self, logdir):
-    """Return such a process and its children, which have all begun.
-
-    They are the logger, the batching process, the environment and the replay.
-    """
-    process, alive, start = self.child(logdir), [], time.time()
+    """Return such a process and {name: process} of its children."""
+    process, alive, start = self.child(logdir), {}, time.time()
     while len(alive) < 4 or not list((logdir / 'replay').glob('*.npz')):
       assert process.running and time.time() - start < 120
       time.sleep(0.2)
-      alive = [
-          x for x in psutil.Process(process.pid).children(recursive=True)
-          if 'spawn_main' in ' '.join(x.cmdline())]
+      files = {x: logdir / f'{x}.pid' for x in CHILDREN}
+      alive = {
+          k: psutil.Process(int(v.read_text()))
+          for k, v in files.items() if v.exists() and v.read_text()}
     return process, alive
 
   def test_each_is_killed(self, tmp_path, capfd):
-    told = set()
-    for index in range(4):
-      process, children = self.start(tmp_path / str(index))
+    for name, words in CHILDREN.items():
+      process, children = self.start(tmp_path / name)
       capfd.readouterr()
-      children[index].kill()
+      children[name].kill()
       process.join(10)
       assert process.exitcode == process_deaths.TOLD + 1
       error = capfd.readouterr().err
+      assert error.startswith(f'error: {words} was ended by SIGKILL, ')
       assert error.count('\n') == 1 and 'Traceback' not in error
-      told.add(error.partition(' was ended by SIGKILL, ')[0])
-      assert not psutil.wait_procs(children, timeout=2)[1]
-    assert told == {f'error: {x}' for x in (
-        'The logger', 'The batching process', 'Environment 0', 'The replay')}
+      assert not psutil.wait_procs(children.values(), timeout=2)[1]
 
   def test_the_parent_is_killed(self, tmp_path):
     process, children = self.start(tmp_path)
     os.kill(process.pid, signal.SIGKILL)
-    assert not psutil.wait_procs(children, timeout=10)[1]
+    assert not psutil.wait_procs(children.values(), timeout=10)[1]
 
   def test_an_environment_hangs(self, tmp_path, capfd):
     process = self.child(
