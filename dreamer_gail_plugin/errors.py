@@ -42,8 +42,10 @@ def run(main, argv=None):
 
   A UserError becomes one line and exit code 2, as does an OSError of a path,
   Ctrl+C exit code 130, a reader of the output that has gone exit code 141. A
-  result that is no exit code counts as success.
+  result that is no exit code counts as success. Each line is written at once,
+  to a file and a pipe as well.
   """
+  sys.stdout.reconfigure(line_buffering=True)
   with terminal():
     try:
       code = main(argv)

@@ -48,6 +48,16 @@ def test_points_stand_on_lines_of_their_own(capsys):
       'error: x: does not fit:\n  - a\n  - b\\nerror: none\n')
 
 
+def test_a_line_is_in_the_file_at_once(monkeypatch):
+  file, seen = io.BytesIO(), []
+  monkeypatch.setattr(
+      sys, 'stdout', io.TextIOWrapper(io.BufferedWriter(file)))
+  def main(argv):
+    print('a line')
+    seen.append(file.getvalue())
+  assert leave(main) == 0 and seen == [b'a line\n']
+
+
 def test_what_is_printed(capsys):
   def main(argv):
     print('a\tb', STRANGE)
