@@ -8,12 +8,14 @@ import pytest
 
 from dreamer_gail_plugin import build
 from dreamer_gail_plugin import configs
+from dreamer_gail_plugin.data import store
 from dreamer_gail_plugin.errors import UserError
 from dreamer_gail_plugin.perf import __main__ as perf
 from dreamer_gail_plugin.perf import gpu
 from dreamer_gail_plugin.perf import step
 from dreamer_gail_plugin.perf import stream
 from dreamer_gail_plugin.perf import worker
+from helpers import largestore
 from helpers.refusals import exit_code
 
 DEBUG = ['--configs', 'minatar', 'gail', 'debug', '--logdir', '/nowhere']
@@ -140,6 +142,18 @@ class TestStream:
     assert all(x['steps'] == 60 for x in found['rows'])
     assert all(x['frames_per_second'] > 100 for x in found['rows'])
     assert 'stream frames/s' in capsys.readouterr().out.splitlines()[-1]
+
+  def test_of_a_store(self, tmp_path, capsys):
+    path = tmp_path / 'large.h5'
+    largestore.main(path, 3, 20, *DEBUG)
+    perf.main([
+        'stream', '--repeats', '2', *DEBUG, '--agent.gail.expert', str(path)])
+    *_, row, figure = capsys.readouterr().out.splitlines()
+    assert row.split()[:3] == ['3', '60', 'ram']
+    assert 'disk' not in figure
+    with store.Store(path) as made:
+      first, last = made.read(0), made.read(2)
+    assert (first['image'] == last['image']).all() and first['image'].any()
 
 
 class TestGpu:
