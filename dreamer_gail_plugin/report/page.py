@@ -171,6 +171,8 @@ class Report:
       marks.append(figures.Line(
           self.score(task), f'expert {stats.number(self.score(task))}',
           style.EXPERT))
+    if marks:
+      self.shows.add('dashed')
     frames = any(runlib.repeat(x.flat) > 1 for x in runs)
     unit = 'environment frames' if frames else 'environment steps'
     episodes = lambda x: (x.steps, x.scores)

@@ -25,6 +25,7 @@ pytest.importorskip('jinja2', reason='needs the extra `report`')
 
 from dreamer_gail_plugin.report import behaviour  # noqa: E402
 from dreamer_gail_plugin.report import page  # noqa: E402
+from dreamer_gail_plugin.report import runs  # noqa: E402
 from dreamer_gail_plugin.report import style  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, (
@@ -210,7 +211,16 @@ class TestPage:
     # These runs have no human scores, no strips with actions of learners.
     assert 'Human = 1' not in text and 'achievements' not in text
     assert 'Hatched' in text and 'Whisker' in text
-    assert 'Accuracy: solid' in text
+    assert 'Accuracy: solid' in text and 'Dashed: methods' in text
+
+  @pytest.mark.parametrize('score, dashed', [(30.0, True), (None, False)])
+  def test_no_dashes_without_an_expert(
+      self, tmp_path, monkeypatch, score, dashed):
+    reportruns.save(tmp_path / 'run')
+    monkeypatch.setattr(page.Report, 'score', lambda *_: score)
+    report = page.Report([runs.load(tmp_path / 'run', 'run')])
+    assert [x[0] for x in report.jobs()].count('curves') == 1
+    assert ('dashed' in report.shows) == dashed
 
   def test_names_are_no_markup(self, text):
     assert HOSTILE not in text
