@@ -91,6 +91,11 @@ def near(name, choices, prefix=''):
   return f'Did you mean {prefix}{folded[found[0]]}? ' if found else ''
 
 
+def counted(number, one, many=''):
+  """Return a number with the word for so many things."""
+  return f'{number:,} {one if number == 1 else many or one + "s"}'
+
+
 def plain(text, kept='\n\r\t'):
   """Return text with escapes in the place of what a terminal would obey.
 

@@ -14,6 +14,7 @@ from .data import store
 from .data import stores
 from .envs import arrays
 from .errors import UserError
+from .errors import counted
 from .evaluate import references
 
 PLAY = 2000  # Steps of random play, which the expert is compared with,
@@ -207,7 +208,8 @@ def expert(config):
   with stores.opened(path) as demos:
     keys = [k for k in (*store.FLAGS, 'reward') if k in demos.keys]
     theirs = outcome([demos.read(i, keys=keys) for i in range(len(demos))])
-    theirs['score'] = demos.attrs.get('expert_score', theirs['score'])
+    told = demos.attrs.get('expert_score')
+    theirs['score'] = theirs['score'] if told is None else told
   env = build.make_raw_env(config, 0)
   data = record.rollout(env, record.Random(env), PLAY, seconds=SECONDS)
   env.close()
@@ -219,11 +221,11 @@ def expert(config):
   if known:
     chance['score'], found = known[0], {'mean': known[0]}
   print(
-      f'Expert: score {_number(theirs["score"])}, {theirs["games"]} whole '
-      'games; random play scores '
+      f'Expert: score {_number(theirs["score"])}{_of(theirs, told)}; random '
+      'play scores '
       f'{_number(chance["score"])} '
       + ('in whole games (Wang et al., 2016)' if known else
-         f'here in {chance["games"]} whole games, {chance["steps"]:,} steps'))
+         f'here in {_games(chance)}, {counted(chance["steps"], "step")}'))
   if theirs['steps'] < store.FEW:
     warn(f'{path}: has {theirs["steps"]} steps. Below {store.FEW} there is '
          'little to learn from; record more')
@@ -249,15 +251,20 @@ def spread(data):
 
 
 def outcome(trajectories):
-  """Return steps, games, score and reward `a step` of trajectories, a dict.
+  """Return what there is in trajectories, a dict.
 
-  Games are whole ones. The last two are NaN where the rewards are unknown.
+  steps: of all.
+  games: whole ones.
+  cut, all: trajectories without a whole game, and all.
+  score: mean over trajectories, as `store.score` counts.
+  a step: mean reward. It is NaN where the rewards are unknown, as is `score`.
   """
+  games = [
+      int((np.cumsum(x['is_first']) > 0)[x['is_last']].sum())
+      for x in trajectories]
   result = {
       'steps': sum(len(x['is_first']) for x in trajectories),
-      'games': sum(
-          int((np.cumsum(x['is_first']) > 0)[x['is_last']].sum())
-          for x in trajectories)}
+      'games': sum(games), 'cut': games.count(0), 'all': len(games)}
   if 'reward' not in trajectories[0]:
     return {**result, 'score': np.nan, 'a step': np.nan}
   scores = [
@@ -272,6 +279,22 @@ def outcome(trajectories):
 def warn(text):
   """Print a warning."""
   elements.print(f'Warning: {text}', color='red')
+
+
+def _of(theirs, told):
+  # What the expert's score is of. `told`: that of whole games, or None.
+  if told is not None:
+    return f' in whole games, {theirs["games"]} of them in the file'
+  if not theirs['cut']:
+    return f', {_games(theirs)}'
+  if not theirs['games']:
+    return ' a trajectory, and none is a whole game'
+  return (f' a trajectory, and {theirs["cut"]} of {theirs["all"]} have no '
+          'whole game')
+
+
+def _games(found):
+  return counted(found['games'], 'whole game')
 
 
 def _number(value):

@@ -220,11 +220,33 @@ class TestExpert:
     assert 4 < float(line.partition('random play scores ')[2].split()[0]) < 6
     assert line.endswith('whole games, 2,000 steps')
 
+  def test_what_the_score_is_of(self, config, capsys):
+    before = config()
+    demos(before, np.int32(0), games=3)
+    path = before.agent.gail.expert
+    with store.Store(path) as file:
+      games = [file.read(i) for i in range(3)]
+    def said(*cut, **attrs):
+      games_ = [
+          {k: v[:5] for k, v in x.items()} if i in cut else x
+          for i, x in enumerate(games)]
+      store.write(path, games_, {'task': before.task, **attrs})
+      capsys.readouterr()
+      preflight.expert(before)
+      return capsys.readouterr().out.partition(';')[0]
+    assert said() == 'Expert: score 10, 3 whole games'
+    assert said(1) == (
+        'Expert: score 8 a trajectory, and 1 of 3 have no whole game')
+    assert said(0, 1, 2) == (
+        'Expert: score 4 a trajectory, and none is a whole game')
+    assert said(1, expert_score=10.0) == (
+        'Expert: score 10 in whole games, 2 of them in the file')
+
   def test_a_slow_simulator_is_played_for_seconds(
       self, config, capsys, monkeypatch):
     monkeypatch.setattr(preflight, 'SECONDS', 0)
     line, _ = self.lines(config(), capsys, np.int32(0), reward=0.0)
-    assert line.endswith('here in 0 whole games, 1 steps')
+    assert line.endswith('here in 0 whole games, 1 step')
 
   def test_known_scores_of_random_play(self, config, capsys, monkeypatch):
     before = config()

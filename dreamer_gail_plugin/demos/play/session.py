@@ -127,11 +127,14 @@ class Session:
     self.seed = seed
     self.attrs = attrs
     self.number = number
-    self.episodes, self.steps, self.scores = 0, 0, []
+    self.episodes, self.steps, self.scores, self.whole = 0, 0, [], []
     if out.exists():
       with store.Store(out) as file:
         self.episodes, self.steps = len(file), sum(file.lengths)
         self.scores = [x.get('score', np.nan) for x in file.infos]
+        self.whole = [
+            bool(file.read(i, keys=['is_last'])['is_last'][-1])
+            for i in range(len(file))]
     self.episode = self._start()
 
   def step(self, action):
@@ -155,14 +158,15 @@ class Session:
     data = episode.data()
     score = store.score(data['reward'], data['is_first'], data['is_last'])
     scores = [*self.scores, score]
+    whole = [*self.whole, episode.over]
     info = {
         'score': score, 'seed': episode.seed, 'number': self.number,
         'undone': episode.undone,
         'source_id': f'seed {self.seed} number {self.number}'}
     self.episodes = store.append(
         self.out, [{**data, 'attrs': info}],
-        {**self.attrs, 'mean_score': float(np.mean(scores))})
-    self.scores = scores
+        {**self.attrs, **means(scores, whole)})
+    self.scores, self.whole = scores, whole
     self.steps += len(data['is_first'])
     self.discard()
 
@@ -182,3 +186,14 @@ class Session:
 
 def _equal(left, right):
   return all(np.array_equal(left[k], right[k]) for k in right)
+
+
+def means(scores, whole):
+  """Return the attributes of a store that tell its mean scores.
+
+  `mean_score` is over all episodes. `expert_score` is over those that were
+  kept at their end, where there are any: what was cut tells no score.
+  """
+  ended = [x for x, y in zip(scores, whole) if y]
+  found = {'mean_score': float(np.mean(scores))}
+  return {**found, 'expert_score': float(np.mean(ended))} if ended else found

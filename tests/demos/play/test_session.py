@@ -400,6 +400,22 @@ class TestSession:
       assert file.attrs['mean_score'] == np.mean(
           [x['score'] for x in file.infos])
 
+  def test_the_score_is_that_of_whole_games(self, tmp_path):
+    session = self.make(tmp_path)
+    self.play(session, [1, 2])
+    session.keep()
+    with store.Store(tmp_path / 'a.h5') as file:
+      assert 'expert_score' not in file.attrs  # None is whole.
+    for actions in ([1, 2, 0, 0] * 20, [1]):
+      session = self.make(tmp_path, number=session.number)
+      self.play(session, actions)
+      assert session.episode.over == (len(actions) > 1)
+      session.episode.obs[-1]['reward'] += 3
+      session.keep()
+    with store.Store(tmp_path / 'a.h5') as file:
+      assert file.infos[1]['score'] >= 3
+      assert file.attrs['expert_score'] == file.infos[1]['score']
+
   def test_disks_that_are_full_at_any_byte(self, tmp_path, capfd):
     session = self.make(tmp_path)
     self.play(session, [1, 2])
