@@ -42,7 +42,8 @@ def frozen(parts, play):
     return []
   return [problem(
       f'{mine:.1%} of the observations repeat the last one, in random play '
-      f'{usual:.1%}: steps were recorded twice, or observations lag')]
+      f'{usual:.1%}: steps were recorded twice, observations lag, or a film '
+      'was read with an --fps above that of its game')]
 
 
 def clocks(parts, play):

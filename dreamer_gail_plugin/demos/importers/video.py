@@ -29,7 +29,7 @@ LARGEST = 1 << 25  # Pixels of a frame.
 ERRORS = (av.error.FFmpegError, OSError, ValueError, TypeError)
 TIE = 2e-3  # Seconds, for times that are equal but for rounding.
 STILL = 0.1  # Share of repeated images from which on there is a note.
-LONG = 1.5  # Times the usual, from which on an image stands for two steps.
+LONG = 1.5  # Times a step, from which on an image stands for two of them.
 
 # `time` in seconds from the start of the film, `image` (H, W, 3) uint8.
 Frame = collections.namedtuple('Frame', 'time image')
@@ -86,9 +86,13 @@ def run(args):
   print(f'{out}: {len(images):,} steps in {count} '
         f'game{"s" * (count > 1)}, no actions')
   report(look)
-  if args.changes and not args.fps:
-    report_standing([x for part, _ in parts for _, x in part[1:-1]])
-  elif not args.changes:
+  if args.changes:
+    seconds = [x for part, _ in parts for _, x in part[1:-1]]
+    if args.fps:
+      report_pace(seconds, args.fps)
+    else:
+      report_standing(seconds)
+  else:
     report_repeats(images)
 
 
@@ -173,6 +177,14 @@ def report_repeats(images):
   if still > STILL:
     print(f'  {still:.0%} of the images repeat the one before: if the game '
           'does not stand still, try --changes, or a lower --fps')
+
+
+def report_pace(seconds, fps):
+  """Print a warning if hardly any image stands for one step only."""
+  if seconds and np.quantile(seconds, 0.25) > LONG / fps:
+    print(f'  WARNING: the image changes {1 / np.median(seconds):.2g} times a '
+          f'second and --fps says {fps:g} steps, so most count twice or more: '
+          'if the game was slower than that, leave --fps out or give its rate')
 
 
 def report_standing(seconds):

@@ -153,6 +153,15 @@ class TestTime:
         not flags)
     assert ('add --fps 6\n' in told) == (not flags)
 
+  @pytest.mark.parametrize('fps, slow', [(5, False), (2.5, True)])
+  def test_a_game_slower_than_said(self, tmp_path, fps, slow, capsys):
+    each = round(30 / fps)
+    run(self.ramp(tmp_path, 30, each), tmp_path, '--changes', '--fps', '6',
+        task='crafter_reward')
+    told = capsys.readouterr().out
+    assert ('image changes 2.5 times a second and --fps says 6' in told) == (
+        slow)
+
   def test_repeats_are_told(self, tmp_path, capsys):
     run(self.ramp(tmp_path, 10, 4), tmp_path, task='crafter_reward')
     assert '76% of the images repeat the one before: ' in (

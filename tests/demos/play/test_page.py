@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import re
 import shutil
+import time
 
 import pytest
 
@@ -156,6 +158,17 @@ class TestKeys:
     until(page, 'times.length >= 4')
     times = page.evaluate('times')
     assert times[3] - times[0] > 1300  # Three times half a second.
+
+  @LONG
+  def test_a_machine_that_is_behind(self, served, tab, monkeypatch):
+    _, session, _ = served
+    page, step = tab(), session.step
+    asked = page.input_value('#speed')
+    shows(page, 'rate', f'{asked} steps/s')
+    monkeypatch.setattr(
+        session, 'step', lambda action: time.sleep(0.4) or step(action))
+    page.keyboard.press('ArrowUp')
+    shows(page, 'rate', re.compile(rf'^[0-2](\.\d)? of {asked} steps/s$'))
 
   @LONG
   def test_leaving_the_page_pauses(self, served, tab):
