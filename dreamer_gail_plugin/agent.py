@@ -15,7 +15,8 @@ predicted and real rewards. To add one, add a function of D's logit to REWARDS
 in rewards.py.
 
 Variants subclass Agent. Its hooks are `_model`, `_watch`, `_act`, `_imagine`,
-`_pairs`, `_policy`, `_variant_losses`, `_discriminate` and `reward`.
+`_pairs`, `_policy`, `_actent`, `_variant_losses`, `_discriminate` and
+`reward`.
 `ext_space`, `_apply_replay_context` and `_expert_rows` name the parts of a
 batch.
 """
@@ -141,7 +142,7 @@ class Agent(dreamer.Dreamer):
         update=training,
         contdisc=self.config.contdisc,
         horizon=self.config.horizon,
-        **self.config.imag_loss)
+        **{**self.config.imag_loss, 'actent': self._actent(policy, training)})
     los.update(own)
     losses.update({k: v.mean(1).reshape((B, K)) for k, v in los.items()})
     metrics.update(mets)
@@ -238,6 +239,10 @@ class Agent(dreamer.Dreamer):
     # The distributions of actions at imagined latents (B*K, H+1, F), and
     # losses (B*K, H) of a variant's policy.
     return self.pol(inp, 2), {}
+
+  def _actent(self, policy, training):
+    # The weight of the policy's entropy.
+    return self.config.imag_loss.actent
 
   def _variant_losses(self, obs, imag, inputs):
     # Losses (B, ...) that a variant adds or puts in the place of others.

@@ -115,6 +115,10 @@ def relations(config):
       (agent.gail.actor == 'sac' and agent.gail.anchor,
        '--agent.gail.actor sac: goes without an anchor, --agent.gail.anchor '
        '0'),
+      (agent.gail.entropy and (
+          agent.gail.actor != 'reinforce' or agent.gail.anchor),
+       f'--agent.gail.entropy {agent.gail.entropy}: needs --agent.gail.actor '
+       'reinforce and --agent.gail.anchor 0'),
       (agent.gail.actions != 'given' and (
           agent.gail.actor != 'reinforce' or agent.gail.world == 'both' or
           agent.gail.anchor),

@@ -35,6 +35,7 @@ RANGES = {
     r'jax\..*': '[0, inf)',
 
     r'agent\.gail\.consec': '[1, inf)',
+    r'agent\.gail\.entropy': '[0, 1)',
     r'agent\.gail\.anchor_rate': '(0, 1]',
     r'agent\.gail\.risk_discount': '[0, 1)',
     r'agent\.gail\.disc\.layers': '[1, inf)',

@@ -10,6 +10,7 @@ from . import images
 from . import joint
 from . import observation
 from . import sac
+from . import tempered
 from . import vmail
 
 
@@ -28,6 +29,7 @@ def agent_class(config):
         sac.SoftActorCritic: gail.actor == 'sac',
         joint.Joint: gail.world == 'both',
         observation.Observation: gail.actions != 'given',
+        tempered.Tempered: gail.entropy,
         agent.Agent: True}.items() if wanted]
   if config.image_loss != 'mse' or config.image_zero != 'gray':
     bases.append(images.Images)
