@@ -47,7 +47,7 @@ def main(argv=None):
   if not actor.model.disc.act_space:
     raise UserError(
         f'--logdir {args.logdir}: its D sees no actions, which are compared '
-        'here (--agent.gail.actions).')
+        'here (--agent.gail.actions, --agent.gail.outcomes).')
   if not actor.model.dec.imgkeys:
     raise UserError(
         f'--logdir {args.logdir}: {config.task} has no images, whose '

@@ -125,6 +125,7 @@ CLONING = dict(
     train=(CLONES, 'train'), evaluate=(CLONES, 'evaluate'),
     blocks=('gail', 'anchor'), plays=False, resumes=False)
 ANCHORED = dict(blocks=('gail', 'anchor'))
+OUTCOMES = dict(blocks=('gail', 'outcomes'))
 CONSTANT = ('--agent.gail.reward', 'constant')
 NULL = ('--agent.gail.expert', 'random')
 
@@ -151,6 +152,11 @@ METHODS = {
     'gail_inferred': Method(
         "`gail` without the expert's actions, which it infers",
         ('--agent.gail.actions', 'inferred')),
+    'constant+outcomes': Method(
+        'twin of `gail+outcomes`: each step is worth 1', CONSTANT,
+        watches=False, **OUTCOMES),
+    'gail+outcomes': Method(
+        '`gail` whose D sees what actions lead to, entropy held', **OUTCOMES),
     'constant_paper': Method(
         'twin of `gail_paper`: each step is worth 1', CONSTANT,
         blocks=('gail_paper',), watches=False),
@@ -173,7 +179,7 @@ METHODS = {
 # Those that run if none are named.
 DEFAULT = tuple(x for x, y in METHODS.items() if not (
     y.baseline or x.startswith('vmail') or
-    x.endswith(('_paper', '_inferred'))))
+    x.endswith(('_paper', '_inferred', '+outcomes'))))
 
 
 def place(name):

@@ -119,6 +119,11 @@ def relations(config):
           agent.gail.actor != 'reinforce' or agent.gail.anchor),
        f'--agent.gail.entropy {agent.gail.entropy}: needs --agent.gail.actor '
        'reinforce and --agent.gail.anchor 0'),
+      (agent.gail.outcomes and (
+          agent.gail.actor != 'reinforce' or agent.gail.world == 'both' or
+          agent.gail.anchor),
+       '--agent.gail.outcomes True: needs --agent.gail.actor reinforce, '
+       '--agent.gail.world replay and --agent.gail.anchor 0'),
       (agent.gail.actions != 'given' and (
           agent.gail.actor != 'reinforce' or agent.gail.world == 'both' or
           agent.gail.anchor),

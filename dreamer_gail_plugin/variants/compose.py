@@ -9,6 +9,7 @@ from . import anchored
 from . import images
 from . import joint
 from . import observation
+from . import outcomes
 from . import sac
 from . import tempered
 from . import vmail
@@ -30,6 +31,7 @@ def agent_class(config):
         joint.Joint: gail.world == 'both',
         observation.Observation: gail.actions != 'given',
         tempered.Tempered: gail.entropy,
+        outcomes.Outcomes: gail.outcomes,
         agent.Agent: True}.items() if wanted]
   if config.image_loss != 'mse' or config.image_zero != 'gray':
     bases.append(images.Images)

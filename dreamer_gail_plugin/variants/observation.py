@@ -1,10 +1,9 @@
 """Demonstrations without actions, as films are (`gail.actions`).
 
-D sees the states that actions lead to. The RSSM's state after an action holds
-the state before it and the action, so no pairs of states are needed. To
-observe the expert the RSSM needs actions, too. They are named by an inverse
-model, which learns from the agent's own replay which action leads from one
-observation to the next (as in BCO, Torabi et al., 2018), or left out.
+D sees the states that actions lead to (outcomes.py). To observe the expert the
+RSSM needs actions, too. They are named by an inverse model, which learns from
+the agent's own replay which action leads from one observation to the next (as
+in BCO, Torabi et al., 2018), or left out.
 """
 
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import jax.numpy as jnp
 
 from .. import agent
 from .. import discriminator
-from .. import pairs
+from . import outcomes
 
 f32 = jnp.float32
 i32 = jnp.int32
@@ -34,12 +33,11 @@ class Frames(NamedTuple):
   before: dict
 
 
-class Observation(agent.Agent):
+class Observation(outcomes.Outcomes):
   """Dreamer-GAIL that is told what the expert saw and not what it did."""
 
   def __init__(self, obs_space, act_space, config):
     super().__init__(obs_space, act_space, config)
-    self.disc.act_space = {}
     outs = {
         k: 'categorical' if v.discrete else 'mse'
         for k, v in act_space.items()}
@@ -120,33 +118,6 @@ class Observation(agent.Agent):
     return {
         k: v if self.act_space[k].discrete else jnp.clip(v, -1, 1)
         for k, v in acts.items()}
-
-  def expert_pairs(self, obs, feat):
-    """Return D's inputs (B, T, F) and weights (B, T) of an expert's actions.
-
-    The inputs are the states that these lead to; see agent.Agent.
-    """
-    later = lambda x: jnp.roll(x, -1, 1)
-    goes = (~later(obs['is_first'])).at[:, -1].set(False)
-    states = sg(self.disc.inputs(pairs.shown(self, feat), {}))
-    return later(states), pairs.acted(self, obs) * goes
-
-  def _pairs(self, expert, replay, imagined, K):
-    obs, _, repfeat = replay
-    imgfeat, _, con = imagined
-    later = lambda xs: {k: sg(v[:, 1:]) for k, v in xs.items()}
-    window = lambda x: x[:, -K:]
-    seen, other = pairs.both_ways(self, sg(jax.tree.map(window, repfeat)))
-    after = {k: imgfeat[k] for k in seen}
-    alive = sg(jnp.cumprod(con, 1))[:, :-1]  # Was it when the action came?
-    going = f32(~window(obs['is_last']))[:, :-1]
-    inputs = lambda feat: self.disc.inputs(later(feat), {})
-    return {
-        'expert': self.expert_pairs(*expert),
-        'imag': (inputs(after), alive),
-        'replay': (inputs(seen), going),
-        'other': (inputs(other), going),
-    }
 
 
 def between(tokens):

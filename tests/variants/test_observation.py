@@ -18,6 +18,7 @@ from helpers.refusals import refused
 
 INFERRED = dict(agent__gail__actions='inferred')
 NONE = dict(agent__gail__actions='none')
+OUTCOMES = dict(agent__gail__outcomes=True)
 
 
 def batch(agent, consec=0):
@@ -47,10 +48,14 @@ class TestWhatIsRead:
     assert 'expert/action' in agents.make().spaces
     assert 'expert/action' not in agents.make(**INFERRED).spaces
 
-  def test_disc_sees_states_alone(self):
+  def test_outcomes_need_them(self):
+    assert 'expert/action' in agents.make(**OUTCOMES).spaces
+
+  @pytest.mark.parametrize('flags', [INFERRED, OUTCOMES])
+  def test_disc_sees_states_alone(self, flags):
     sizes = [
-        agents.make(**flags).initial['disc/linear0/kernel'].shape[0]
-        for flags in ({}, INFERRED)]
+        agents.make(**x).initial['disc/linear0/kernel'].shape[0]
+        for x in ({}, flags)]
     assert sizes[0] - sizes[1] == 3  # Breakout has 3 actions.
 
   def test_losses_move_what_they_should(self):
@@ -155,8 +160,9 @@ class TestExpertRows:
 
 class TestPairs:
 
-  def test_an_action_has_the_state_that_it_leads_to(self):
-    agent = agents.make(**INFERRED, agent__gail__expert_latent='posterior')
+  @pytest.mark.parametrize('flags', [INFERRED, OUTCOMES])
+  def test_an_action_has_the_state_that_it_leads_to(self, flags):
+    agent = agents.make(**flags, agent__gail__expert_latent='posterior')
     data = batch(agent)
     data['expert/is_first'][1, 4] = True  # Step 3 without the context.
     def fn(data):
@@ -173,8 +179,9 @@ class TestPairs:
     assert weight[1, 2] == 0  # The next step is another game's.
     assert np.array_equal(weight[0, 2:5], going[0, 2:5])  # After the burn-in.
 
-  def test_all_sources_have_weights_of_their_shape(self):
-    agent = agents.make(**INFERRED)
+  @pytest.mark.parametrize('flags', [INFERRED, OUTCOMES])
+  def test_all_sources_have_weights_of_their_shape(self, flags):
+    agent = agents.make(**flags)
     found = []
     original = agent.model._pairs
     def spy(*args):
@@ -189,6 +196,42 @@ class TestPairs:
     assert {k: x.shape[:2] for k, (x, _) in inputs.items()} == {
         'expert': (3, 6), 'imag': (18, 4), 'replay': (3, 5), 'other': (3, 5)}
     assert all(x.shape[:2] == w.shape for x, w in inputs.values())
+
+
+class TestOutcomes:
+
+  def test_imagined_states_are_those_after_the_actions(self):
+    agent = agents.make(**OUTCOMES)
+    def fn(data):
+      model = agent.model
+      carry, obs, prevact = agents.context(agent, data)
+      rows = worldmodel.Rows(carry, obs, prevact)
+      seen, _ = model._model(rows, obs['expert'], False)
+      feat, acts, _ = model._watch(obs['expert'], None, False)
+      imag = model._imagine(
+          seen.carry[1], seen.entries[1], seen.feat, 5, False)
+      con = jax.numpy.ones(imag.feat['deter'].shape[:2])
+      inputs = model._pairs(
+          (obs['expert'].obs, feat), (obs, prevact, seen.feat),
+          (imag.feat, imag.act, con), 5)
+      return imag.feat['deter'], inputs['imag'][0]
+    deter, inputs = jax.device_get(agents.call(agent, fn, batch(agent)))
+    size = deter.shape[-1]
+    assert np.array_equal(inputs[..., :size], deter[:, 1:])
+
+  def test_with_the_entropy_held_it_trains(self):
+    agent = agents.make(**OUTCOMES, agent__gail__entropy=0.2)
+    after, metrics = agents.train(agent, [batch(agent, 0), batch(agent, 1)])
+    assert {'disc', 'pol', 'val', 'dyn'} <= agents.moved(agent, after)
+    assert 'actent' in metrics[0]
+
+  @pytest.mark.parametrize('flags', [
+      {'anchor': 0.1}, {'world': 'both'}, {'actor': 'sac'},
+      {'actor': 'dynamics'}])
+  def test_flags_that_contradict(self, flags):
+    config = agents.config(
+        **OUTCOMES, **{f'agent__gail__{k}': v for k, v in flags.items()})
+    refused('--agent.gail.outcomes True: needs', checks.relations, config)
 
 
 class TestStores:
