@@ -93,8 +93,9 @@ SUITES = {
     'few': dataclasses.replace(
         MINATAR, shown=(100, 300, 1024, BUNDLED),
         methods=(
-            'random', 'constant', 'gail', 'gail_inferred', 'cloning',
-            'plain_cloning', 'bco', 'gaifo_ppo')),
+            'random', 'constant', 'gail', 'constant+outcomes',
+            'gail+outcomes', 'gail_inferred', 'cloning', 'plain_cloning',
+            'bco', 'gaifo_ppo')),
     # Minutes a run, for screening: the end of a game is failure in the first
     # and success in the second.
     'vector': Suite(
