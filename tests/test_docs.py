@@ -68,7 +68,8 @@ def commands(module):
 @functools.cache
 def metrics():
   """Return the names of the metrics of one update, computed by shape only."""
-  config = agents.config(agent__gail__absorbing=True)
+  config = agents.config(
+      agent__gail__absorbing=True, agent__gail__entropy=0.2)
   model = build.make_model(config)
   size, length = 2, 2 + config.replay_context
   spaces = {**model.obs_space, **model.act_space, **model.ext_space}
