@@ -30,8 +30,8 @@ def add_arguments(parser):
       '--out', type=arguments.out_file, help='the .h5 file; if it is there, '
       'episodes are added to it (default: TASK_played.h5)')
   parser.add_argument(
-      '--steps', type=arguments.natural, default=10240,
-      help='how many you want to record')
+      '--steps', type=arguments.natural, default=1024,
+      help='how many you want to record; more may be kept')
   parser.add_argument(
       '--actions', help='names of the actions, as in left,noop,right, or of '
       'the sliders, for tasks that do not tell; keys follow from the names')
