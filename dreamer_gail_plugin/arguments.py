@@ -111,7 +111,8 @@ def typed(*words):
   script, python = sys.argv[0], _found(sys.executable)
   own = os.environ.get('VIRTUAL_ENV') == sys.prefix
   if own and 'UV_RUN_RECURSION_DEPTH' in os.environ:
-    start = ['uv', 'run', 'python' if words[:1] == ('-m',) else NAME]
+    start = [
+        'uv', 'run', *_project(), 'python' if words[:1] == ('-m',) else NAME]
   elif words[:1] == ('-m',):
     start = [python]
   elif os.path.basename(script) == NAME:
@@ -125,6 +126,14 @@ def as_typed(text):
   """Return text with its examples, and what to See, as one types them here."""
   return re.sub(
       rf'(?m)(^  |See `){NAME}(?= )', lambda x: x[1] + typed(), text)
+
+
+def _project():
+  # uv looks for its project in the folder it runs in and in those above.
+  project, here = pathlib.Path(sys.prefix).parent, pathlib.Path.cwd()
+  inside = project == here or project in here.parents
+  known = inside or not (project / 'pyproject.toml').exists()
+  return [] if known else ['--project', str(project)]
 
 
 def _found(path):

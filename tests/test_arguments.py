@@ -108,9 +108,22 @@ class TestTyped:
 
   def test_by_uv(self, started, folder, monkeypatch):
     monkeypatch.setenv('UV_RUN_RECURSION_DEPTH', '1')
-    monkeypatch.setenv('VIRTUAL_ENV', sys.prefix)
+    monkeypatch.setenv('VIRTUAL_ENV', str(folder))
+    monkeypatch.setattr(sys, 'prefix', str(folder))
     assert arguments.typed('report') == 'uv run dreamer-gail report'
     assert arguments.typed('-m', 'x') == 'uv run python -m x'
+
+  def test_by_uv_from_elsewhere(self, folder, monkeypatch):
+    monkeypatch.setenv('UV_RUN_RECURSION_DEPTH', '1')
+    monkeypatch.setenv('VIRTUAL_ENV', str(folder / 'checkout' / '.venv'))
+    monkeypatch.setattr(sys, 'prefix', str(folder / 'checkout' / '.venv'))
+    (folder / 'checkout' / 'inner').mkdir(parents=True)
+    (folder / 'checkout' / 'pyproject.toml').touch()
+    monkeypatch.chdir(folder)
+    named = f'uv run --project {folder}/checkout dreamer-gail report'
+    assert arguments.typed('report') == named
+    monkeypatch.chdir(folder / 'checkout' / 'inner')
+    assert arguments.typed('report') == 'uv run dreamer-gail report'
 
   def test_not_by_the_uv_around_it(self, folder, monkeypatch):
     monkeypatch.setenv('UV_RUN_RECURSION_DEPTH', '1')

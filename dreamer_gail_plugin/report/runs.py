@@ -260,12 +260,13 @@ def _state(run):
     return state
   gaps = np.diff(run.steps, prepend=0)
   slack = max(0.01 * run.target, 2 * gaps.max(initial=0))
-  if run.target and run.last >= run.target - slack:
+  fresh = run.age < max(FRESH, 3 * run.flat.get('run.log_every', 0))
+  going = fresh and (run.path / lock.NAME).exists()
+  if run.target and run.last >= run.target - slack and not going:
     return 'complete'
   where = f'at step {run.last:,.0f}'
   if run.target:
     where += f' of {run.target:,.0f}'
-  fresh = run.age < max(FRESH, 3 * run.flat.get('run.log_every', 0))
   if fresh and not _ended(run):
     run.problems.append(
         f'still running, {where}; last written {ago(run.age)}')

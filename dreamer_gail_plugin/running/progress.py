@@ -64,7 +64,8 @@ class Progress:
       return []
     speed = (last - first) / (now - start)
     left = max(0, self.total - step) / speed
-    return [f'{speed:,.0f} steps/s', f'{duration(left)} left']
+    places = 0 if speed >= 10 else 1
+    return [f'{speed:,.{places}f} steps/s', f'{duration(left)} left']
 
 
 def resident():

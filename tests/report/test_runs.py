@@ -93,6 +93,15 @@ class TestLoad:
     (logdir / '.lock').touch()
     assert load(logdir).state == 'running'
 
+  def test_a_run_with_its_lock_is_running_to_the_end(self, logdir):
+    reportruns.age(logdir, 5)
+    (logdir / 'run.json').write_text('{"format": 1, "starts": []}')
+    assert load(logdir).state == 'complete'
+    (logdir / '.lock').touch()
+    assert load(logdir).state == 'running'
+    reportruns.age(logdir, 3 * 3600)  # Killed at its end.
+    assert load(logdir).state == 'complete'
+
   def test_stopped(self, logdir):
     reportruns.cut(logdir, 1000)
     reportruns.age(logdir, 3 * 3600 + 5)

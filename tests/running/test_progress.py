@@ -60,7 +60,7 @@ class TestLine:
     for step in (0, 10, 20, 30, 40, 50, 1060, 2070, 3080, 4090, 5100):
       lines.append(output.line(summaries(step)))
       self.now += 10
-    assert '| 1 steps/s |' in lines[5] and '| 101 steps/s |' in lines[-1]
+    assert '| 1.0 steps/s |' in lines[5] and '| 101 steps/s |' in lines[-1]
 
   def test_beyond_the_end(self, output):
     output.line(summaries(59_000))
