@@ -1,4 +1,4 @@
-"""Training scores of runs, beside those of random play and the expert.
+"""Training scores of runs, beside random play and the expert of known tasks.
 
 A table of the mean training score over the last steps of each run, as text
 and as JSON. Where the twin with a constant reward is among them, it says what
