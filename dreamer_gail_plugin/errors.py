@@ -45,7 +45,8 @@ def run(main, argv=None):
   result that is no exit code counts as success. Each line is written at once,
   to a file and a pipe as well.
   """
-  sys.stdout.reconfigure(line_buffering=True)
+  if hasattr(sys.stdout, 'reconfigure'):  # What stands in for it has none.
+    sys.stdout.reconfigure(line_buffering=True)
   with terminal():
     try:
       code = main(argv)
