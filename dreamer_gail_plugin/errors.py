@@ -92,9 +92,9 @@ def near(name, choices, prefix=''):
   return f'Did you mean {prefix}{folded[found[0]]}? ' if found else ''
 
 
-def counted(number, one, many=''):
-  """Return a number with the word for so many things."""
-  return f'{number:,} {one if number == 1 else many or one + "s"}'
+def counted(number, word):
+  """Return a number with the word for so many things, `word` for one."""
+  return f'{number:,} {word if number == 1 else word + "s"}'
 
 
 def plain(text, kept='\n\r\t'):

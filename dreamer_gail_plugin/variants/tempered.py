@@ -27,9 +27,9 @@ class Tempered(agent.Agent):
         config.imag_loss.actent, config.gail.entropy, name='temperature')
 
   def _actent(self, policy, training):
-    if training:
+    if training:  # Upstream's loss leaves the last step out, too.
       self.temperature.update(sg(jnp.stack(
-          [spread(x) for x in policy.values()]).mean()))
+          [spread(x)[:, :-1].mean() for x in policy.values()]).mean()))
     return self.temperature()
 
   def loss(self, carry, obs, prevact, training):
@@ -63,11 +63,11 @@ class Temperature(nj.Module):
 
 
 def spread(dist):
-  """Return the mean entropy of a policy's distribution, as a share.
+  """Return the entropy of a policy's distribution as a share, (B, T, ...).
 
-  0 is as sure and 1 as random as it can be. Of actions that are vectors it is
-  the mean over their elements.
+  0 is as sure and 1 as random as it can be. Actions that are vectors have one
+  for each element.
   """
   dist = getattr(dist, 'output', dist)  # What upstream sums over elements.
   low, high = dist.minent, dist.maxent
-  return ((dist.entropy() - low) / (high - low)).mean()
+  return (dist.entropy() - low) / (high - low)
